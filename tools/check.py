@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""The gates of the project: what must hold of every commit beside passing tests. The tree itself is not touched.
+
+The last line is `N passed, N failed`; the exit code is 1 where a gate fails.
+"""
+import ast, contextlib, filecmp, importlib, inspect, io, json, os, re, shutil, subprocess, sys, tempfile, time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LINE, FUNCTION = 120, 40        # characters a line, lines a function: style.md's caps
+OUTPUTS = 200_000               # bytes of outputs a notebook may hold
+HELP = 0.5                      # seconds `asp_ft --help` may take
+HEAVY = {'torch', 'transformers', 'mlx', 'mlx_lm', 'datasets', 'peft', 'trl', 'matplotlib', 'pandas'}
+MACHINE = re.compile(r'(?<![\w.:/])/(?:root|home|Users|tmp|private|var/folders|work|opt)/[\w.~-]+')
+PYTHON = [sys.executable, '-W', 'error::SyntaxWarning']
+
+
+def run(*command, cwd=ROOT):
+    "Output of a command that must succeed"
+    env = dict(os.environ, PYTHONPATH=str(cwd), HF_HUB_OFFLINE='1')
+    done = subprocess.run([*map(str, command)], cwd=cwd, text=True, capture_output=True, stdin=subprocess.DEVNULL, env=env)
+    if done.returncode: raise RuntimeError(f'{" ".join(map(str, command))}: exit code {done.returncode}\n{done.stderr[-3000:]}')
+    return done.stdout
+
+
+def tree_files():
+    "The files of the working tree that git does not ignore"
+    names = run('git', 'ls-files', '-z', '--cached', '--others', '--exclude-standard').split('\0')
+    return [Path(name) for name in names if name and os.path.lexists(ROOT/name)]
+
+
+def copy_tree(to):
+    "A copy of the working tree"
+    for name in tree_files():
+        (to/name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT/name, to/name, follow_symlinks=False)
+    return to
+
+
+def differing(copy, pattern):
+    "Files matching `pattern` that are not the same in the tree and in `copy`"
+    names = {p.relative_to(top) for top in (ROOT, copy) for p in top.glob(pattern) if '__pycache__' not in p.parts}
+    return [str(n) for n in sorted(names)
+            if not ((ROOT/n).exists() and (copy/n).exists() and filecmp.cmp(ROOT/n, copy/n, shallow=False))]
+
+
+def in_copy(pattern, remedy, *command):
+    "What `command` changes in the files matching `pattern`"
+    with tempfile.TemporaryDirectory() as tmp:
+        copy = copy_tree(Path(tmp))
+        run(*command, cwd=copy)
+        return [f'{name} changes: {remedy}' for name in differing(copy, pattern)]
+
+
+def clean():
+    "nbdev_clean leaves the notebooks as they are"
+    return in_copy('nbs/**/*.ipynb', 'run nbdev_clean', *PYTHON, '-c', 'from nbdev.clean import nbdev_clean; nbdev_clean()')
+
+
+def export():
+    "nbdev_export leaves the modules as they are"
+    return in_copy('asp_ft/*.py', 'run nbdev_export', *PYTHON, '-c', 'from nbdev.doclinks import nbdev_export; nbdev_export()')
+
+
+def readme():
+    "README.md is what index.ipynb says, and its links resolve"
+    return in_copy('README.md', 'run python tools/docs.py --readme', *PYTHON, 'tools/docs.py', '--readme')
+
+
+def notebooks():
+    "Notebooks begin with `# Title` and `> description`; outputs are small, without errors, warnings and machine paths"
+    for path in sorted((ROOT/'nbs').rglob('*.ipynb')):
+        if any(part[0] in '._' for part in path.relative_to(ROOT).parts): continue
+        cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+        first = ''.join(next(c for c in cells if c['cell_type'] != 'raw')['source'])
+        if not re.fullmatch(r'# [^\n]+\n+> [^\n]+\n*', first): yield f'{path.name}: the first cell is not `# Title`, `> description`'
+        outputs = [o for c in cells for o in c.get('outputs', [])]
+        text = json.dumps(outputs, ensure_ascii=False)
+        if len(text.encode()) > OUTPUTS: yield f'{path.name}: {len(text.encode())} bytes of outputs, {OUTPUTS} are allowed'
+        if any(o['output_type'] == 'error' for o in outputs): yield f'{path.name}: an output is an error'
+        if any(o.get('name') == 'stderr' for o in outputs): yield f'{path.name}: an output is on stderr'
+        for m in sorted(set(MACHINE.findall(text))): yield f'{path.name}: machine path {m} in an output'
+
+
+def modules():
+    "Paths of the library's modules"
+    return [p for p in sorted((ROOT/'asp_ft').glob('*.py')) if p.name != '_modidx.py']
+
+
+def size():
+    "Lines and functions are short"
+    for path in modules():
+        source = path.read_text(encoding='utf-8')
+        for i, line in enumerate(source.splitlines(), 1):
+            generated = line.startswith(('#', '__all__', '           '))  # nbdev's header and list of names
+            if len(line) > LINE and not generated: yield f'{path.name}:{i}: {len(line)} characters'
+        for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)): continue
+            lines = node.end_lineno - node.lineno + 1
+            if lines > FUNCTION: yield f'{path.name}:{node.lineno}: {node.name} has {lines} lines'
+
+
+def public(module):
+    "The public functions, classes and methods of `module`, by name"
+    for name in module.__all__:
+        o = getattr(module, name)
+        if getattr(o, '__module__', None) != module.__name__ or not (inspect.isfunction(o) or inspect.isclass(o)): continue
+        yield name, o
+        for key, method in vars(o).items() if inspect.isclass(o) else ():
+            if inspect.isfunction(method) and not key.startswith('_'): yield f'{name}.{key}', method
+
+
+def docments():
+    "Every public function has a docstring, and a comment for each argument"
+    from fastcore.docments import docments as comments
+    sys.path.insert(0, str(ROOT))
+    for path in modules():
+        module = importlib.import_module(f'asp_ft.{path.stem}'.removesuffix('.__init__'))
+        for name, o in public(module) if hasattr(module, '__all__') else ():
+            if not inspect.getdoc(o): yield f'{path.name}: {name} has no docstring'
+            if inspect.isclass(o) and ('__init__' not in vars(o) or issubclass(o, Exception)): continue
+            bare = [k for k, d in comments(o, full=True).items() if k not in ('self', 'cls', 'return') and not d.docment]
+            if bare: yield f'{path.name}: {name} says nothing about {", ".join(bare)}'
+
+
+def light():
+    "Importing the library loads no heavy package"
+    names = ['asp_ft'] + [f'asp_ft.{p.stem}' for p in modules() if p.stem != '__init__']
+    loaded = set(json.loads(run(*PYTHON, '-c', f'import json, sys, {", ".join(names)}; print(json.dumps(list(sys.modules)))')))
+    return [f'import asp_ft loads {name}' for name in sorted(loaded & HEAVY)]
+
+
+def quick_help():
+    "`asp_ft --help` is quick and loads no heavy package"
+    code = ("import json, sys; from asp_ft.pipeline import main; sys.argv = ['asp_ft', '--help']\n"
+            "try: main()\nexcept SystemExit as e: assert not e.code, e.code\nprint('\\n' + json.dumps(list(sys.modules)))")
+    loaded, times = set(), []
+    for _ in range(5):
+        start = time.perf_counter()
+        loaded |= set(json.loads(run(sys.executable, '-c', code).splitlines()[-1]))
+        times.append(time.perf_counter()-start)
+    if min(times) > HELP: yield f'asp_ft --help takes {min(times):.2f} s at its best of {len(times)}, {HELP} s are allowed'
+    for name in sorted(loaded & HEAVY): yield f'asp_ft --help loads {name}'
+
+
+def machine_paths():
+    "No file of the repository holds a path of the machine it was written on"
+    for name in tree_files():
+        if name.suffix == '.ipynb' or name.name == 'check.py' or (ROOT/name).is_symlink(): continue
+        try: text = (ROOT/name).read_text(encoding='utf-8')
+        except UnicodeDecodeError: continue     # weights and other binary files
+        for i, line in enumerate(text.splitlines(), 1):
+            for m in MACHINE.findall(line): yield f'{name}:{i}: {m}'
+
+
+GATES = [clean, export, readme, notebooks, size, docments, light, quick_help, machine_paths]
+
+
+def main():
+    wanted = [g for g in GATES if g.__name__ in sys.argv[1:]] or GATES
+    failed = 0
+    for gate in wanted:
+        try:
+            with contextlib.redirect_stdout(io.StringIO()): found = list(gate())
+        except Exception as e: found = [f'{type(e).__name__}: {e}']     # a gate that cannot run has not been passed
+        failed += bool(found)
+        print(f'{"FAIL" if found else "ok":4} {gate.__doc__}', flush=True)
+        for line in found: print(f'     {line}', flush=True)
+    print(f'{len(wanted)-failed} passed, {failed} failed', flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == '__main__': main()

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Make README.md from `index.ipynb` and the site `_docs` from all notebooks, and check their internal links.
+
+Without Quarto the site is built by mkdocs-material, from the same processed notebooks and under the same page names;
+`--quarto` builds it with nbdev's own `nbdev_docs`, as the published site is. README.md is the same both ways.
+"""
+import argparse, shutil, sys, tempfile
+from pathlib import Path
+from typing import get_args
+
+sys.path.insert(0, str(Path(__file__).parent))
+from links import broken_readme, broken_site
+from mkdocs_site import load_config, read_pages, site
+from readme import readme
+
+
+class OwnSymbols:
+    "The symbols of this project for back-tick and source links, whether it is installed or not"
+    name = 'asp_ft'
+
+    def __init__(self, index):
+        from fastcore.xtras import exec_local
+        if not index.exists(): sys.exit(f'{index.name} is missing: run nbdev_export first')
+        self.symbols = exec_local(index.read_text(encoding='utf-8'), 'd')
+
+    def load(self): return self.symbols
+
+
+def cell(value):
+    "A type, a default or a comment as the text of a table cell"
+    from inspect import Parameter, isclass
+    if value in (None, Parameter.empty): return ''
+    return str(value.__name__ if isclass(value) and not get_args(value) else value).replace('|', '\\|').replace('\n', ' ')
+
+
+def argument_table(symbol):
+    "The arguments of `symbol` with their comments, as a markdown table; empty where no argument has a comment"
+    from fastcore.docments import docments
+    from inspect import Parameter
+    found = {name: d for name, d in docments(symbol, full=True).items() if name != 'self'}
+    rows = [(f'**{name}**' if name == 'return' else name, cell(d.anno),
+             f'`{d.default!r}`' if d.default is not Parameter.empty else '', cell(d.docment)) for name, d in found.items()
+            if name != 'return' or d.docment]
+    if not any(d.docment for d in found.values()): return ''
+    return '\n'.join('| '+' | '.join(row)+' |' for row in [('', 'Type', 'Default', 'Details'), ('---',)*4, *rows])
+
+
+def prepare():
+    "Point nbdev at this project alone, and give `show_doc` its argument tables back"
+    import nbdev.doclinks
+    from nbdev.config import get_config
+    from nbdev.showdoc import BasicMarkdownRenderer
+    cfg, plain = get_config(), BasicMarkdownRenderer._repr_markdown_
+    sys.path.insert(0, str(cfg.config_path))
+    own = OwnSymbols(cfg.lib_path/'_modidx.py')
+    nbdev.doclinks.entry_points = lambda group: [own]
+    BasicMarkdownRenderer._repr_markdown_ = lambda self: f'{plain(self)}\n\n{argument_table(self.sym)}'.rstrip()
+    return cfg
+
+
+def process(cfg, **which):
+    "The notebooks as nbdev processes them for the docs, in this process (so that `prepare` holds)"
+    from nbdev.quarto import refresh_quarto_yml
+    from nbdev.serve import proc_nbs
+    refresh_quarto_yml()
+    return Path(proc_nbs(force=True, n_workers=0, **which))
+
+
+def write_readme(cfg, processed):
+    "Write README.md; `processed` holds the notebooks that nbdev has processed"
+    with tempfile.TemporaryDirectory() as tmp: pages = read_pages(processed, Path(tmp))
+    names = {page.replace('.md', '.html'): key for key, (_, _, page) in pages.items()}
+    text = readme(processed/'index.ipynb', cfg.config_path, names, load_config(processed)['website']['site-url'])
+    (cfg.config_path/'README.md').write_text(text, encoding='utf-8')
+
+
+def quarto(cfg):
+    "The site by Quarto, from notebooks processed in this process"
+    if not shutil.which('quarto'): sys.exit("quarto is not on the PATH; install it from https://quarto.org, or leave out --quarto")
+    from nbdev.quarto import nbdev_docs
+    nbdev_docs.__wrapped__(n_workers=0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--quarto', action='store_true', help='build the site with Quarto')
+    parser.add_argument('--readme', action='store_true', help='write README.md only')
+    args = parser.parse_args()
+    cfg = prepare()
+    if args.quarto: quarto(cfg)
+    processed = process(cfg)
+    write_readme(cfg, processed)
+    broken = broken_readme(cfg.config_path/'README.md')
+    if not (args.quarto or args.readme): site(processed, cfg.config_path/'_site_build', cfg.doc_path)
+    if not args.readme: broken += broken_site(cfg.doc_path, load_config(processed)['website']['site-url'])
+    for line in broken: print(f'broken link in {line}', file=sys.stderr)
+    made = 'README.md' if args.readme else f'README.md and {cfg.doc_path.name}/ ({len(list(cfg.doc_path.rglob("*.html")))} pages)'
+    print(f'{made}; {len(broken)} broken links')
+    sys.exit(bool(broken))
+
+
+if __name__ == '__main__': main()
