@@ -276,11 +276,12 @@ def _witness(witness):
     return (ft.H4('Witness'), ft.P('On the instance ', instance, f' this {kind}:'),
             ft.Pre(' '.join(witness['atoms']) or '(the empty set)'))
 
-# %% ../nbs/11_evaluate.ipynb #19884857
+# %% ../nbs/11_evaluate.ipynb #cf80c6b3
 def _answer(row, task, text):
     "One judged answer, folded"
     question = next((m['content'] for m in reversed(task.get('prompt') or []) if m.get('role') == 'user'), '')
-    messages = '\n'.join(f"{m['line']}:{m['column']}: {m['text']}" for m in row['messages'])
+    place = lambda m: f"{m['line']}:{m['column']}" + (f" (instance {m['where']})" if m.get('where') else '')
+    messages = '\n'.join(f"{place(m)}: {m['text']}" for m in row['messages'])
     answer = ft.Div(ft.H4('Answer'), ft.Pre('(missing)' if text is None else text))
     badge = ft.Span(row['verdict'], cls=f"badge {row['verdict']}")
     return ft.Details(
