@@ -82,6 +82,23 @@ def notebooks():
         for m in sorted(set(MACHINE.findall(text))): yield f'{path.name}: machine path {m} in an output'
 
 
+def mixed(source):
+    "Whether a cell mixes imports and other code: the documentation runs it, out of its order, for the imports"
+    if re.search(r'^#\|\s*(export|exports|exporti|eval:\s*false)\b', source, re.M): return False
+    try: nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError: return False       # a cell with magics
+    has = lambda *kinds: any(isinstance(node, kinds) for node in nodes)
+    return has(ast.Import, ast.ImportFrom) and has(ast.Expr, ast.Assign)
+
+
+def imports():
+    "In notebooks, imports stand in cells of their own"
+    for path in sorted((ROOT/'nbs').rglob('*.ipynb')):
+        for i, cell in enumerate(json.loads(path.read_text(encoding='utf-8'))['cells']):
+            found = cell['cell_type'] == 'code' and mixed(''.join(cell['source']))
+            if found: yield f'{path.name}: cell {i} mixes imports and other code'
+
+
 def modules():
     "Paths of the library's modules"
     return [p for p in sorted((ROOT/'asp_ft').glob('*.py')) if p.name != '_modidx.py']
@@ -153,7 +170,7 @@ def machine_paths():
             for m in MACHINE.findall(line): yield f'{name}:{i}: {m}'
 
 
-GATES = [clean, export, readme, notebooks, size, docments, light, quick_help, machine_paths]
+GATES = [clean, export, readme, notebooks, imports, size, docments, light, quick_help, machine_paths]
 
 
 def main():

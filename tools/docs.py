@@ -15,13 +15,17 @@ from readme import readme
 
 
 class OwnSymbols:
-    "The symbols of this project for back-tick and source links, whether it is installed or not"
+    "What this project documents, for back-tick and source links, whether it is installed or not"
     name = 'asp_ft'
 
     def __init__(self, index):
         from fastcore.xtras import exec_local
         if not index.exists(): sys.exit(f'{index.name} is missing: run nbdev_export first')
-        self.symbols = exec_local(index.read_text(encoding='utf-8'), 'd')
+        found = exec_local(index.read_text(encoding='utf-8'), 'd')
+        public = lambda module, name: '.' not in (short := name.removeprefix(module+'.')) and short[0] != '_'
+        syms = {module: {name: where for name, where in names.items() if public(module, name)}
+                for module, names in found['syms'].items()}
+        self.symbols = found | dict(syms=syms)      # private names and methods have no place on the site to link to
 
     def load(self): return self.symbols
 
