@@ -34,7 +34,8 @@ def cell(value):
     "A type, a default or a comment as the text of a table cell"
     from inspect import Parameter, isclass
     if value in (None, Parameter.empty): return ''
-    return str(value.__name__ if isclass(value) and not get_args(value) else value).replace('|', '\\|').replace('\n', ' ')
+    shown = value.__name__ if isclass(value) and not get_args(value) else str(value)
+    return shown.replace('|', '\\|').replace('\n', ' ')
 
 
 def argument_table(symbol):
@@ -42,9 +43,9 @@ def argument_table(symbol):
     from fastcore.docments import docments
     from inspect import Parameter
     found = {name: d for name, d in docments(symbol, full=True).items() if name != 'self'}
-    rows = [(f'**{name}**' if name == 'return' else name, cell(d.anno),
-             f'`{d.default!r}`' if d.default is not Parameter.empty else '', cell(d.docment)) for name, d in found.items()
-            if name != 'return' or d.docment]
+    default = lambda d: f'`{d.default!r}`' if d.default is not Parameter.empty else ''
+    rows = [('**return**' if name == 'return' else name, cell(d.anno), default(d), cell(d.docment))
+            for name, d in found.items() if name != 'return' or d.docment]
     if not any(d.docment for d in found.values()): return ''
     return '\n'.join('| '+' | '.join(row)+' |' for row in [('', 'Type', 'Default', 'Details'), ('---',)*4, *rows])
 
@@ -80,7 +81,7 @@ def write_readme(cfg, processed):
 
 def quarto(cfg):
     "The site by Quarto, from notebooks processed in this process"
-    if not shutil.which('quarto'): sys.exit("quarto is not on the PATH; install it from https://quarto.org, or leave out --quarto")
+    if not shutil.which('quarto'): sys.exit('quarto is missing: see https://quarto.org, or leave out --quarto')
     from nbdev.quarto import nbdev_docs
     nbdev_docs.__wrapped__(n_workers=0)
 
@@ -98,8 +99,8 @@ def main():
     if not (args.quarto or args.readme): site(processed, cfg.config_path/'_site_build', cfg.doc_path)
     if not args.readme: broken += broken_site(cfg.doc_path, load_config(processed)['website']['site-url'])
     for line in broken: print(f'broken link in {line}', file=sys.stderr)
-    made = 'README.md' if args.readme else f'README.md and {cfg.doc_path.name}/ ({len(list(cfg.doc_path.rglob("*.html")))} pages)'
-    print(f'{made}; {len(broken)} broken links')
+    pages = '' if args.readme else f' and {len(list(cfg.doc_path.rglob("*.html")))} pages in {cfg.doc_path.name}/'
+    print(f'README.md{pages}; {len(broken)} broken links')
     sys.exit(bool(broken))
 
 

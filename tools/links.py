@@ -32,7 +32,8 @@ def broken_site(site, url=''):
         target = (base/unquote(parts.path).lstrip('/')).resolve() if parts.path else path
         if target.is_dir(): target = target/'index.html'
         if not target.exists(): return True
-        return bool(parts.fragment) and target in pages and unquote(parts.fragment) not in pages[target].ids | {'top', '__top'}
+        if not parts.fragment or target not in pages: return False
+        return unquote(parts.fragment) not in pages[target].ids | {'top', '__top'}
     # 404.html is served from any address, so its links are absolute
     return [f'{path.relative_to(site)}: {link}' for path, page in pages.items() if path.name != '404.html'
             for link in page.links if bad(path, link)]

@@ -62,7 +62,7 @@ def callouts(md):
 def nav(items, pages):
     "The sidebar of `_quarto.yml` as mkdocs navigation"
     for o in items:
-        if isinstance(o, str) and o not in pages: sys.exit(f'the sidebar of _quarto.yml names {o}, which is not in nbs/')
+        if isinstance(o, str) and o not in pages: sys.exit(f'_quarto.yml: the sidebar names {o}, which is not in nbs/')
         if isinstance(o, str): yield {pages[o][0].get('title', o): pages[o][2]}
         elif 'contents' in o: yield {o['section']: list(nav(o['contents'], pages))}
         else: yield {o.get('text') or pages[o['href']][0]['title']: pages[o['href']][2]}
@@ -83,6 +83,6 @@ def site(src, work, out):
                   use_directory_urls=False, markdown_extensions=EXTENSIONS, plugins=['search'],
                   nav=list(nav(web['sidebar']['contents'], pages)))
     (work/'mkdocs.yml').write_text(yaml.safe_dump(config, sort_keys=False), encoding='utf-8')
-    subprocess.run([sys.executable, '-m', 'mkdocs', 'build', '-q', '-f', str(work/'mkdocs.yml'), '-d', str(out.resolve())],
-                   check=True, env=dict(os.environ, NO_MKDOCS_2_WARNING='1'))
+    command = [sys.executable, '-m', 'mkdocs', 'build', '-q', '-f', str(work/'mkdocs.yml'), '-d', str(out.resolve())]
+    subprocess.run(command, check=True, env=dict(os.environ, NO_MKDOCS_2_WARNING='1'))
     shutil.rmtree(work)

@@ -45,7 +45,7 @@ def run_cells(nb, shell, skip, report):
         elif report['error']: report['unreached'] += test
         else:
             shell.cell(cell)
-            if shell.exc: report['error'], report['failed'] = shell.prettytb(fname=nb.path_), 1  # also outside a test cell
+            if shell.exc: report.update(error=shell.prettytb(fname=nb.path_), failed=1)     # also outside a test cell
             else: report['passed'] += test
 
 
