@@ -8,6 +8,7 @@ from nbmd import nb2md
 FEATURES = ['navigation.sections', 'navigation.top', 'content.code.copy', 'search.suggest', 'search.highlight']
 EXTENSIONS = ['attr_list', 'md_in_html', 'admonition', 'tables', 'pymdownx.superfences', 'pymdownx.highlight',
               'pymdownx.details', {'toc': dict(permalink=True)}]
+STYLE = '.md-grid { max-width: 75rem }\n.md-typeset pre > code { font-size: .7rem }\n'   # room for lines of 120 characters
 PALETTE = [dict(media=f'(prefers-color-scheme: {name})', scheme=scheme, primary='blue',
                 toggle=dict(icon='material/brightness-6', name=f'Switch to {other}'))
            for name, scheme, other in (('light', 'default', 'dark'), ('dark', 'slate', 'light'))]
@@ -78,9 +79,10 @@ def site(src, work, out):
         head = f"# {meta.get('title', name)}\n\n" + (f"{meta['description']}\n\n" if meta.get('description') else '')
         (docs/name).parent.mkdir(parents=True, exist_ok=True)
         (docs/name).write_text(head+md, encoding='utf-8')
+    (docs/'wide.css').write_text(STYLE, encoding='utf-8')
     theme = dict(name='material', font=False, palette=PALETTE, features=FEATURES)
     config = dict(site_name=web['title'], site_url=web['site-url'], repo_url=web['repo-url'], theme=theme,
-                  use_directory_urls=False, markdown_extensions=EXTENSIONS, plugins=['search'],
+                  use_directory_urls=False, extra_css=['wide.css'], markdown_extensions=EXTENSIONS, plugins=['search'],
                   nav=list(nav(web['sidebar']['contents'], pages)))
     (work/'mkdocs.yml').write_text(yaml.safe_dump(config, sort_keys=False), encoding='utf-8')
     command = [sys.executable, '-m', 'mkdocs', 'build', '-q', '-f', str(work/'mkdocs.yml'), '-d', str(out.resolve())]
