@@ -8,28 +8,26 @@ __all__ = ['NANO', 'MODELS', 'PACKAGES', 'log', 'AspFtError', 'nearest', 'unknow
            'resolve_model', 'RunConfig', 'load_config', 'save_config', 'resolve_backend', 'text_hash', 'file_hash',
            'package_versions', 'run_manifest', 'progress']
 
-# %% ../nbs/00_core.ipynb #47660f96
-import glob, hashlib, json, logging, os, platform, re, shlex, shutil, sys, time
+# %% ../nbs/00_core.ipynb #77c31f1e
+import glob, hashlib, json, logging, os, re, shutil, sys, time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
-from difflib import get_close_matches
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from types import UnionType
-from typing import get_args, get_origin
-
-import yaml
+from typing import get_args
 
 # %% ../nbs/00_core.ipynb #bde2fe47
 class AspFtError(Exception):
     "A user's mistake: the message says what was expected, what came, and the remedy."
 
-# %% ../nbs/00_core.ipynb #31c32ca8
+# %% ../nbs/00_core.ipynb #96777baf
 def nearest(
     name: str,   # what was written
     known,       # iterable of the names that exist
 ) -> str | None: # the most similar known name, None where nothing is similar
     "The known name that is most like `name`."
+    from difflib import get_close_matches
     found = get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
     return found[0] if found else None
 
@@ -170,11 +168,12 @@ class Workspace:
         return path.resolve().relative_to(self.root.resolve()).as_posix() if self.holds(path) else show_path(path)
     def holds(self, path) -> bool: return Path(path).resolve().is_relative_to(self.root.resolve())
 
-# %% ../nbs/00_core.ipynb #ac69166c
+# %% ../nbs/00_core.ipynb #76a70b4e
 def read_env(
     path, # a file of NAME=value lines; comments, quotes and "export" are fine
 ) -> dict: # name -> value
     "Read a `.env` file; `AspFtError` names the line that is not NAME=value."
+    import shlex
     out = {}
     for i, line in enumerate(Path(path).read_text(encoding='utf-8-sig').splitlines(), 1):
         try: words = shlex.split(line, comments=True)
@@ -294,12 +293,13 @@ def _coerce(field, value):
     except (TypeError, ValueError, KeyError, OverflowError):
         raise AspFtError(f'{field.name}: expected {kind.__name__}, found {value!r} (default {field.default!r})') from None
 
-# %% ../nbs/00_core.ipynb #5f62f467
+# %% ../nbs/00_core.ipynb #91846256
 def load_config(
     path=None, # a YAML file with any fields of `RunConfig`; None: defaults
     **flags,   # fields that win over the file; None means "not given"
 ) -> RunConfig: # the resolved configuration
     "Resolve a configuration: flag > YAML > default; `AspFtError` for an unknown key or a wrong value."
+    import yaml
     names, given = [f.name for f in fields(RunConfig)], {}
     if path is not None:
         try: given = yaml.safe_load(Path(path).read_text(encoding='utf-8')) or {}
@@ -313,21 +313,23 @@ def load_config(
             raise AspFtError(f'{show_path(path)}: {error}') if name in given else error
     return RunConfig(**given | {k: v for k, v in flags.items() if v is not None})
 
-# %% ../nbs/00_core.ipynb #17c832a4
+# %% ../nbs/00_core.ipynb #92282400
 def save_config(
     config: RunConfig, # what to write
     path,              # the YAML file
 ):
     "Write every field as YAML, in the order of `RunConfig`, so that `load_config` gives the same again."
+    import yaml
     plain = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()}
     write_text(path, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
 
-# %% ../nbs/00_core.ipynb #8ec237a9
+# %% ../nbs/00_core.ipynb #e0a516d9
 def resolve_backend(
     name: str='auto', # auto, pytorch or mlx
 ) -> str:             # "pytorch" or "mlx"
     "The backend that trains: `auto` is MLX on Apple silicon where mlx-lm is installed, else PyTorch."
     if name != 'auto': return name
+    import platform
     apple = sys.platform == 'darwin' and platform.machine() == 'arm64'
     return 'mlx' if apple and util.find_spec('mlx_lm') else 'pytorch'
 
@@ -345,11 +347,13 @@ def file_hash(
     "The SHA-256 of a file."
     with open(path, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
 
-# %% ../nbs/00_core.ipynb #86d664fb
+# %% ../nbs/00_core.ipynb #a62b5cb5
 PACKAGES = 'asp_ft clingo torch transformers trl peft datasets accelerate safetensors mlx mlx-lm'.split()
 
 def package_versions() -> dict: # name -> version, of what is installed
     "Versions of Python and of the packages that decide a result."
+    import platform
+    from importlib import metadata
     found = {'python': platform.python_version()}
     for name in PACKAGES:
         try: found[name] = metadata.version(name)

@@ -7,8 +7,8 @@ __all__ = ['OUTCOMES', 'RUNS', 'UNDECIDED', 'GENERATED', 'OWN', 'EXACT', 'SAMPLE
            'Limits', 'Message', 'read_message', 'serve', 'close_sandbox', 'run_jobs', 'Check', 'check_many', 'solve',
            'check', 'Task', 'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine']
 
-# %% ../nbs/02_solver.ipynb #79d29f2e
-import atexit, json, os, queue, re, signal, subprocess, sys, threading, time
+# %% ../nbs/02_solver.ipynb #77143589
+import atexit, gc, json, os, queue, re, signal, subprocess, sys, threading, time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -143,11 +143,11 @@ def _signatures(names): return {(n.lstrip('-').split('/')[0], int(n.split('/')[1
 
 def _declared(names, word): return ' '.join(f'#{word} {n}.' for n in names)
 
-# %% ../nbs/02_solver.ipynb #de29135a
+# %% ../nbs/02_solver.ipynb #06b4ebb6
 class _Side:
     "One program on one instance: its optimal answer sets, projected on some predicates."
-    def __init__(self, statements, instance, names, notes, where=''):
-        self.args = (statements, instance, notes, _declared(names, 'project') + _declared(names, 'defined'))
+    def __init__(self, statements, instance, names, inputs, notes, where=''):
+        self.args = (statements, instance, notes, _declared(names, 'project') + _declared((*names, *inputs), 'defined'))
         self.wanted, self.where, self.bound = _signatures(names), where, ()
         if syntax.optimises(statements): self.bound = self._optimum()
     def control(self, *options, project='project'):
@@ -212,15 +212,15 @@ def _against(gold, candidate, theirs, mine):
     if (found := _lacks(candidate, _sample(gold, theirs))) is not None: return 'missing', found, 'sampled'
     return '', None, 'sampled'
 
-# %% ../nbs/02_solver.ipynb #67ff3c78
+# %% ../nbs/02_solver.ipynb #8b36e816
 def _instance_verdict(job, gold_program, program, instance, notes, state, tell):
     "Compare on one instance; (kind, atoms, evidence, candidate satisfiable, gold satisfiable)."
     (name, facts), inputs = instance, _signatures(job['inputs'])
     tell(state | dict(who='gold', instance=name))
-    gold = _Side(gold_program, facts, job['outputs'], _Notes())
+    gold = _Side(gold_program, facts, job['outputs'], job['inputs'], _Notes())
     theirs = gold.enumerate(EXACT+1)
     tell(state | dict(who='candidate', instance=name, messages=notes.plain()))
-    candidate = _Side(program, facts, job['outputs'], notes, name)
+    candidate = _Side(program, facts, job['outputs'], job['inputs'], notes, name)
     mine = candidate.enumerate(EXACT+1)
     invented = _invented(candidate, inputs, {a.symbol for a in gold.atoms(inputs)})
     found = ('input', invented, 'exact') if invented else _against(gold, candidate, theirs, mine)
@@ -374,13 +374,14 @@ def _supervise(job):
     last = {k: v for s in states for k, v in s.items()}
     return last if last.get('done') or last.get('death') else last | dict(death=_named_death(late, status, usage, job))
 
-# %% ../nbs/02_solver.ipynb #6dc09f0b
+# %% ../nbs/02_solver.ipynb #025c2162
 def serve(
     fork: bool, # one forked child for each job (Linux); else the jobs are done in this process
 ):
     "The light process: reads jobs from standard input, a JSON line each, and answers in the same way until the input ends."
     import clingo, clingo.ast  # warm: the children inherit it
-    syntax.canonical(syntax.parse('a(X) :- b(X).'))
+    _solve_job(dict(program='a(X) :- b(X).', instance='', models=1, optimum=True), lambda state: None)
+    gc.collect(); gc.freeze(); gc.disable()  # pages that no child writes to need not be copied for it
     out = os.dup(1); os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     def write(data):
         while data: data = data[os.write(out, data):]

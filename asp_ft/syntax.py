@@ -6,9 +6,8 @@
 __all__ = ['strip_comments', 'prescan', 'parse', 'signature', 'head_predicates', 'shown_predicates', 'optimises',
            'without_display', 'canonical_statement', 'canonical']
 
-# %% ../nbs/01_syntax.ipynb #d7afb822
+# %% ../nbs/01_syntax.ipynb #173ae71c
 import re
-from functools import cache
 
 from .core import text_hash
 
@@ -118,37 +117,32 @@ def shown_predicates(
     shown = [s for s in statements if str(s.ast_type).endswith('ShowSignature') and s.name]
     return sorted({f"{'' if s.positive else '-'}{s.name}/{s.arity}" for s in shown})
 
-# %% ../nbs/01_syntax.ipynb #a134ccf1
+# %% ../nbs/01_syntax.ipynb #16287976
 def optimises(
     statements, # what `parse` gave
 ) -> bool:
     "Whether the program has an optimisation statement."
-    return any(str(s.ast_type).endswith('Minimize') for s in statements)
+    from clingo.ast import ASTType
+    return any(s.ast_type == ASTType.Minimize for s in statements)
 
-# %% ../nbs/01_syntax.ipynb #1c07cfb4
+# %% ../nbs/01_syntax.ipynb #22c66b81
 def without_display(
     statements, # what `parse` gave
 ) -> list:      # the same without `#show` and `#project`
     "The statements that decide the answer sets."
-    display = ('ShowSignature', 'ShowTerm', 'ProjectAtom', 'ProjectSignature')
-    return [s for s in statements if not str(s.ast_type).endswith(display)]
+    from clingo.ast import ASTType as T
+    return [s for s in statements if s.ast_type not in (T.ShowSignature, T.ShowTerm, T.ProjectAtom, T.ProjectSignature)]
 
-# %% ../nbs/01_syntax.ipynb #8b55b8fd
-@cache
-def _renamer():
-    "A clingo transformer that numbers the variables; made once, on first use."
-    from clingo.ast import Transformer
-    class Renamer(Transformer):
-        def visit_Variable(self, node, names):
-            return node if node.name == '_' else node.update(name=names.setdefault(node.name, f'V{len(names)}'))
-    return Renamer()
+# %% ../nbs/01_syntax.ipynb #0522c2cc
+_WORD = re.compile(r'"(?:\\.|[^"\\])*"|#?[A-Za-z_][\w\']*', re.A)
+_VARIABLE = re.compile(r"_*[A-Z][\w']*", re.A)
 
-# %% ../nbs/01_syntax.ipynb #b9ec0427
 def canonical_statement(
     statement, # one statement of `parse`
-) -> str:      # its text with the variables numbered
+) -> str:      # its text, as clingo prints it, with the variables numbered
     "A statement up to the names of its variables."
-    return str(_renamer().visit(statement, {}))
+    names = {}
+    return _WORD.sub(lambda m: names.setdefault(m[0], f'V{len(names)}') if _VARIABLE.fullmatch(m[0]) else m[0], str(statement))
 
 # %% ../nbs/01_syntax.ipynb #d9b223f4
 def canonical(
