@@ -43,11 +43,14 @@ def argument_table(symbol):
     from fastcore.docments import docments
     from inspect import Parameter
     found = {name: d for name, d in docments(symbol, full=True).items() if name != 'self'}
-    default = lambda d: f'`{d.default!r}`' if d.default is not Parameter.empty else ''
-    rows = [('**return**' if name == 'return' else name, cell(d.anno), default(d), cell(d.docment))
-            for name, d in found.items() if name != 'return' or d.docment]
     if not any(d.docment for d in found.values()): return ''
-    return '\n'.join('| '+' | '.join(row)+' |' for row in [('', 'Type', 'Default', 'Details'), ('---',)*4, *rows])
+    default = lambda d: f'`{d.default!r}`' if d.default is not Parameter.empty else ''
+    rows = [('', 'Type', 'Default', 'Details')]
+    rows += [('**return**' if name == 'return' else name, cell(d.anno), default(d), cell(d.docment))
+             for name, d in found.items() if name != 'return' or d.docment]
+    filled = [i for i in range(4) if i == 0 or any(row[i] for row in rows[1:])]
+    rows = [[row[i] for i in filled] for row in [rows[0], ('---',)*4, *rows[1:]]]
+    return '\n'.join('| '+' | '.join(row)+' |' for row in rows)
 
 
 def prepare():

@@ -8,7 +8,12 @@ from nbmd import nb2md
 FEATURES = ['navigation.sections', 'navigation.top', 'content.code.copy', 'search.suggest', 'search.highlight']
 EXTENSIONS = ['attr_list', 'md_in_html', 'admonition', 'tables', 'pymdownx.superfences', 'pymdownx.highlight',
               'pymdownx.details', {'toc': dict(permalink=True)}]
-STYLE = '.md-grid { max-width: 75rem }\n.md-typeset pre > code { font-size: .7rem }\n'   # room for lines of 120 characters
+# room for lines of 120 characters; what a cell prints looks different from the cell
+STYLE = '''.md-grid { max-width: 75rem }
+.md-typeset pre > code { font-size: .7rem }
+.md-typeset .language-text pre { border-left: .15rem solid #8886 }
+.md-typeset .language-text pre > code { background: none; padding-block: .2em }
+'''
 PALETTE = [dict(media=f'(prefers-color-scheme: {name})', scheme=scheme, primary='blue',
                 toggle=dict(icon='material/brightness-6', name=f'Switch to {other}'))
            for name, scheme, other in (('light', 'default', 'dark'), ('dark', 'slate', 'light'))]
