@@ -7,12 +7,13 @@ __all__ = ['SMALL_FILES', 'DATE', 'ROLES', 'IGNORE', 'quiet', 'hub_error', 'mode
            'render', 'check_messages', 'end_of_turn', 'stop_ids', 'assistant_spans', 'Encoded', 'encode_prompt',
            'encode', 'TokenView', 'encode_rows', 'pad_id', 'pad_batch', 'template_hash', 'preflight', 'preflight_table']
 
-# %% ../nbs/06_chat.ipynb #c0beb030
+# %% ../nbs/06_chat.ipynb #9766afba
 import contextlib, functools, html, logging, os, re, warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from .core import (AspFtError, MODELS, RunConfig, file_hash, require, resolve_model, show_path, text_hash, unknown_name)
+from .core import (AspFtError, MODELS, RunConfig, file_hash, require, resolve_model, show_path, text_hash,
+                         unknown_name)
 
 # %% ../nbs/06_chat.ipynb #422b6bc1
 @contextlib.contextmanager
@@ -31,7 +32,7 @@ def quiet():
             for n, level in before.items(): logging.getLogger(n).setLevel(level)
             if bars: hf.enable_progress_bar()
 
-# %% ../nbs/06_chat.ipynb #6f12be4f
+# %% ../nbs/06_chat.ipynb #44efebe2
 def hub_error(
     model: str,       # the name that was asked for
     error: Exception, # what huggingface_hub raised
@@ -43,9 +44,12 @@ def hub_error(
         f"{model} is gated: accept its licence on {page}" + ('; the token that is set does not open it' if token else
         ', make a token on https://huggingface.co/settings/tokens, and put HF_TOKEN=… into .env'))
     if 'RepositoryNotFoundError' in kinds: return AspFtError(
-        f"{model} is not on the hub, or is private{'' if token else ' and HF_TOKEN is not set'}; known short names: {', '.join(['nano', *MODELS])}")
-    why = 'HF_HUB_OFFLINE is set' if os.environ.get('HF_HUB_OFFLINE', '0').lower() in ('1', 'true', 'yes', 'on') else 'the hub cannot be reached'
-    return AspFtError(f'{model} is not on this machine and {why}: fetch it once with  hf download {model}  where there is a network, or give a folder')
+        f"{model} is not on the hub, or is private{'' if token else ' and HF_TOKEN is not set'}; known short names: "
+        f"{', '.join(['nano', *MODELS])}")
+    offline = os.environ.get('HF_HUB_OFFLINE', '0').lower() in ('1', 'true', 'yes', 'on')
+    why = 'HF_HUB_OFFLINE is set' if offline else 'the hub cannot be reached'
+    return AspFtError(f'{model} is not on this machine and {why}: fetch it once with  hf download {model}  where '
+                      'there is a network, or give a folder')
 
 # %% ../nbs/06_chat.ipynb #89a3d8ca
 SMALL_FILES = ['*.json', '*.jinja', '*.txt', '*.model']  # all of a model but its weights
@@ -64,16 +68,18 @@ def model_folder(
     try: return Path(snapshot_download(place, allow_patterns=patterns, ignore_patterns=['original/*', 'onnx/*']))
     except (OSError, ValueError) as e: raise hub_error(place, e) from None
 
-# %% ../nbs/06_chat.ipynb #e1ab12e3
+# %% ../nbs/06_chat.ipynb #b8b4736f
 def weights_hash(
     folder, # of a model
 ) -> str:   # SHA-256 over the names and contents of its safetensors files
     "A hash of a model's weights."
     files = sorted(Path(folder).glob('*.safetensors'))
-    if not files: raise AspFtError(f'{show_path(folder)}: no *.safetensors file; fetch the model again, or convert it to safetensors')
+    if not files:
+        raise AspFtError(f'{show_path(folder)}: no *.safetensors file; fetch the model again, or convert it to '
+                         'safetensors')
     return text_hash(repr([(f.name, file_hash(f)) for f in files]))
 
-# %% ../nbs/06_chat.ipynb #b88bc51e
+# %% ../nbs/06_chat.ipynb #9fa8cfdb
 def load_tokenizer(
     model, # "nano", a short name, a folder or a hub id
 ):         # a fast tokenizer that has a chat template
@@ -82,13 +88,18 @@ def load_tokenizer(
     from transformers import AutoTokenizer
     folder = model_folder(model, weights=False)
     if not any((folder/f).is_file() for f in ('tokenizer.json', 'tokenizer.model', 'vocab.json')):
-        raise AspFtError(f'{show_path(folder)}: no tokenizer.json, tokenizer.model or vocab.json; copy the tokenizer of the base model there')
+        raise AspFtError(f'{show_path(folder)}: no tokenizer.json, tokenizer.model or vocab.json; copy the tokenizer '
+                         'of the base model there')
     try:
         with quiet(): tokenizer = AutoTokenizer.from_pretrained(str(folder))
-    except Exception as e: raise AspFtError(f'{show_path(folder)}: the tokenizer cannot be read ({_line(e)}); fetch the model again') from None
-    if not tokenizer.is_fast: raise AspFtError(f'{show_path(folder)}: the tokenizer has no fast version; save it as tokenizer.json first')
+    except Exception as e:
+        raise AspFtError(f'{show_path(folder)}: the tokenizer cannot be read ({_line(e)}); fetch the model '
+                         'again') from None
+    if not tokenizer.is_fast:
+        raise AspFtError(f'{show_path(folder)}: the tokenizer has no fast version; save it as tokenizer.json first')
     if not tokenizer.chat_template:
-        raise AspFtError(f'{show_path(folder)}: no chat template; use the Instruct version of the model, or add chat_template.jinja')
+        raise AspFtError(f'{show_path(folder)}: no chat template; use the Instruct version of the model, or add '
+                         'chat_template.jinja')
     return tokenizer
 
 def _line(error): return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
@@ -106,29 +117,35 @@ def render(
     try: return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=prompt, date_string=DATE)
     except TemplateError as e: raise AspFtError(f'the chat template refuses the conversation: {_line(e)}') from None
 
-# %% ../nbs/06_chat.ipynb #089fe286
+# %% ../nbs/06_chat.ipynb #5b72da4c
 ROLES = 'system', 'user', 'assistant'
 
 @functools.lru_cache(maxsize=16)
 def _special(tokenizer):
     "A pattern that finds any special token, longest first."
     added = [str(t) for t in tokenizer.added_tokens_decoder.values() if t.special]
-    return re.compile('|'.join(map(re.escape, sorted({*added, *tokenizer.all_special_tokens}, key=len, reverse=True))) or r'(?!)')
+    return re.compile('|'.join(map(re.escape, sorted({*added, *tokenizer.all_special_tokens}, key=len, reverse=True)))
+                      or r'(?!)')
 
 def check_messages(
     tokenizer,      # whose special tokens must not stand in a text
     messages: list, # the conversation
 ):
     "Raise `AspFtError` where a conversation is not fit for training: roles, empty turns, special tokens in a text."
-    if not isinstance(messages, list) or not messages: raise AspFtError('expected messages: a list of turns, found none')
+    if not isinstance(messages, list) or not messages:
+        raise AspFtError('expected messages: a list of turns, found none')
     for i, m in enumerate(messages, 1):
-        if not isinstance(m, dict) or m.get('role') not in ROLES: raise AspFtError(f'turn {i}: expected a role of {", ".join(ROLES)}')
-        if not isinstance(m.get('content'), str) or not m['content'].strip(): raise AspFtError(f"turn {i} ({m['role']}) is empty")
+        if not isinstance(m, dict) or m.get('role') not in ROLES:
+            raise AspFtError(f'turn {i}: expected a role of {", ".join(ROLES)}')
+        if not isinstance(m.get('content'), str) or not m['content'].strip():
+            raise AspFtError(f"turn {i} ({m['role']}) is empty")
         if found := _special(tokenizer).search(m['content']):
-            raise AspFtError(f"turn {i} ({m['role']}) holds the special token {found[0]!r} of the model; take it out of the text")
-    if messages[0]['role'] == 'assistant': raise AspFtError('the first turn is the assistant\'s; expected a question before it')
+            raise AspFtError(f"turn {i} ({m['role']}) holds the special token {found[0]!r} of the model; take it out "
+                             "of the text")
+    if messages[0]['role'] == 'assistant':
+        raise AspFtError('the first turn is the assistant\'s; expected a question before it')
 
-# %% ../nbs/06_chat.ipynb #faf008f3
+# %% ../nbs/06_chat.ipynb #164ce522
 @functools.lru_cache(maxsize=16)
 def _end_of_turn(tokenizer, template):
     text = render(tokenizer, [dict(role='user', content='question'), dict(role='assistant', content='theanswer')])
@@ -141,7 +158,9 @@ def end_of_turn(
 ) -> int:      # a token id
     "The token that ends an assistant's turn, as the template writes it; `AspFtError` where there is none."
     token = _end_of_turn(tokenizer, tokenizer.chat_template)
-    if token is None: raise AspFtError('the chat template ends an assistant turn with no special token, so a model cannot learn to stop; mend the template')
+    if token is None:
+        raise AspFtError('the chat template ends an assistant turn with no special token, so a model cannot learn to '
+                         'stop; mend the template')
     return token
 
 # %% ../nbs/06_chat.ipynb #28b17e85
@@ -151,13 +170,14 @@ def stop_ids(
     "The tokens at which generation stops: end of turn, and end of sequence."
     return list(dict.fromkeys(i for i in (end_of_turn(tokenizer), tokenizer.eos_token_id) if i is not None))
 
-# %% ../nbs/06_chat.ipynb #85f15c54
+# %% ../nbs/06_chat.ipynb #8ef2ef81
 def _marked(template): return bool(re.search(r'{%-?\s*generation\s*-?%}', template))
 
 def _marked_spans(tokenizer, messages, prompt):
     "Text and assistant spans from `{% generation %}` markers, by the function under `return_assistant_tokens_mask`."
     from transformers.utils.chat_template_utils import render_jinja_template
-    texts, spans = render_jinja_template([messages], chat_template=tokenizer.chat_template, return_assistant_tokens_mask=True,
+    texts, spans = render_jinja_template([messages], chat_template=tokenizer.chat_template,
+                                         return_assistant_tokens_mask=True,
                                          add_generation_prompt=prompt, date_string=DATE, **tokenizer.special_tokens_map)
     return texts[0], [tuple(s) for s in spans[0]]
 
@@ -168,12 +188,13 @@ def _prefix_spans(tokenizer, messages, prompt):
         if m['role'] != 'assistant': continue
         before, after = render(tokenizer, messages[:i], True), render(tokenizer, messages[:i+1])
         if not (text.startswith(before) and text.startswith(after) and len(before) < len(after)):
-            raise AspFtError(f'the chat template changes turn {i+1}, or what stands before it, when turns follow, so the answers cannot be told apart; '
+            raise AspFtError(f'the chat template changes turn {i+1}, or what stands before it, when turns follow, so '
+                             'the answers cannot be told apart; '
                              'add {% generation %} markers to it, or train on single-turn rows')
         spans.append((len(before), len(after)))
     return text, spans
 
-# %% ../nbs/06_chat.ipynb #b410570a
+# %% ../nbs/06_chat.ipynb #c7315c22
 def assistant_spans(
     tokenizer,          # with a chat template
     messages: list,     # the conversation
@@ -183,9 +204,11 @@ def assistant_spans(
     marked = _marked(tokenizer.chat_template)
     text, spans = (_marked_spans if marked else _prefix_spans)(tokenizer, messages, prompt)
     answers = [m['content'] for m in messages if m['role'] == 'assistant']
-    if len(spans) != len(answers): raise AspFtError(f'the chat template marks {len(spans)} of {len(answers)} assistant turns; mend its markers')
+    if len(spans) != len(answers):
+        raise AspFtError(f'the chat template marks {len(spans)} of {len(answers)} assistant turns; mend its markers')
     for (start, end), answer in zip(spans, answers):
-        if answer.strip() not in text[start:end]: raise AspFtError(f'the chat template does not keep the answer as it is: {answer.strip()[:40]!r}')
+        if answer.strip() not in text[start:end]:
+            raise AspFtError(f'the chat template does not keep the answer as it is: {answer.strip()[:40]!r}')
     return text, spans
 
 # %% ../nbs/06_chat.ipynb #3b57371d
@@ -202,7 +225,7 @@ class Encoded:
         return [i if t else IGNORE for i, t in zip(self.input_ids, self.trained)]
     def __len__(self): return len(self.input_ids)
 
-# %% ../nbs/06_chat.ipynb #862b13c1
+# %% ../nbs/06_chat.ipynb #226a38c3
 def _pieces(tokenizer, text, spans):
     "The text cut at every border of a span, each piece tokenized apart: (ids, is it an answer)."
     borders = sorted({0, len(text), *(c for s in spans for c in s)})
@@ -220,7 +243,9 @@ def _mask(pieces, stop):
             if unended and not n: break
             unended = False
         ids += piece; trained += [True]*n + [False]*(len(piece)-n)
-    if unended: raise AspFtError('an assistant turn is not followed by its end-of-turn token, so it would not be learned; mend the chat template')
+    if unended:
+        raise AspFtError('an assistant turn is not followed by its end-of-turn token, so it would not be learned; '
+                         'mend the chat template')
     return Encoded(ids, trained)
 
 # %% ../nbs/06_chat.ipynb #b204274d
@@ -232,20 +257,22 @@ def encode_prompt(
     check_messages(tokenizer, messages)
     return [i for piece, _ in _pieces(tokenizer, *assistant_spans(tokenizer, messages, True)) for i in piece]
 
-# %% ../nbs/06_chat.ipynb #00ff3666
+# %% ../nbs/06_chat.ipynb #ed7e19b0
 def encode(
     tokenizer,      # with a chat template
     messages: list, # the conversation; the last turn is the assistant's
 ) -> Encoded:       # token ids and mask
     "Turn a conversation into token ids; trained are all assistant turns, each with its end-of-turn token."
     check_messages(tokenizer, messages)
-    if messages[-1]['role'] != 'assistant': raise AspFtError(f"the last turn is the {messages[-1]['role']}'s; expected the assistant's answer")
+    if messages[-1]['role'] != 'assistant':
+        raise AspFtError(f"the last turn is the {messages[-1]['role']}'s; expected the assistant's answer")
     text, spans = assistant_spans(tokenizer, messages)
     if _marked(tokenizer.chat_template) and render(tokenizer, messages[:-1], True) != text[:spans[-1][0]]:
-        raise AspFtError('the marked answer does not begin where the generation prompt ends; put {% generation %} right after it')
+        raise AspFtError('the marked answer does not begin where the generation prompt ends; put {% generation %} '
+                         'right after it')
     return _mask(_pieces(tokenizer, text, spans), end_of_turn(tokenizer))
 
-# %% ../nbs/06_chat.ipynb #81380a82
+# %% ../nbs/06_chat.ipynb #1ed8fb92
 class TokenView:
     "An encoded row to look at: HTML in a notebook, brackets around what is trained as text."
     def __init__(self,
@@ -259,10 +286,10 @@ class TokenView:
         self.parts = [(tokenizer.decode(ids), t) for ids, t in self.parts]
     def __repr__(self): return ''.join(f'⟦{s}⟧' if t else s for s, t in self.parts)
     def _repr_html_(self):
-        mark = lambda s, t: f'<span style="background:#9fd89f;color:#000">{html.escape(s)}</span>' if t else html.escape(s)
-        return '<pre>' + ''.join(mark(s, t) for s, t in self.parts) + '</pre>'
+        on, off = '<span style="background:#9fd89f;color:#000">', '</span>'
+        return '<pre>' + ''.join(on+html.escape(s)+off if t else html.escape(s) for s, t in self.parts) + '</pre>'
 
-# %% ../nbs/06_chat.ipynb #1114cc04
+# %% ../nbs/06_chat.ipynb #bee74243
 def encode_rows(
     tokenizer,            # with a chat template
     rows: list,           # rows of train.jsonl: {"messages": [...], "id": ...}
@@ -283,7 +310,8 @@ def encode_rows(
 
 def _long(long, max_length):
     some = ', '.join(f'{i} ({n})' for i, n in sorted(long, key=lambda x: -x[1])[:5])
-    return (f"{len(long)} row{'s' if len(long) > 1 else ''} longer than max_length {max_length} tokens: {some}{' …' if len(long) > 5 else ''}; "
+    return (f"{len(long)} row{'s' if len(long) > 1 else ''} longer than max_length {max_length} tokens: "
+            f"{some}{' …' if len(long) > 5 else ''}; "
             'raise --max_length, or leave them out with --skip_long')
 
 # %% ../nbs/06_chat.ipynb #9d496141
@@ -310,7 +338,7 @@ def template_hash(
     "A hash of all that decides the text a model sees: the template and the special tokens."
     return text_hash(repr([tokenizer.chat_template, sorted(tokenizer.special_tokens_map.items())]))
 
-# %% ../nbs/06_chat.ipynb #de95a701
+# %% ../nbs/06_chat.ipynb #d11870a9
 def preflight(
     tokenizer,         # with a chat template
     rows: list,        # rows of train.jsonl
@@ -330,18 +358,21 @@ def preflight(
                 too_long=[dict(id=name(i), tokens=n) for i, n in enumerate(lengths) if n > config.max_length],
                 end_of_turn=dict(token=tokenizer.convert_ids_to_tokens(stop), answers=answers,
                                  trained=sum(row.count(stop) for b in batches for row in b['labels'])),
-                padding=dict(token=tokenizer.convert_ids_to_tokens(pad), positions=len(padding), trained=sum(p != IGNORE for p in padding)),
+                padding=dict(token=tokenizer.convert_ids_to_tokens(pad), positions=len(padding),
+                             trained=sum(p != IGNORE for p in padding)),
                 template=template_hash(tokenizer))
 
-# %% ../nbs/06_chat.ipynb #5772c1d8
+# %% ../nbs/06_chat.ipynb #ecd513bd
 def preflight_table(
     report: dict, # of `preflight`
 ) -> str:         # lines for a screen
     "The preflight report as lines."
     r, end, pad = report, report['end_of_turn'], report['padding']
-    lines = [f"rows            {r['rows']:,}", f"tokens          {r['tokens']:,}, trained {r['trained_tokens']:,} ({r['trained_tokens']/r['tokens']:.0%})",
+    lines = [f"rows            {r['rows']:,}", f"tokens          {r['tokens']:,}, trained {r['trained_tokens']:,} "
+                                               f"({r['trained_tokens']/r['tokens']:.0%})",
              f"longest row     {r['longest']['tokens']:,} tokens ({r['longest']['id']}); limit {r['max_length']:,}",
              f"end of turn     {end['token']}: trained in {end['trained']} of {end['answers']} answers",
              f"padding         {pad['token']}: trained at {pad['trained']} of {pad['positions']} positions"]
-    if r['too_long']: lines.append('too long        ' + _long([(x['id'], x['tokens']) for x in r['too_long']], r['max_length']))
+    if r['too_long']:
+        lines.append('too long        ' + _long([(x['id'], x['tokens']) for x in r['too_long']], r['max_length']))
     return '\n'.join(lines)

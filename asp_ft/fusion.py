@@ -7,16 +7,17 @@ __all__ = ['PLAIN', 'EMPTY', 'TOLERANCE', 'PROMPTS', 'COPIED', 'tensor_table', '
            'check_fit', 'merge_file', 'Compared', 'compare_logits', 'first_difference', 'certify',
            'certificate_prompts', 'model_card', 'fuse_model', 'fuse']
 
-# %% ../nbs/09_fusion.ipynb #729d1e2f
+# %% ../nbs/09_fusion.ipynb #f73c6391
 import json, math, shutil, time
 from dataclasses import dataclass
 from pathlib import Path
 
 from .chat import encode_prompt, end_of_turn, load_tokenizer, model_folder, quiet, template_hash, weights_hash
-from .core import (AspFtError, NANO, atomic_dir, file_hash, log, progress, read_jsonl, require, run_manifest, show_path,
+from .core import (AspFtError, NANO, atomic_dir, file_hash, log, progress, read_jsonl, require, run_manifest,
+                         show_path,
                          text_hash, write_json, write_text)
 
-# %% ../nbs/09_fusion.ipynb #a30a85e0
+# %% ../nbs/09_fusion.ipynb #e956e2a0
 def tensor_table(
     path,   # a safetensors file
 ) -> dict:  # name -> dtype, shape, start and end (bytes from the start of the file)
@@ -26,15 +27,17 @@ def tensor_table(
     except OSError: raise AspFtError(f'{show_path(path)}: missing; fetch the model again') from None
     try:
         with open(path, 'rb') as f: n = int.from_bytes(f.read(8), 'little'); header = json.loads(f.read(min(n, size)))
-        table = {k: dict(dtype=v['dtype'], shape=v['shape'], start=8+n+v['data_offsets'][0], end=8+n+v['data_offsets'][1])
+        table = {k: dict(dtype=v['dtype'], shape=v['shape'], start=8+n+v['data_offsets'][0],
+                         end=8+n+v['data_offsets'][1])
                  for k, v in header.items() if k != '__metadata__'}
     except (ValueError, KeyError, TypeError, AttributeError):
         raise AspFtError(f'{show_path(path)}: the header is damaged; fetch the file again') from None
     expected = max([t['end'] for t in table.values()], default=8+n)
-    if size != expected: raise AspFtError(f'{show_path(path)}: {size:,} bytes where the header says {expected:,}; fetch the file again')
+    if size != expected:
+        raise AspFtError(f'{show_path(path)}: {size:,} bytes where the header says {expected:,}; fetch the file again')
     return table
 
-# %% ../nbs/09_fusion.ipynb #40a1f9c3
+# %% ../nbs/09_fusion.ipynb #d9ba3baa
 def weight_files(
     folder,  # of a model
 ) -> dict:   # file -> its `tensor_table`
@@ -42,11 +45,12 @@ def weight_files(
     folder, index = Path(folder), Path(folder)/'model.safetensors.index.json'
     if index.is_file():
         try: names = sorted(set(json.loads(index.read_text(encoding='utf-8'))['weight_map'].values()))
-        except (ValueError, KeyError, AttributeError): raise AspFtError(f'{show_path(index)}: not a weight index; fetch the model again') from None
+        except (ValueError, KeyError, AttributeError):
+            raise AspFtError(f'{show_path(index)}: not a weight index; fetch the model again') from None
     else: names = ['model.safetensors']
     return {folder/n: tensor_table(folder/n) for n in names}
 
-# %% ../nbs/09_fusion.ipynb #bd13e2f3
+# %% ../nbs/09_fusion.ipynb #f57b2991
 @dataclass(frozen=True)
 class Adapter:
     "A LoRA adapter, ready to merge."
@@ -56,15 +60,20 @@ class Adapter:
     hash: str       # of weights and settings
 
 PLAIN = dict(bias='none', fan_in_fan_out=False, use_dora=False, lora_bias=False)
-EMPTY = 'rank_pattern', 'alpha_pattern', 'modules_to_save', 'trainable_token_indices', 'target_parameters', 'layer_replication'
+EMPTY = ('rank_pattern', 'alpha_pattern', 'modules_to_save', 'trainable_token_indices', 'target_parameters',
+         'layer_replication')
 
 def _check_kind(settings, name):
     "Refuse what a plain merge would get wrong."
-    if settings.get('peft_type') != 'LORA': raise AspFtError(f"{name}: expected a LoRA adapter of PEFT, found {settings.get('peft_type') or 'another format'}")
+    if settings.get('peft_type') != 'LORA':
+        raise AspFtError(f"{name}: expected a LoRA adapter of PEFT, found "
+                         f"{settings.get('peft_type') or 'another format'}")
     odd = [k for k, v in PLAIN.items() if settings.get(k, v) not in (v, None)] + [k for k in EMPTY if settings.get(k)]
-    if odd: raise AspFtError(f"{name}: {', '.join(f'{k}={settings[k]}' for k in odd)} cannot be merged here; train without, or merge with PEFT")
+    if odd:
+        raise AspFtError(f"{name}: {', '.join(f'{k}={settings[k]}' for k in odd)} cannot be merged here; train "
+                         "without, or merge with PEFT")
 
-# %% ../nbs/09_fusion.ipynb #faf18b85
+# %% ../nbs/09_fusion.ipynb #41a1f18b
 def read_adapter(
     folder,     # an adapter folder: adapter_config.json, adapter_model.safetensors
 ) -> Adapter:   # settings, pairs, scale
@@ -73,16 +82,19 @@ def read_adapter(
     from safetensors.torch import load_file
     folder = Path(folder); config, weights = folder/'adapter_config.json', folder/'adapter_model.safetensors'
     try: settings = json.loads(config.read_text(encoding='utf-8'))
-    except OSError: raise AspFtError(f'{show_path(folder)}: no adapter_config.json; give the folder that training wrote') from None
+    except OSError:
+        raise AspFtError(f'{show_path(folder)}: no adapter_config.json; give the folder that training wrote') from None
     except ValueError: raise AspFtError(f'{show_path(config)}: not JSON; train again') from None
     _check_kind(settings, show_path(config)); tensor_table(weights)
     tensors, pairs = load_file(weights), {}
     if bad := sorted(k for k, t in tensors.items() if not torch.isfinite(t).all()):
-        raise AspFtError(f"{show_path(weights)}: NaN or infinity in {_some(bad)}; train again with a lower learning rate")
+        raise AspFtError(f"{show_path(weights)}: NaN or infinity in {_some(bad)}; train again with a lower learning "
+                         "rate")
     for key in tensors:
         module, found, _ = key.partition('.lora_A.')
         if found: pairs[module.removeprefix('base_model.model.')+'.weight'] = (key, key.replace('.lora_A.', '.lora_B.'))
-    if loose := sorted(set(tensors)-{k for p in pairs.values() for k in p} | {b for _, b in pairs.values() if b not in tensors}):
+    if loose := sorted(set(tensors)-{k for p in pairs.values() for k in p}
+                       | {b for _, b in pairs.values() if b not in tensors}):
         raise AspFtError(f'{show_path(weights)}: not pairs of lora_A and lora_B: {_some(loose)}; train again')
     rank = settings['r']
     return Adapter(settings, {n: (tensors[a].float(), tensors[b].float()) for n, (a, b) in pairs.items()},
@@ -91,7 +103,7 @@ def read_adapter(
 
 def _some(names): return ', '.join(names[:4]) + (f' and {len(names)-4} more' if len(names) > 4 else '')
 
-# %% ../nbs/09_fusion.ipynb #1b6d172b
+# %% ../nbs/09_fusion.ipynb #e5e29429
 def check_fit(
     adapter: Adapter, # of `read_adapter`
     files: dict,      # of `weight_files`
@@ -104,10 +116,13 @@ def check_fit(
         wanted = [b.shape[0], a.shape[1]]
         if there[n]['shape'] != wanted: wrong.append(f"{n} is {there[n]['shape']}, the adapter expects {wanted}")
         elif there[n]['dtype'] not in ('F32', 'F16', 'BF16'):
-            wrong.append(f"{n} is stored as {there[n]['dtype']}: fuse with the full-precision base the adapter was trained for")
-    if wrong: raise AspFtError(f'the adapter does not fit the base: {_some(wrong)}; give the base named in adapter_config.json')
+            wrong.append(f"{n} is stored as {there[n]['dtype']}: fuse with the full-precision base the adapter was "
+                         "trained for")
+    if wrong:
+        raise AspFtError(f'the adapter does not fit the base: {_some(wrong)}; give the base named in '
+                         'adapter_config.json')
 
-# %% ../nbs/09_fusion.ipynb #dce4b71f
+# %% ../nbs/09_fusion.ipynb #939b5d9a
 def merge_file(
     path,             # a copy of a weight file; changed in place
     table: dict,      # its `tensor_table`
@@ -123,7 +138,8 @@ def merge_file(
             f.seek(t['start']); raw = bytearray(f.read(t['end']-t['start']))
             weight = torch.frombuffer(raw, dtype=kinds[t['dtype']]).view(t['shape'])
             weight.copy_(torch.addmm(weight.float(), b, a, alpha=adapter.scale))
-            if not torch.isfinite(weight).all(): raise AspFtError(f"{name}: the merged weight does not fit into {t['dtype']}; fuse with a bfloat16 base")
+            if not torch.isfinite(weight).all():
+                raise AspFtError(f"{name}: the merged weight does not fit into {t['dtype']}; fuse with a bfloat16 base")
             f.seek(t['start']); f.write(raw); n += 1
             if bar is not None: bar.update(1)
         f.flush(); os.fsync(f.fileno())
@@ -144,7 +160,7 @@ class Compared:
     same: int          # of these, with the same most likely token
     close: int         # of the others, those where the reference's two best were as near as the tolerance allows
 
-# %% ../nbs/09_fusion.ipynb #451b68d1
+# %% ../nbs/09_fusion.ipynb #d74fb412
 def compare_logits(
     reference,       # base + adapter, a PeftModel
     fused,           # the fused model
@@ -156,7 +172,8 @@ def compare_logits(
     import torch
     prompt = torch.tensor([ids], device=reference.device)
     with torch.no_grad():
-        text = reference.generate(input_ids=prompt, attention_mask=torch.ones_like(prompt), do_sample=False, max_new_tokens=new_tokens)
+        text = reference.generate(input_ids=prompt, attention_mask=torch.ones_like(prompt), do_sample=False,
+                                  max_new_tokens=new_tokens)
         ours, theirs = fused(text).logits[0].float(), reference(text).logits[0].float()
         with reference.disable_adapter(): plain = reference(text).logits[0].float()
     best, spread = theirs.topk(2).values, theirs.std().item()
@@ -187,7 +204,7 @@ def first_difference(
         if not ((a-b).abs().max() <= tolerance*a.std()): return 'the embeddings' if i == 0 else f'layer {i-1}'
     return 'the head'
 
-# %% ../nbs/09_fusion.ipynb #39173639
+# %% ../nbs/09_fusion.ipynb #4c6ed4f9
 def certify(
     base,      # folder of the base model
     adapter,   # the adapter folder
@@ -207,11 +224,15 @@ def certify(
     relative = found[worst].difference/found[worst].spread
     apart = sum(c.tokens-c.same-c.close for c in found)
     if not relative <= TOLERANCE[dtype] or apart: raise AspFtError(
-        f'the fused model is not base + adapter: logits differ by {relative:.3g} of their spread (allowed {TOLERANCE[dtype]}), {apart} tokens '
-        f'differ; the first difference is in {first_difference(reference, model, questions[worst], TOLERANCE[dtype])}; nothing was written')
+        f'the fused model is not base + adapter: logits differ by {relative:.3g} of their spread (allowed '
+        f'{TOLERANCE[dtype]}), {apart} tokens '
+        'differ; the first difference is in '
+        f'{first_difference(reference, model, questions[worst], TOLERANCE[dtype])}; nothing was written')
     if was_tied != _tied(model): raise AspFtError('the fused model has lost its tied embeddings; nothing was written')
-    return dict(dtype=dtype, prompts=len(prompts), max_logit_difference=float(f'{max(c.difference for c in found):.2g}'),
-                relative_difference=float(f'{relative:.2g}'), tolerance=TOLERANCE[dtype], adapter_effect=float(f'{max(c.effect for c in found):.3g}'),
+    return dict(dtype=dtype, prompts=len(prompts), max_logit_difference=float(
+        f'{max(c.difference for c in found):.2g}'),
+                relative_difference=float(f'{relative:.2g}'), tolerance=TOLERANCE[dtype],
+                adapter_effect=float(f'{max(c.effect for c in found):.3g}'),
                 tokens=sum(c.tokens for c in found), same_tokens=sum(c.same for c in found), tied_embeddings=was_tied,
                 end_of_turn=tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)), template=template_hash(tokenizer))
 
@@ -234,7 +255,7 @@ def certificate_prompts(
         if rows: return rows
     return [[dict(role='user', content=p)] for p in PROMPTS]
 
-# %% ../nbs/09_fusion.ipynb #444ef0bf
+# %% ../nbs/09_fusion.ipynb #8c9bf4c3
 def model_card(
     base: str,         # the base model as the user named it
     run: dict,         # the manifest of the training run, {} where there is none
@@ -242,21 +263,29 @@ def model_card(
 ) -> str:              # Markdown
     "The README of a fused model: what it is made of and how it was checked."
     config, c, rows = run.get('config') or {}, certificate, run.get('rows') or {}
-    recipe = ', '.join(f'{k} {config[k]}' for k in ('rank', 'alpha', 'num_layers', 'learning_rate', 'epochs', 'seed') if k in config)
-    lines = ['# A model that writes Answer Set Programs', '', f'Base model: {base}, with a LoRA adapter merged by asp_ft.', '']
-    if rows: lines += [f"Trained on {rows.get('train')} rows, validated on {rows.get('valid')}" + (f"; {recipe}." if recipe else '.'), '']
-    lines += ['| Check before release | |', '|---|---|', f"| largest logit difference to base + adapter | {c['max_logit_difference']:g} |",
-              f"| how far the adapter moves a logit | {c['adapter_effect']:g} |", f"| same most likely token | {c['same_tokens']} of {c['tokens']} |", '',
-              'Its answers are programs in the language of clingo. They are text written by a model: run them in a sandbox, and check them.']
+    recipe = ', '.join(f'{k} {config[k]}' for k in ('rank', 'alpha', 'num_layers', 'learning_rate', 'epochs', 'seed')
+                       if k in config)
+    lines = ['# A model that writes Answer Set Programs', '', f'Base model: {base}, with a LoRA adapter merged by '
+                                                              'asp_ft.', '']
+    if rows:
+        lines += [f"Trained on {rows.get('train')} rows, validated on {rows.get('valid')}"
+                  + (f"; {recipe}." if recipe else '.'), '']
+    lines += ['| Check before release | |', '|---|---|', f"| largest logit difference to base + adapter | "
+                                                         f"{c['max_logit_difference']:g} |",
+              f"| how far the adapter moves a logit | {c['adapter_effect']:g} |",
+              f"| same most likely token | {c['same_tokens']} of {c['tokens']} |", '',
+              'Its answers are programs in the language of clingo. They are text written by a model: run them in a '
+              'sandbox, and check them.']
     return '\n'.join(lines)+'\n'
 
-# %% ../nbs/09_fusion.ipynb #c79b722a
+# %% ../nbs/09_fusion.ipynb #dee09bac
 def _finished(out, identity):
     "Is `out` already the fused model of the same inputs, with every file as it was written?"
     try: record = json.loads((Path(out)/'certificate.json').read_text(encoding='utf-8'))
     except (OSError, ValueError): return False
     files = record.get('files') or {}
-    return record.get('identity') == identity and all((Path(out)/n).is_file() and file_hash(Path(out)/n) == h for n, h in files.items())
+    return record.get('identity') == identity and all((Path(out)/n).is_file() and file_hash(Path(out)/n) == h for n,
+                                                      h in files.items())
 
 def _check_before(base, adapter, run, out, force, identity):
     "Refuse what would overwrite something, run out of space, or fuse with another base than was trained on."
@@ -264,9 +293,10 @@ def _check_before(base, adapter, run, out, force, identity):
     if trained_on and trained_on != identity['base'] and not force: raise AspFtError(
         f'{show_path(adapter)} was trained on other weights than those of {base}: give that base, or --force')
     if out.exists() and not force and (not out.is_dir() or any(out.iterdir())):
-        raise AspFtError(f'{show_path(out)} exists and is not the result of these inputs: give another --out, or --force to replace it')
+        raise AspFtError(f'{show_path(out)} exists and is not the result of these inputs: give another --out, or '
+                         '--force to replace it')
 
-# %% ../nbs/09_fusion.ipynb #6c522656
+# %% ../nbs/09_fusion.ipynb #2629f131
 def fuse_model(
     base,             # the base model: "nano", short name, hub id or folder
     adapter,          # the adapter folder that training wrote
@@ -282,13 +312,15 @@ def fuse_model(
     _check_before(base, adapter, run, out, force, identity); check_fit(lora, files)
     out.parent.mkdir(parents=True, exist_ok=True); size = sum(f.stat().st_size for f in files)
     if (free := shutil.disk_usage(out.parent).free) < 1.05*size:
-        raise AspFtError(f'{show_path(out)}: {size/1e9:.1f} GB are needed, {free/1e9:.1f} GB are free; choose another --out')
+        raise AspFtError(f'{show_path(out)}: {size/1e9:.1f} GB are needed, {free/1e9:.1f} GB are free; choose '
+                         'another --out')
     with atomic_dir(out) as tmp:
         _write(folder, files, lora, tmp)
         certificate = certify(folder, adapter, tmp, certificate_prompts(adapter))
         name = str(base) if not Path(base).is_dir() else Path(base).name
         write_text(tmp/'README.md', model_card(name, run, certificate))
-        record = run_manifest('fuse', started=started, identity=identity, base=name, certificate=certificate, merged=len(lora.pairs),
+        record = run_manifest('fuse', started=started, identity=identity, base=name, certificate=certificate,
+                              merged=len(lora.pairs),
                               scale=lora.scale, files={p.name: file_hash(p) for p in sorted(tmp.iterdir())})
         write_json(tmp/'certificate.json', record)
     return out

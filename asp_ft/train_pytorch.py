@@ -7,16 +7,18 @@ __all__ = ['GROUP', 'SCHEDULES', 'SCALED_HEADS', 'training_rows', 'batch_order',
            'to_lora_config', 'load_base', 'add_masked_loss', 'collate', 'trainer_class', 'checkpoint_layers',
            'watch_class', 'loss_plot', 'save_adapter', 'finished_run', 'make_trainer', 'train_pytorch']
 
-# %% ../nbs/07_train_pytorch.ipynb #d87899aa
+# %% ../nbs/07_train_pytorch.ipynb #c4423ea6
 import functools, json, math, random, tempfile, time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from .chat import (IGNORE, encode_rows, load_tokenizer, model_folder, pad_batch, pad_id, quiet, template_hash, weights_hash)
-from .core import (AspFtError, MODELS, RunConfig, atomic_dir, file_hash, log, progress, read_jsonl, require, run_manifest,
+from .chat import (IGNORE, encode_rows, load_tokenizer, model_folder, pad_batch, pad_id, quiet, template_hash,
+                         weights_hash)
+from .core import (AspFtError, MODELS, RunConfig, atomic_dir, file_hash, log, progress, read_jsonl, require,
+                         run_manifest,
                          save_config, show_path, write_json)
 
-# %% ../nbs/07_train_pytorch.ipynb #55db742f
+# %% ../nbs/07_train_pytorch.ipynb #07563796
 def training_rows(
     config: RunConfig, # data, max_length, skip_long and system count here
     tokenizer,         # of the base model
@@ -31,7 +33,8 @@ def training_rows(
             out[name], long = encode_rows(tokenizer, rows, config.max_length, config.skip_long, show_path(path))
             left_out += long
         else: out[name] = []
-    if left_out: log.warning('%d rows longer than max_length %d tokens are left out: %s', len(left_out), config.max_length,
+    if left_out:
+        log.warning('%d rows longer than max_length %d tokens are left out: %s', len(left_out), config.max_length,
                              ', '.join(f'{i} ({n})' for i, n in left_out))
     return out | dict(left_out=left_out)
 
@@ -71,7 +74,7 @@ def count_updates(
     per_epoch = math.ceil(math.ceil(n_rows/config.batch_size)/config.grad_accumulation)
     return config.max_steps or max(1, math.ceil(config.epochs*per_epoch))
 
-# %% ../nbs/07_train_pytorch.ipynb #7f42372c
+# %% ../nbs/07_train_pytorch.ipynb #a987b717
 SCHEDULES = dict(cosine='cosine', linear='linear', constant='constant_with_warmup')
 
 def to_sft_config(
@@ -84,29 +87,35 @@ def to_sft_config(
     from trl import SFTConfig
     cuda, updates = torch.cuda.is_available(), count_updates(n_rows, config)
     return SFTConfig(
-        output_dir=str(folder), per_device_train_batch_size=config.batch_size, per_device_eval_batch_size=config.batch_size,
-        gradient_accumulation_steps=config.grad_accumulation, num_train_epochs=config.epochs, max_steps=config.max_steps or -1,
+        output_dir=str(folder), per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.grad_accumulation, num_train_epochs=config.epochs,
+        max_steps=config.max_steps or -1,
         learning_rate=config.learning_rate, lr_scheduler_type=SCHEDULES[config.schedule],
-        warmup_steps=math.ceil(round(config.warmup_ratio*updates, 6)), optim='adamw_torch', weight_decay=config.weight_decay,
-        adam_beta1=config.betas[0], adam_beta2=config.betas[1], adam_epsilon=config.eps, max_grad_norm=config.max_grad_norm,
+        warmup_steps=math.ceil(round(config.warmup_ratio*updates, 6)), optim='adamw_torch',
+        weight_decay=config.weight_decay,
+        adam_beta1=config.betas[0], adam_beta2=config.betas[1], adam_epsilon=config.eps,
+        max_grad_norm=config.max_grad_norm,
         neftune_noise_alpha=config.neftune_alpha or None, seed=config.seed, data_seed=config.seed,
         bf16=cuda and config.dtype == 'bfloat16', fp16=cuda and config.dtype == 'float16',
         gradient_checkpointing=False,  # `checkpoint_layers` turns it on, without a gradient for the embeddings
         max_length=None, packing=False, dataset_kwargs=dict(skip_prepare_dataset=True), remove_unused_columns=False,
-        eval_strategy='no', save_strategy='no', logging_steps=max(1, min(10, updates//50)), logging_nan_inf_filter=False,
+        eval_strategy='no', save_strategy='no', logging_steps=max(1, min(10, updates//50)),
+        logging_nan_inf_filter=False,
         report_to=[config.report_to] if config.report_to else [], disable_tqdm=True, prediction_loss_only=True,
         dataloader_num_workers=0, dataloader_pin_memory=cuda, push_to_hub=False)
 
-# %% ../nbs/07_train_pytorch.ipynb #488f4898
+# %% ../nbs/07_train_pytorch.ipynb #880e190e
 def linear_names(
     model, # a transformers model
 ) -> list: # last parts of the names of its linear layers, without the head
     "Which modules of a model can carry an adapter."
     import torch
     head = model.get_output_embeddings()
-    return sorted({name.rpartition('.')[2] for name, m in model.named_modules() if isinstance(m, torch.nn.Linear) and m is not head})
+    return sorted({name.rpartition('.')[2] for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)
+                   and m is not head})
 
-# %% ../nbs/07_train_pytorch.ipynb #ed9c73ea
+# %% ../nbs/07_train_pytorch.ipynb #f3165d94
 def to_lora_config(
     config: RunConfig, # rank, alpha, dropout, num_layers, target_modules
     model,             # the base model
@@ -115,13 +124,18 @@ def to_lora_config(
     from peft import LoraConfig
     depth, there = model.config.get_text_config().num_hidden_layers, linear_names(model)
     layers, targets = min(config.num_layers, depth), [m for m in config.target_modules if m in there]
-    if layers < config.num_layers: log.info('num_layers %d: the model has %d layers, all of them are adapted', config.num_layers, depth)
-    if missing := sorted({*config.target_modules}-{*targets}): log.warning('target_modules without %s: the model has no such modules', ', '.join(missing))
-    if not targets: raise AspFtError(f"target_modules: the model has none of {', '.join(config.target_modules)}; it has {', '.join(there)}")
-    return LoraConfig(r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, bias='none', task_type='CAUSAL_LM',
+    if layers < config.num_layers:
+        log.info('num_layers %d: the model has %d layers, all of them are adapted', config.num_layers, depth)
+    if missing := sorted({*config.target_modules}-{*targets}):
+        log.warning('target_modules without %s: the model has no such modules', ', '.join(missing))
+    if not targets:
+        raise AspFtError(f"target_modules: the model has none of {', '.join(config.target_modules)}; it has "
+                         f"{', '.join(there)}")
+    return LoraConfig(r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, bias='none',
+                      task_type='CAUSAL_LM',
                       target_modules=targets, layers_to_transform=list(range(depth-layers, depth)))
 
-# %% ../nbs/07_train_pytorch.ipynb #4013f7a6
+# %% ../nbs/07_train_pytorch.ipynb #767c43dd
 def load_base(
     config: RunConfig, # model, dtype, quantize
     folder,            # the model's folder on this machine
@@ -132,11 +146,13 @@ def load_base(
     dtype, extra = getattr(torch, config.dtype), {}
     if config.quantize == '4bit':
         from transformers import BitsAndBytesConfig
-        extra = dict(quantization_config=BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type='nf4', bnb_4bit_use_double_quant=True,
+        extra = dict(quantization_config=BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type='nf4',
+                                                            bnb_4bit_use_double_quant=True,
                                                             bnb_4bit_compute_dtype=torch.bfloat16))
     if torch.cuda.is_available(): extra['device_map'] = {'': torch.cuda.current_device()}
     try:
-        with quiet(): return AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, use_safetensors=True, **extra)
+        with quiet():
+            return AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, use_safetensors=True, **extra)
     except (OSError, ValueError, KeyError, RuntimeError, _safetensors_error()) as e:
         raise AspFtError(f'{config.model}: the weights cannot be loaded ({_first(e)}); fetch the model again') from None
 
@@ -151,9 +167,10 @@ def _need(config):
     require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate')
     from importlib.util import find_spec
     if config.quantize == '4bit' and find_spec('bitsandbytes') is None:
-        raise AspFtError('quantize: 4bit needs bitsandbytes: run  pip install bitsandbytes , or train without --quantize')
+        raise AspFtError('quantize: 4bit needs bitsandbytes: run  pip install bitsandbytes , or train without '
+                         '--quantize')
 
-# %% ../nbs/07_train_pytorch.ipynb #beb0f784
+# %% ../nbs/07_train_pytorch.ipynb #1e51ca75
 SCALED_HEADS = 'final_logit_softcapping', 'logit_scale', 'output_multiplier', 'lm_head_multiplier', 'logits_scaling'
 
 def add_masked_loss(
@@ -163,7 +180,8 @@ def add_masked_loss(
     import torch
     config, forward = model.config.get_text_config(), model.forward
     if scaled := [a for a in SCALED_HEADS if getattr(config, a, None) is not None]:
-        raise AspFtError(f"models of type {config.model_type} scale their logits ({', '.join(scaled)}), which is not supported; take a Llama or Qwen2 model")
+        raise AspFtError(f"models of type {config.model_type} scale their logits ({', '.join(scaled)}), which is not "
+                         "supported; take a Llama or Qwen2 model")
     @functools.wraps(type(model).forward)
     def masked(*args, masked_loss=False, labels=None, **kwargs):
         if not masked_loss: return forward(*args, **kwargs | ({} if labels is None else dict(labels=labels)))
@@ -184,7 +202,7 @@ def collate(
     encoded = [Encoded(list(r['input_ids']), [label != IGNORE for label in r['labels']]) for r in rows]
     return {k: torch.tensor(v) for k, v in pad_batch(encoded, pad).items()}
 
-# %% ../nbs/07_train_pytorch.ipynb #445e7606
+# %% ../nbs/07_train_pytorch.ipynb #6d2471e4
 class _Order:
     "The rows of an epoch, as a sampler."
     def __init__(self, lengths, batch_size, seed): self.args, self.epoch = (lengths, batch_size, seed), 0
@@ -203,7 +221,8 @@ def trainer_class():
         tokens = trained_tokens = 0   # seen so far, without padding
         def _send_telemetry(self): "Nothing is sent."
         def _get_train_sampler(self, train_dataset=None):
-            return _Order([len(i) for i in self.train_dataset['input_ids']], self.args.per_device_train_batch_size, self.args.seed)
+            return _Order([len(i) for i in self.train_dataset['input_ids']], self.args.per_device_train_batch_size,
+                          self.args.seed)
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
             if num_items_in_batch is None: num_items_in_batch = (inputs['labels'][:, 1:] != IGNORE).sum()
             self.tokens = self.tokens + inputs.pop('lengths').sum()
@@ -214,14 +233,15 @@ def trainer_class():
             with torch.no_grad():
                 for batch in self.get_eval_dataloader(eval_dataset):
                     ids, labels = batch['input_ids'], batch['labels']
-                    totals += torch.stack([self.model(input_ids=ids, labels=labels, masked_loss=True), (labels[:, 1:] != IGNORE).sum()])
+                    totals += torch.stack([self.model(input_ids=ids, labels=labels, masked_loss=True),
+                                           (labels[:, 1:] != IGNORE).sum()])
             loss, n = self.accelerator.reduce(totals, 'sum').tolist()
             metrics = {f'{metric_key_prefix}_loss': loss/max(n, 1)}
             self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
             return metrics
     return MaskedTrainer
 
-# %% ../nbs/07_train_pytorch.ipynb #e0c45346
+# %% ../nbs/07_train_pytorch.ipynb #4a875637
 def checkpoint_layers(
     model,   # a transformers model, before or after PEFT wraps it
     mode: str='auto', # auto, true or false; auto: on CUDA only
@@ -230,12 +250,13 @@ def checkpoint_layers(
     import torch
     on = mode == 'true' or mode == 'auto' and torch.cuda.is_available()
     if on:
-        enable = getattr(model, 'activation_checkpointing_enable', None) or model.gradient_checkpointing_enable  # renamed in 5.x
+        enable = getattr(model, 'activation_checkpointing_enable',
+                         None) or model.gradient_checkpointing_enable  # renamed in 5.x
         enable(dict(use_reentrant=False))
         model.disable_input_require_grads()
     return on
 
-# %% ../nbs/07_train_pytorch.ipynb #11234a2f
+# %% ../nbs/07_train_pytorch.ipynb #9917577e
 @functools.lru_cache(maxsize=1)
 def watch_class():
     "A trainer callback: progress bar, log lines, evaluation every `eval_steps` and at the end."
@@ -246,7 +267,8 @@ def watch_class():
             self.lines, self.bar, self.start = [], None, time.time()
         def write(self, **line):
             seconds = time.time()-self.start
-            self.lines.append(line | dict(time=dict(seconds=round(seconds, 2), tokens_per_second=round(int(self.trainer.tokens)/seconds))))
+            self.lines.append(line | dict(time=dict(seconds=round(seconds, 2),
+                                                    tokens_per_second=round(int(self.trainer.tokens)/seconds))))
             with open(self.folder/'log.jsonl', 'a', encoding='utf-8') as f: f.write(json.dumps(self.lines[-1])+'\n')
         def on_train_begin(self, args, state, control, **_):
             self.start, self.bar = time.time(), progress(total=state.max_steps, desc='training', unit='update')
@@ -254,14 +276,18 @@ def watch_class():
             last = state.global_step >= state.max_steps
             self.bar.update(1)
             control.should_log |= last
-            if self.trainer.eval_dataset is not None: control.should_evaluate |= last or state.global_step % self.config.eval_steps == 0
+            if self.trainer.eval_dataset is not None:
+                control.should_evaluate |= last or state.global_step % self.config.eval_steps == 0
         def on_log(self, args, state, control, logs=None, **_):
             if 'loss' not in logs: return
             if not math.isfinite(logs['loss']): raise AspFtError(
-                f"the loss is {logs['loss']} at update {state.global_step}: lower --learning_rate (now {self.config.learning_rate}) or --alpha; nothing was written")
-            self.write(step=state.global_step, epoch=round(state.epoch, 4), loss=logs['loss'], grad_norm=logs.get('grad_norm'),
+                f"the loss is {logs['loss']} at update {state.global_step}: lower --learning_rate (now "
+                f"{self.config.learning_rate}) or --alpha; nothing was written")
+            self.write(step=state.global_step, epoch=round(state.epoch, 4), loss=logs['loss'],
+                       grad_norm=logs.get('grad_norm'),
                        learning_rate=logs['learning_rate'], tokens=int(self.trainer.tokens))
-            self.bar.set_postfix_str(f"loss {logs['loss']:.4f}, {self.lines[-1]['time']['tokens_per_second']:,} tokens/s")
+            self.bar.set_postfix_str(f"loss {logs['loss']:.4f}, {self.lines[-1]['time']['tokens_per_second']:,} "
+                                     "tokens/s")
         def on_evaluate(self, args, state, control, metrics=None, **_):
             if self.score is not None:
                 with tempfile.TemporaryDirectory(dir=self.folder) as d:
@@ -285,7 +311,7 @@ def loss_plot(
     ax.set(xlabel='update', ylabel='loss per trained token', yscale='log'); ax.legend(frameon=False)
     figure.savefig(path, dpi=110, metadata={'Software': None})
 
-# %% ../nbs/07_train_pytorch.ipynb #392c2ad3
+# %% ../nbs/07_train_pytorch.ipynb #6015255f
 def save_adapter(
     model,     # a PeftModel
     folder,    # where to write
@@ -295,7 +321,8 @@ def save_adapter(
     from peft import get_peft_model_state_dict
     from safetensors.torch import save_file
     state = get_peft_model_state_dict(model, save_embedding_layers=False)
-    save_file({k: v.detach().float().cpu().contiguous() for k, v in sorted(state.items())}, Path(folder)/'adapter_model.safetensors')
+    save_file({k: v.detach().float().cpu().contiguous() for k, v in sorted(state.items())},
+              Path(folder)/'adapter_model.safetensors')
     plain = lambda x: sorted(x) if isinstance(x, (set, frozenset)) else getattr(x, 'value', x)
     settings = {k: plain(v) for k, v in model.peft_config['default'].to_dict().items()}
     settings |= dict(base_model_name_or_path=MODELS.get(base, base), inference_mode=True)
@@ -312,7 +339,7 @@ def finished_run(
     weights = Path(out)/'adapter_model.safetensors'
     return run.get('identity') == identity and weights.is_file() and file_hash(weights) == run.get('adapter')
 
-# %% ../nbs/07_train_pytorch.ipynb #91263b98
+# %% ../nbs/07_train_pytorch.ipynb #910fe1cc
 def make_trainer(
     config: RunConfig, # the run
     tokenizer,         # of the base model
@@ -331,7 +358,8 @@ def make_trainer(
     model = get_peft_model(base, to_lora_config(config, base))
     data = {k: Dataset.from_dict(dict(input_ids=[e.input_ids for e in part], labels=[e.labels for e in part]))
             for k, part in dict(train=rows['train'], valid=sorted(rows['valid'], key=len)).items() if part}
-    trainer = trainer_class()(model=model, args=to_sft_config(config, folder, len(rows['train'])), train_dataset=data['train'],
+    trainer = trainer_class()(model=model, args=to_sft_config(config, folder, len(rows['train'])),
+                              train_dataset=data['train'],
                               eval_dataset=data.get('valid'), processing_class=tokenizer,
                               data_collator=functools.partial(collate, pad=pad_id(tokenizer)))
     add_masked_loss(base); checkpoint_layers(base, config.gradient_checkpointing)
@@ -341,21 +369,23 @@ def make_trainer(
     trainer.watch = watch_class()(config, trainer, Path(folder), score); trainer.add_callback(trainer.watch)
     return trainer
 
-# %% ../nbs/07_train_pytorch.ipynb #f27e39b2
+# %% ../nbs/07_train_pytorch.ipynb #b40201d6
 def _identity(config, folder, tokenizer):
     "What decides the result: everything but where it is written."
     plain = json.loads(json.dumps({k: v for k, v in asdict(config).items() if k not in ('out', 'data')}))
     files = [p for p in (Path(config.data)/f'{n}.jsonl' for n in ('train', 'valid')) if p.is_file()]
-    return dict(config=plain, data={p.name: file_hash(p) for p in files}, base=weights_hash(folder), template=template_hash(tokenizer))
+    return dict(config=plain, data={p.name: file_hash(p) for p in files}, base=weights_hash(folder),
+                template=template_hash(tokenizer))
 
 def _train(trainer, config):
     import torch
     try: trainer.train()
     except torch.cuda.OutOfMemoryError: raise AspFtError(
-        f'the GPU has too little memory: lower --batch_size (now {config.batch_size}) and raise --grad_accumulation by as much, '
+        f'the GPU has too little memory: lower --batch_size (now {config.batch_size}) and raise --grad_accumulation '
+        'by as much, '
         'set --gradient_checkpointing true, lower --max_length, or train with --quantize 4bit') from None
 
-# %% ../nbs/07_train_pytorch.ipynb #66c43111
+# %% ../nbs/07_train_pytorch.ipynb #0323859c
 def train_pytorch(
     config: RunConfig, # the whole run
     solver_score=None, # called with an adapter folder at each evaluation: share of validation tasks solved
@@ -366,7 +396,8 @@ def train_pytorch(
     rows = training_rows(config, tokenizer)
     identity = _identity(config, folder, tokenizer)
     if finished_run(config.out, identity):
-        log.info('%s is already the result of this configuration and data', show_path(config.out)); return Path(config.out)
+        log.info('%s is already the result of this configuration and data', show_path(config.out))
+        return Path(config.out)
     with quiet(), atomic_dir(config.out) as out:
         trainer = make_trainer(config, tokenizer, rows, folder, out, solver_score)
         _train(trainer, config)
@@ -381,7 +412,8 @@ def _manifest(config, identity, trainer, rows, out, started):
     return run_manifest('train_pytorch', config, [p for p in data if p.is_file()], started, identity=identity,
         base=dict(name=config.model, weights=identity['base'], template=identity['template']),
         adapter=file_hash(out/'adapter_model.safetensors'), device=str(trainer.args.device), seed=config.seed,
-        rows={k: len(rows[k]) for k in ('train', 'valid')}, left_out=[dict(id=i, tokens=n) for i, n in rows['left_out']],
+        rows={k: len(rows[k]) for k in ('train', 'valid')},
+        left_out=[dict(id=i, tokens=n) for i, n in rows['left_out']],
         updates=trainer.state.global_step, tokens=int(trainer.tokens),
         trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         loss=last('loss'), valid_loss=last('eval_loss'))
