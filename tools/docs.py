@@ -10,7 +10,7 @@ from typing import get_args
 
 sys.path.insert(0, str(Path(__file__).parent))
 from links import broken_readme, broken_site
-from mkdocs_site import load_config, read_pages, site
+from mkdocs_site import site
 from readme import readme
 
 
@@ -66,27 +66,29 @@ def prepare():
     return cfg
 
 
-def process(cfg, **which):
-    "The notebooks as nbdev processes them for the docs, in this process (so that `prepare` holds)"
-    from nbdev.quarto import refresh_quarto_yml
-    from nbdev.serve import proc_nbs
-    refresh_quarto_yml()
-    return Path(proc_nbs(force=True, n_workers=0, **which))
-
-
-def write_readme(cfg, processed):
-    "Write README.md; `processed` holds the notebooks that nbdev has processed"
-    with tempfile.TemporaryDirectory() as tmp: pages = read_pages(processed, Path(tmp))
-    names = {page.replace('.md', '.html'): key for key, (_, _, page) in pages.items()}
-    text = readme(processed/'index.ipynb', cfg.config_path, names, load_config(processed)['website']['site-url'])
+def write_readme(cfg):
+    "Write README.md from `index.ipynb` alone; the other notebooks only lend their names to links"
+    from nbdev.doclinks import nbglob
+    from nbdev.frontmatter import _nbpath2html
+    from nbdev.processors import FilterDefaults
+    from nbdev.serve_drv import main as process_notebook
+    notebooks = [path.relative_to(cfg.nbs_path) for path in nbglob(as_path=True)]
+    pages = {_nbpath2html(path).as_posix(): path.as_posix() for path in notebooks}
+    with tempfile.TemporaryDirectory() as tmp:
+        index = Path(tmp)/'index.ipynb'
+        process_notebook((cfg.nbs_path/index.name, index, FilterDefaults))
+        text = readme(index, cfg.config_path, pages, cfg.doc_host+cfg.doc_baseurl)
     (cfg.config_path/'README.md').write_text(text, encoding='utf-8')
 
 
-def quarto(cfg):
-    "The site by Quarto, from notebooks processed in this process"
-    if not shutil.which('quarto'): sys.exit('quarto is missing: see https://quarto.org, or leave out --quarto')
-    from nbdev.quarto import nbdev_docs
-    nbdev_docs.__wrapped__(n_workers=0)
+def build_site(cfg, quarto):
+    "The site in `_docs`, from notebooks processed in this process, so that `prepare` holds for them"
+    from nbdev.quarto import nbdev_docs, refresh_quarto_yml
+    from nbdev.serve import proc_nbs
+    if quarto and not shutil.which('quarto'): sys.exit('quarto is missing: see https://quarto.org, or leave out --quarto')
+    if quarto: return nbdev_docs.__wrapped__(n_workers=0)
+    refresh_quarto_yml()
+    site(Path(proc_nbs(force=True, n_workers=0)), cfg.config_path/'_site_build', cfg.doc_path)
 
 
 def main():
@@ -95,12 +97,10 @@ def main():
     parser.add_argument('--readme', action='store_true', help='write README.md only')
     args = parser.parse_args()
     cfg = prepare()
-    if args.quarto: quarto(cfg)
-    processed = process(cfg)
-    write_readme(cfg, processed)
+    if not args.readme: build_site(cfg, args.quarto)
+    write_readme(cfg)       # after Quarto, which writes one of its own
     broken = broken_readme(cfg.config_path/'README.md')
-    if not (args.quarto or args.readme): site(processed, cfg.config_path/'_site_build', cfg.doc_path)
-    if not args.readme: broken += broken_site(cfg.doc_path, load_config(processed)['website']['site-url'])
+    if not args.readme: broken += broken_site(cfg.doc_path, cfg.doc_host+cfg.doc_baseurl)
     for line in broken: print(f'broken link in {line}', file=sys.stderr)
     pages = '' if args.readme else f' and {len(list(cfg.doc_path.rglob("*.html")))} pages in {cfg.doc_path.name}/'
     print(f'README.md{pages}; {len(broken)} broken links')
