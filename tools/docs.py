@@ -68,8 +68,7 @@ def prepare():
 
 def write_readme(cfg):
     "Write README.md from `index.ipynb` alone; the other notebooks only lend their names to links"
-    from nbdev.doclinks import nbglob
-    from nbdev.frontmatter import _nbpath2html
+    from nbdev.doclinks import _nbpath2html, nbglob
     from nbdev.processors import FilterDefaults
     from nbdev.serve_drv import main as process_notebook
     notebooks = [path.relative_to(cfg.nbs_path) for path in nbglob(as_path=True)]
@@ -85,8 +84,9 @@ def build_site(cfg, quarto):
     "The site in `_docs`, from notebooks processed in this process, so that `prepare` holds for them"
     from nbdev.quarto import nbdev_docs, refresh_quarto_yml
     from nbdev.serve import proc_nbs
-    if quarto and not shutil.which('quarto'): sys.exit('quarto is missing: see https://quarto.org, or leave out --quarto')
-    if quarto: return nbdev_docs.__wrapped__(n_workers=0)
+    if quarto:
+        if not shutil.which('quarto'): sys.exit('quarto is missing: see https://quarto.org, or leave out --quarto')
+        return nbdev_docs.__wrapped__(n_workers=0)
     refresh_quarto_yml()
     site(Path(proc_nbs(force=True, n_workers=0)), cfg.config_path/'_site_build', cfg.doc_path)
 
