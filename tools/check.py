@@ -143,7 +143,7 @@ def docments():
         for name, o in public(module) if hasattr(module, '__all__') else ():
             if not inspect.getdoc(o): yield f'{path.name}: {name} has no docstring'
             if inspect.isclass(o) and ('__init__' not in vars(o) or issubclass(o, Exception)): continue
-            found = comments(o, full=True)
+            found = comments(o, full=True, args_kwargs=True)
             bare = [k for k, d in found.items() if k not in ('self', 'cls', 'return') and not d.docment]
             if bare: yield f'{path.name}: {name} says nothing about {", ".join(bare)}'
 
