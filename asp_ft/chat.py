@@ -15,12 +15,12 @@ from pathlib import Path
 from .core import (AspFtError, MODELS, RunConfig, file_hash, require, resolve_model, show_path, text_hash,
                          unknown_name)
 
-# %% ../nbs/06_chat.ipynb #422b6bc1
+# %% ../nbs/06_chat.ipynb #f849b5f2
 @contextlib.contextmanager
 def quiet():
     "Silence the warnings and progress bars of the Hugging Face libraries inside the block; errors still show."
     from transformers.utils import logging as hf
-    names = 'transformers', 'trl', 'peft', 'accelerate', 'datasets', 'huggingface_hub', 'torch'
+    names = 'transformers', 'trl', 'peft', 'accelerate', 'datasets', 'huggingface_hub', 'torch', 'bitsandbytes'
     before, bars = {n: logging.getLogger(n).level for n in names}, hf.is_progress_bar_enabled()
     with warnings.catch_warnings():
         for kind in (FutureWarning, DeprecationWarning): warnings.simplefilter('ignore', kind)

@@ -236,8 +236,8 @@ def certify(
                 tokens=sum(c.tokens for c in found), same_tokens=sum(c.same for c in found), tied_embeddings=was_tied,
                 end_of_turn=tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)), template=template_hash(tokenizer))
 
-# %% ../nbs/09_fusion.ipynb #50b52532
-COPIED = ['*.json', '*.jinja', '*.txt', '*.model', 'LICENSE*', 'NOTICE*']  # beside the weights
+# %% ../nbs/09_fusion.ipynb #2417cc8a
+COPIED = ['*.json', '*.jinja', 'merges.txt', 'vocab.txt', '*.model', 'LICENSE*', 'NOTICE*']  # beside the weights
 
 def _run_of(adapter):
     "The manifest of the run that made the adapter, if there is one."

@@ -198,7 +198,7 @@ def _check_adapter(adapter):
         if adapter and not (Path(adapter)/f).is_file():
             raise AspFtError(f'{show_path(adapter)}: no {f}; give the folder that training wrote')
 
-# %% ../nbs/10_generate.ipynb #c50ade08
+# %% ../nbs/10_generate.ipynb #676c0142
 def generate(
     model: str,               # "nano", short name, hub id or folder
     tasks: str,               # tasks.jsonl
@@ -229,12 +229,15 @@ def generate(
         for t in rows:
             for k in range(n): f.write(json.dumps(done[t['id'], k], ensure_ascii=False)+'\n')
     cut = sum(r['finish_reason'] == 'length' for r in done.values())
-    write_json(meta, run_manifest('generate', dict(model=str(model), adapter=adapter, split=split), started=started,
+    write_json(meta, run_manifest('generate', dict(model=_name(model), adapter=_name(adapter), split=split),
+                                  started=started,
                                   identity=identity,
                                   completions=file_hash(out), n=len(done), cut_off=cut))
     _journal(out).unlink(missing_ok=True)
     log.info('%s: %d answers, %d of them cut off at %d tokens', show_path(out), len(done), cut, max_new_tokens)
     return out
+
+def _name(model): return Path(model).name if model and Path(model).is_dir() else model
 
 def _journal(out): return out.with_name(out.name+'.part')
 

@@ -65,16 +65,17 @@ def batch_order(
     r.shuffle(batches)
     return [i for b in batches+[rest] for i in b]
 
-# %% ../nbs/07_train_pytorch.ipynb #5cae61f8
+# %% ../nbs/07_train_pytorch.ipynb #16d5cde8
 def count_updates(
     n_rows: int,       # training rows
     config: RunConfig, # batch_size, grad_accumulation, epochs, max_steps
 ) -> int:              # optimizer updates of the whole run
-    "How many times the weights change."
+    "How many times the weights change; `AspFtError` where that is never."
+    if not (config.epochs > 0 or config.max_steps): raise AspFtError('epochs: expected more than 0; or set --max_steps')
     per_epoch = math.ceil(math.ceil(n_rows/config.batch_size)/config.grad_accumulation)
     return config.max_steps or max(1, math.ceil(config.epochs*per_epoch))
 
-# %% ../nbs/07_train_pytorch.ipynb #a987b717
+# %% ../nbs/07_train_pytorch.ipynb #8f64e1b4
 SCHEDULES = dict(cosine='cosine', linear='linear', constant='constant_with_warmup')
 
 def to_sft_config(
@@ -86,7 +87,7 @@ def to_sft_config(
     import torch
     from trl import SFTConfig
     cuda, updates = torch.cuda.is_available(), count_updates(n_rows, config)
-    return SFTConfig(
+    args = SFTConfig(
         output_dir=str(folder), per_device_train_batch_size=config.batch_size,
         per_device_eval_batch_size=config.batch_size,
         gradient_accumulation_steps=config.grad_accumulation, num_train_epochs=config.epochs,
@@ -104,6 +105,8 @@ def to_sft_config(
         logging_nan_inf_filter=False,
         report_to=[config.report_to] if config.report_to else [], disable_tqdm=True, prediction_loss_only=True,
         dataloader_num_workers=0, dataloader_pin_memory=cuda, push_to_hub=False)
+    if args.n_gpu > 1: args._n_gpu = 1  # one process uses one GPU; more of them are for `accelerate launch`
+    return args
 
 # %% ../nbs/07_train_pytorch.ipynb #880e190e
 def linear_names(
@@ -202,7 +205,7 @@ def collate(
     encoded = [Encoded(list(r['input_ids']), [label != IGNORE for label in r['labels']]) for r in rows]
     return {k: torch.tensor(v) for k, v in pad_batch(encoded, pad).items()}
 
-# %% ../nbs/07_train_pytorch.ipynb #6d2471e4
+# %% ../nbs/07_train_pytorch.ipynb #9ac5f221
 class _Order:
     "The rows of an epoch, as a sampler."
     def __init__(self, lengths, batch_size, seed): self.args, self.epoch = (lengths, batch_size, seed), 0
@@ -230,6 +233,8 @@ def trainer_class():
             return loss*self.accelerator.num_processes
         def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix='eval'):
             totals = torch.zeros(2, device=self.args.device); self.model.eval()
+            for m in self.model.modules():  # bitsandbytes repacks weights in eval mode, and cannot train on them after
+                if type(m).__name__ == 'Linear4bit': m.training = True
             with torch.no_grad():
                 for batch in self.get_eval_dataloader(eval_dataset):
                     ids, labels = batch['input_ids'], batch['labels']
