@@ -149,7 +149,7 @@ def read_contract(
     if not isinstance(given, dict): raise _bad_contract(name, 0, 'expected lines "key: value"')
     return check_contract(given, name)
 
-# %% ../nbs/03_data_converter.ipynb #616a1b70
+# %% ../nbs/03_data_converter.ipynb #c11e3f72
 @dataclass(frozen=True)
 class RawProblem:
     "A problem as it was found, before the solver has seen it."
@@ -162,10 +162,16 @@ class RawProblem:
     contracted: bool = False # the prompt is to name the predicates
     line: int = 0            # of a row in its table
     digest: str = ''         # SHA-256 of all that was read
-    def place(self, part='ASP.txt'):
-        "(file, line) for a note on a part."
+    def place(self,
+              part='ASP.txt', # the part of a folder that a note is about
+             ) -> tuple:      # (file, line); the line is 0 in a folder
+        "Where a note on a part points."
         return (self.file, self.line) if self.line else (f'{self.file}/{part}', 0)
-    def told(self, key): return (self.contract or {}).get(key)
+    def told(self,
+             key, # a key of `CONTRACT`
+            ):    # its value, None where nobody gave it
+        "What the contract says."
+        return (self.contract or {}).get(key)
     def task(self) -> Task:
         "What the solver is told about it."
         inputs, outputs, unsatisfiable = (tuple(self.told(k) or ()) for k in ('inputs', 'outputs', 'unsatisfiable'))
@@ -430,7 +436,7 @@ def chat_problem(
     prompts = ((name, source, tuple(prompt)),)
     return RawProblem(name, file, prompts, program, instances, contract, line=line), _fenced(fences, file, line)
 
-# %% ../nbs/03_data_converter.ipynb #12c08765
+# %% ../nbs/03_data_converter.ipynb #648e647a
 class Found:
     "All that was read: problems, what is left out, and what is odd but kept."
     def __init__(self):
@@ -438,7 +444,11 @@ class Found:
         self.odd = {}           # name of a problem -> its findings
         self.hashes = {}        # folder or table -> SHA-256
         self.dropped_keys = {}  # table -> keys that nobody asked for
-    def add(self, problem, rejected=(), findings=()):
+    def add(self,
+            problem,     # a `RawProblem`, or None where there is only something to say
+            rejected=(), # notes on what is left out
+            findings=(), # notes on what is odd
+           ):
         "Take over one problem, under a name that no other has."
         self.rejected += rejected
         if problem is None: self.rejected += findings; return
@@ -542,7 +552,7 @@ def judge(
     odd += [('output_underived', f'no rule derives the output {p}') for p in examination.outputs if p not in derived]
     return None, findings + [_note(problem, *o) for o in odd]
 
-# %% ../nbs/03_data_converter.ipynb #7ac8178c
+# %% ../nbs/03_data_converter.ipynb #37f041db
 @dataclass(frozen=True)
 class Row:
     "One example: the task as tasks.jsonl holds it, and where it came from."
@@ -556,7 +566,9 @@ class Row:
         "The first thing the user says, in one line and without the predicates: the same in rows that belong together."
         first = next(t['content'] for t in self.task['prompt'] if t['role'] == 'user')
         return ' '.join(_read_contract_line(first)[0].split())
-    def messages(self) -> list: return self.task['prompt'] + [dict(role='assistant', content=self.task['gold'])]
+    def messages(self) -> list:
+        "The whole conversation, with the program as the last turn."
+        return self.task['prompt'] + [dict(role='assistant', content=self.task['gold'])]
 
 # %% ../nbs/03_data_converter.ipynb #7a1c6cfb
 def _task_fields(problem, examination):

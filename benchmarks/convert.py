@@ -2,9 +2,10 @@
 
     python benchmarks/convert.py [--n 1000] [--runs 5] [--sample 60]
 
-The folders are made from the shipped corpus: every predicate gets a new name in each copy, so that no two programs,
-descriptions or instances are the same. Each folder has two descriptions, a program, a contract and three instances.
-The peer is what a shell script would do: one `python -m clingo` process for each program, on one instance, on all cores.
+The folders are made from the shipped corpus: every predicate gets a new name in each copy, so that no two programs
+and descriptions are the same. Each folder has two descriptions, a program, a contract and three instances.
+The peer is what a shell script would do: one `python -m clingo` process for each program, on one instance, as many at a
+time as there are cores.
 """
 import argparse, json, os, platform, re, statistics, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
@@ -32,13 +33,12 @@ def make_folders(root, n):
         names = sorted(set(re.findall(r'(\w+)/\d', contract)), key=len, reverse=True)
         pattern = re.compile(rf'\b({"|".join(names)})(?=[(/])')
         folder = root/source.parent.name/f'{source.name}_{suffix}'
-        instances = sorted((source/'instances').glob('*.lp'), key=lambda p: (p.name != 'tiny.lp', p.name))[:INSTANCES]
-        kept = {p.name for p in instances}
-        meant = re.search(r'unsatisfiable: \[(.*)\]', contract)
-        contract = re.sub(r'(unsatisfiable|problem): .*\n', '', contract)
-        if meant and (still := [m for m in meant[1].split(', ') if m in kept]): contract += f'unsatisfiable: [{", ".join(still)}]\n'
-        texts = {p: (source/p).read_text(encoding='utf-8') for p in ('NL.txt', 'IR.txt', 'ASP.txt')} | {'task.yaml': contract}
-        texts |= {f'instances/{p.name}': p.read_text(encoding='utf-8') for p in instances}
+        instances = sorted((source/'instances').glob('*.lp'), key=lambda p: (p.name != 'tiny.lp', p.name))
+        instances = instances[:INSTANCES]
+        meant = [p.name for p in instances if p.name in contract]
+        contract = re.sub(r'(unsatisfiable|problem): .*\n', '', contract) + f'unsatisfiable: [{", ".join(meant)}]\n'
+        texts = {p: (source/p).read_text(encoding='utf-8') for p in ('NL.txt', 'IR.txt', 'ASP.txt')}
+        texts |= {'task.yaml': contract} | {f'instances/{p.name}': p.read_text(encoding='utf-8') for p in instances}
         for name, text in texts.items():
             path = folder/name; path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(pattern.sub(rf'\1_{suffix}', text), encoding='utf-8')
@@ -56,9 +56,10 @@ def measure_convert(root, out, runs):
 def measure_processes(root, sample):
     "Seconds for one clingo process a program, `os.cpu_count()` side by side."
     folders = sorted(p.parent for p in root.rglob('ASP.txt'))
-    folders = folders[::max(1, len(folders)//sample)][:sample]
+    folders = folders[::len(folders)//sample][:sample]
     def one(folder):
-        command = [sys.executable, '-m', 'clingo', '--outf=2', '--opt-mode=ignore', str(folder/'ASP.txt'), str(folder/'instances'/'tiny.lp')]
+        files = [str(folder/'ASP.txt'), str(folder/'instances'/'tiny.lp')]
+        command = [sys.executable, '-m', 'clingo', '--outf=2', '--opt-mode=ignore', *files]
         return json.loads(subprocess.run(command, capture_output=True).stdout)['Result']
     started = time.perf_counter()
     with ThreadPoolExecutor(os.cpu_count()) as pool: results = list(pool.map(one, folders))
@@ -70,18 +71,18 @@ def main():
     parser.add_argument('--n', type=int, default=1000, help='problem folders (default: 1000)')
     parser.add_argument('--runs', type=int, default=5, help='runs of which the median counts (default: 5)')
     parser.add_argument('--sample', type=int, default=60, help='programs given to the peer in each run (default: 60)')
-    args = parser.parse_args()
+    args = parser.parse_args(); args.sample = min(args.sample, args.n)
     with tempfile.TemporaryDirectory() as tmp:
         raw = Path(tmp)/'raw'; make_folders(raw, args.n)
         ours, report = measure_convert(raw, Path(tmp)/'data', args.runs)
         counts = report['counts']
         assert counts['problems'] == args.n and not counts['rejected'] and not counts['findings'], counts
         theirs = [measure_processes(raw, args.sample)[0] for _ in range(args.runs)]
-    print(f'{args.n} problem folders, {counts["rows"]} rows, {INSTANCES} instances a folder; median (least, most) of {args.runs} runs; '
-          f'{os.cpu_count()} cores, Python {platform.python_version()}, clingo {version("clingo")}\n')
+    print(f'{args.n} problem folders, {counts["rows"]} rows, {INSTANCES} instances a folder; median (least, most) of '
+          f'{args.runs} runs; {os.cpu_count()} cores, Python {platform.python_version()}, clingo {version("clingo")}\n')
     print('| | folders/s |\n|---|---|')
     for name, n, seconds in (('asp_ft convert: read, examine on all instances, split, write', args.n, ours),
-                             ('one `python -m clingo` process a program, one instance, nothing read or written', args.sample, theirs)):
+                             ('one `python -m clingo` process a program, one instance', args.sample, theirs)):
         rates = [n/s for s in seconds]
         print(f'| {name} | {statistics.median(rates):.0f} ({min(rates):.0f}, {max(rates):.0f}) |')
 
