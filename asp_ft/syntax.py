@@ -32,20 +32,22 @@ def strip_comments(
     if depth: out[opened] = '%*'
     return ''.join(out) + (_blank(program[pos:]) if depth else program[pos:])
 
-# %% ../nbs/01_syntax.ipynb #fa9b26c7
+# %% ../nbs/01_syntax.ipynb #05239133
 _FORBIDDEN = re.compile(r"#(?:include|script|theory|program|external)\b|@\s*_*[a-z][\w']*\s*\(", re.A)
 _ALLOWED_OWN = ('#program', '#external', '#theory')
 
 def _place(text, pos): return text.count('\n', 0, pos)+1, pos-text.rfind('\n', 0, pos)
 
-def _depth(text):
-    "The deepest nesting of brackets, or the longest chain of prefix operators."
-    depth = deepest = 0
-    for c in re.findall(r'[()\[\]{}]', text):
-        depth += 1 if c in '([{' else -1; deepest = max(deepest, depth)
-    return max([deepest] + [len(re.sub(r'\s', '', c)) for c in re.findall(r'(?:[-~]\s*){9,}', text)])
+def _deeper(text, limit):
+    "Whether brackets are nested, or prefix operators chained, more than `limit` deep."
+    if any(len(re.sub(r'\s', '', c)) > limit for c in re.findall(r'(?:[-~]\s*){9,}', text)): return True
+    brackets = re.sub(r'[^()\[\]{}]+', '', text)
+    for _ in range(limit):
+        brackets, found = re.subn(r'\(\)|\[\]|\{\}', '', brackets)
+        if not found: break
+    return bool(re.search(r'[(\[{][)\]}]', brackets)) or len(re.findall(r'[(\[{]', brackets)) > limit
 
-# %% ../nbs/01_syntax.ipynb #8f8cf548
+# %% ../nbs/01_syntax.ipynb #f26b4da2
 def prescan(
     program: str,           # the text to look at
     max_bytes: int=100_000, # longest text, in bytes of UTF-8
@@ -56,32 +58,44 @@ def prescan(
     if len(program) > max_bytes or len(program.encode('utf-8', 'surrogatepass')) > max_bytes:
         return 'FORBIDDEN', 'too_long', 0, 0, f'more than {max_bytes:,} bytes: shorten the program'
     if m := re.search('[\x00\ud800-\udfff]', program):
-        return 'SYNTAX_ERROR', 'character', *_place(program, m.start()), f'the character {m[0]!r} cannot stand in a program: remove it'
+        return _bad_text('character', program, m.start(), f'the character {m[0]!r} cannot stand in a program: remove it')
     bare = strip_comments(program)
-    if '%*' in bare: return 'SYNTAX_ERROR', 'comment', *_place(bare, bare.index('%*')), 'a comment %* is never closed: add *%'
-    return _prescan_bare(program, bare, max_depth, strict)
+    if '%*' in bare: return _bad_text('comment', bare, bare.index('%*'), 'a comment %* is never closed: add *%')
+    return _prescan_bare(bare, max_depth, strict)
 
-def _prescan_bare(program, bare, max_depth, strict):
+def _bad_text(code, text, pos, message): return 'SYNTAX_ERROR', code, *_place(text, pos), message
+
+def _prescan_bare(bare, max_depth, strict):
+    "The look at a text without comments and strings."
     for m in _FORBIDDEN.finditer(bare):
         word = re.sub(r'[\s(]', '', m[0])
-        if strict or not word.startswith(_ALLOWED_OWN):
-            return 'FORBIDDEN', 'forbidden', *_place(bare, m.start()), f'{word} is not allowed here: write the program without it'
+        if not strict and word.startswith(_ALLOWED_OWN): continue
+        message = f'{word} is not allowed here: write the program without it'
+        return 'FORBIDDEN', 'forbidden', *_place(bare, m.start()), message
     if m := re.search(r'"(?! *")|[^\x00-\x7f]', re.sub(r'"( *)"', r'_\1_', bare)):
-        if m[0] == '"': return 'SYNTAX_ERROR', 'string', *_place(bare, m.start()), 'a string is not closed, or holds a backslash that is not \\\\, \\" or \\n'
-        return 'SYNTAX_ERROR', 'non_ascii', *_place(bare, m.start()), f'the character {m[0]!r} may stand in comments and strings only'
-    if (depth := _depth(bare)) > max_depth:
-        return 'FORBIDDEN', 'nesting', 0, 0, f'nested {depth:,} levels deep, more than {max_depth}: write it flatter'
+        if m[0] != '"':
+            return _bad_text('non_ascii', bare, m.start(), f'{m[0]!r} may stand in comments and strings only')
+        return _bad_text('string', bare, m.start(), r'a string is not closed, or holds a backslash that is not \\, \" or \n')
+    if _deeper(bare, max_depth):
+        return 'FORBIDDEN', 'nesting', 0, 0, f'nested more than {max_depth} levels deep: write it flatter'
 
-# %% ../nbs/01_syntax.ipynb #7097b4be
+# %% ../nbs/01_syntax.ipynb #5368efb4
 def parse(
     program: str, # a program that `prescan` let through
     logger=None,  # called with clingo's code and message
-) -> list:        # `clingo.ast` statements, without comments and the `#program base.` that clingo puts first
+) -> list:        # `clingo.ast` statements, without comments, and without `#program base.` where it changes nothing
     "The statements of a program. Runs clingo: inside the sandbox only."
     from clingo import ast
-    statements = []
-    ast.parse_string(program, statements.append, logger=logger)
-    return [s for s in statements if str(s) != '#program base.' and s.ast_type != ast.ASTType.Comment]
+    found, part = [], '#program base.'  # clingo puts one first
+    def take(statement):
+        nonlocal part
+        if statement.ast_type == ast.ASTType.Comment: return
+        if statement.ast_type == ast.ASTType.Program:
+            if str(statement) == part: return
+            part = str(statement)
+        found.append(statement)
+    ast.parse_string(program, take, logger=logger)
+    return found
 
 # %% ../nbs/01_syntax.ipynb #9452098d
 def signature(
@@ -133,7 +147,7 @@ def without_display(
     from clingo.ast import ASTType as T
     return [s for s in statements if s.ast_type not in (T.ShowSignature, T.ShowTerm, T.ProjectAtom, T.ProjectSignature)]
 
-# %% ../nbs/01_syntax.ipynb #0522c2cc
+# %% ../nbs/01_syntax.ipynb #9229b8e1
 _WORD = re.compile(r'"(?:\\.|[^"\\])*"|#?[A-Za-z_][\w\']*', re.A)
 _VARIABLE = re.compile(r"_*[A-Z][\w']*", re.A)
 
@@ -142,11 +156,16 @@ def canonical_statement(
 ) -> str:      # its text, as clingo prints it, with the variables numbered
     "A statement up to the names of its variables."
     names = {}
-    return _WORD.sub(lambda m: names.setdefault(m[0], f'V{len(names)}') if _VARIABLE.fullmatch(m[0]) else m[0], str(statement))
+    def number(m): return names.setdefault(m[0], f'V{len(names)}') if _VARIABLE.fullmatch(m[0]) else m[0]
+    return _WORD.sub(number, str(statement))
 
-# %% ../nbs/01_syntax.ipynb #d9b223f4
+# %% ../nbs/01_syntax.ipynb #9180ab81
 def canonical(
     statements, # what `parse` gave
 ) -> str:       # SHA-256
     "A hash that is the same for programs equal up to variable names, rule order, comments and layout."
-    return text_hash('\n'.join(sorted({canonical_statement(s) for s in statements})))
+    part, found = '', set()
+    for statement in statements:
+        if str(statement.ast_type).endswith('Program'): part = str(statement)
+        else: found.add(part.removeprefix('#program base.')+canonical_statement(statement))
+    return text_hash('\n'.join(sorted(found)))
