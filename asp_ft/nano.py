@@ -9,7 +9,7 @@ __all__ = ['SPECIAL', 'PIECES', 'WORDS', 'SIGNS', 'TEMPLATE', 'PRETRAINED', 'NEW
            'copying', 'pretraining_row', 'batches', 'train_nano', 'load_nano', 'answers', 'measure_nano', 'score_lines',
            'write_card']
 
-# %% ../nbs/12_nano.ipynb #9592bcde
+# %% ../nbs/12_nano.ipynb #eca02535
 import json, random, re
 from collections import Counter
 from itertools import islice
@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 
 from .core import NANO, atomic_write, progress, require, write_json, write_text
-from .chat import encode_prompt, load_tokenizer, stop_ids
+from .chat import encode_prompt, load_tokenizer, quiet, stop_ids
 from .problems import FAMILIES, draw_problem, generate_problems, make_names, words
 from .solver import compare_many
 
@@ -286,18 +286,19 @@ DEMO = dict(  # the RunConfig of `asp_ft demo`
     schedule='cosine', warmup_ratio=.05, weight_decay=0., epochs=3, batch_size=16, grad_accumulation=1,
     max_length=320, skip_long=True, gradient_checkpointing='false', eval_steps=200, save_steps=200)
 
-# %% ../nbs/12_nano.ipynb #0a06a193
+# %% ../nbs/12_nano.ipynb #6febe220
 def _save_model(out, model, tokenizer):
     "Write the folder that `from_pretrained` loads, and the demo's configuration."
-    model.eval().save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    with quiet():
+        model.eval().save_pretrained(out)
+        tokenizer.save_pretrained(out)
     config = json.loads((out/'tokenizer_config.json').read_text(encoding='utf-8'))
     for key in ('backend', 'is_local', 'local_files_only'): config.pop(key, None)
     write_json(out/'tokenizer_config.json', config | dict(tokenizer_class='Qwen2Tokenizer'))
     note = '# Fine-tunes nano on a CPU in about two minutes; every key is a field of RunConfig\n'
     write_text(out/'demo.yaml', note + yaml.safe_dump(DEMO, sort_keys=False))
 
-# %% ../nbs/12_nano.ipynb #8795676b
+# %% ../nbs/12_nano.ipynb #1528310b
 def load_nano(
     folder: str=NANO, # of a model
 ) -> tuple:           # (model, tokenizer)
@@ -305,7 +306,8 @@ def load_nano(
     require('torch', 'torch', 'transformers')
     import torch
     from transformers import AutoModelForCausalLM
-    return AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32).eval(), load_tokenizer(str(folder))
+    with quiet(): model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+    return model.eval(), load_tokenizer(str(folder))
 
 # %% ../nbs/12_nano.ipynb #9ab9a8c4
 LONGEST = 160  # tokens of an answer; the longest program of the families has about 110
@@ -366,7 +368,7 @@ def score_lines(
         if names: lines.append(line(f'**all {title}**', [scores[name] for name in names]))
     return lines
 
-# %% ../nbs/12_nano.ipynb #d627f238
+# %% ../nbs/12_nano.ipynb #a3c2c7ff
 CARD = '''# nano
 
 The base model that ships with asp_ft: a Qwen2-shaped causal language model of {parameters:,} parameters ({layers}
@@ -379,7 +381,7 @@ nothing else. It exists so that notebooks, tests and the demo run without a netw
 letters. Held out: one name in eight (by a hash of the name), the test wordings of each family, and the new families.
 
 **Recipe.** {steps} updates of {batch} rows, AdamW, learning rate {rate}, held and then lowered linearly over the last
-{cooldown:.0%}, loss on the answers only, seed {seed}, 2 CPU threads. Rebuild: `asp_ft.nano.train_nano(folder)`.{took}
+{cooldown:.0%}, loss on the answers only, seed {seed}, 2 CPU threads.{took} Rebuild: `asp_ft.nano.train_nano(folder)`.
 
 **Figures.** Held-out problems in held-out wordings, with names that stand in no training row, half of them in words,
 half as lines; greedy; judged by the solver ("equal": the same answer sets on every instance).
