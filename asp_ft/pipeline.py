@@ -6,15 +6,15 @@
 __all__ = ['DEMO', 'QUICK', 'COMMANDS', 'devices', 'doctor', 'read_program', 'show_check', 'exit_code', 'check', 'show_verdict',
            'compare', 'train', 'demo_config', 'group_scores', 'demo_table', 'demo', 'run_command', 'main']
 
-# %% ../nbs/13_pipeline.ipynb #f7da30d5
+# %% ../nbs/13_pipeline.ipynb #56cd88a3
 import argparse, importlib, json, logging, os, shutil, sys, time
 from dataclasses import fields
 from pathlib import Path
 
 from fastcore.docments import docments
 from fastcore.script import Param, anno_parser
-from .core import (AspFtError, NANO, RunConfig, Workspace, load_config, log, package_versions, read_jsonl, resolve_backend, save_config,
-                         setup_env, show_path, unknown_name, write_json)
+from .core import (AspFtError, NANO, RunConfig, Workspace, load_config, log, package_versions, read_jsonl,
+                         resolve_backend, save_config, setup_env, show_path, unknown_name)
 
 # %% ../nbs/13_pipeline.ipynb #6fed01e9
 def devices() -> list: # sentences
@@ -28,7 +28,7 @@ def devices() -> list: # sentences
     if sys.platform == 'darwin' and find_spec('mlx'): found.append('MLX: Apple GPU')
     return found
 
-# %% ../nbs/13_pipeline.ipynb #286e7f87
+# %% ../nbs/13_pipeline.ipynb #d5c85585
 def doctor(
     workspace: str='.', # the folder whose disk and `.env` are looked at
 ):
@@ -37,21 +37,24 @@ def doctor(
     env, versions = setup_env(workspace), package_versions()
     where = next(p for p in (Path(workspace).resolve(), *Path(workspace).resolve().parents) if p.exists())
     backends = [n for n, module in (('pytorch', 'trl'), ('mlx', 'mlx_lm')) if find_spec(module)]
-    rows = dict(backends=', '.join(backends) or "none: pip install 'asp_ft[torch]'", chosen=resolve_backend() if backends else 'none',
-                devices='; '.join(devices()), disk=f'{shutil.disk_usage(where).free/1e9:.0f} GB free', nano='present' if (NANO/'config.json').exists() else 'missing',
+    rows = dict(backends=', '.join(backends) or "none: pip install 'asp_ft[torch]'",
+                chosen=resolve_backend() if backends else 'none',
+                devices='; '.join(devices()), disk=f'{shutil.disk_usage(where).free/1e9:.0f} GB free',
+                nano='present' if (NANO/'config.json').exists() else 'missing',
                 **env, versions=', '.join(f'{k} {v}' for k, v in versions.items()))
     for name, value in rows.items(): print(f'{name:15} {value}')
 
-# %% ../nbs/13_pipeline.ipynb #a1164a40
+# %% ../nbs/13_pipeline.ipynb #eff86d6a
 def read_program(
     path, # a file with a program or facts
 ) -> str: # its text
     "Read a program; `AspFtError` names what cannot be read."
     try: return Path(path).read_bytes().decode('utf-8-sig')
     except OSError as e: raise AspFtError(f'{show_path(path)}: cannot be read ({e.strerror}); check the path') from None
-    except UnicodeDecodeError as e: raise AspFtError(f'{show_path(path)}: not UTF-8 (byte {e.start}); save the file as UTF-8') from None
+    except UnicodeDecodeError as e:
+        raise AspFtError(f'{show_path(path)}: not UTF-8 (byte {e.start}); save the file as UTF-8') from None
 
-# %% ../nbs/13_pipeline.ipynb #a1d59ee1
+# %% ../nbs/13_pipeline.ipynb #09be0734
 def show_check(
     path,         # the file
     program: str, # its text
@@ -60,7 +63,8 @@ def show_check(
     "The outcome of a check, each message with its line and a caret below the place."
     lines, out = program.split('\n'), [f'{show_path(path)}: {result.outcome}']
     for m in result.messages:
-        out.append(f'{show_path(path)}:{m.line}:{m.column}: {m.text} [{m.code}]' if m.line else f'{show_path(path)}: {m.text} [{m.code}]')
+        place = f':{m.line}:{m.column}' if m.line else ''
+        out.append(f'{show_path(path)}{place}: {m.text} [{m.code}]')
         if 0 < m.line <= len(lines): out += ['    '+lines[m.line-1].replace('\t', ' '), '    '+' '*(m.column-1)+'^']
     return '\n'.join(out)
 
@@ -92,22 +96,25 @@ def check(
 
 def _dumps(obj): return json.dumps(obj, indent=1, ensure_ascii=False)
 
-# %% ../nbs/13_pipeline.ipynb #f2db446c
-def _names(text): return tuple(n for n in (text or '').replace(',', ' ').split())
+# %% ../nbs/13_pipeline.ipynb #46260cf5
+_WITNESS = dict(allowed='wrongly allowed', missing='wrongly missing', input='invented')
 
 def show_verdict(
     verdict, # a `solver.Verdict`
 ) -> str:    # lines for a screen
     "A verdict and its witness."
     lines = [f"{verdict.verdict}: {verdict.reason}" + (f' ({verdict.evidence})' if verdict.evidence else '')]
-    if w := verdict.witness: lines.append(f"  {dict(allowed='wrongly allowed', missing='wrongly missing', input='invented')[w['kind']]}: {' '.join(w['atoms']) or '(the empty answer set)'}")
+    if w := verdict.witness:
+        lines.append(f"  {_WITNESS[w['kind']]}: {' '.join(w['atoms']) or '(the empty answer set)'}")
     return '\n'.join(lines + [f'  {m.line}:{m.column}: {m.text} [{m.code}]' for m in verdict.messages])
 
-# %% ../nbs/13_pipeline.ipynb #a5022660
+# %% ../nbs/13_pipeline.ipynb #c95949d0
+def _names(text): return tuple((text or '').replace(',', ' ').split())
+
 def compare(
     candidate: str,      # the program to judge
     gold: str,           # the program that is right
-    instance: Param('a file with facts; may be given several times', action='append')=None, # files; none: a program is its own only instance
+    instance: Param('a file with facts; may be given several times', action='append')=None, # files; None: no facts
     inputs: str='',      # predicates that the instances give, e.g. node/1,edge/2; a candidate may not derive others
     outputs: str='',     # predicates that are compared, e.g. color/2
     json: bool=False,    # print JSON
@@ -140,37 +147,42 @@ def train(
     folder = _train_with(resolved)(resolved)
     print(f'{show_path(folder)}: the adapter, with config.yaml, run.json, log.jsonl and loss.png')
 
-# %% ../nbs/13_pipeline.ipynb #ec2f2d62
+# %% ../nbs/13_pipeline.ipynb #443d7075
 def _dry_run(config):
     "Preflight: the resolved configuration, counts, and what is trained of the rows."
     import tempfile
     from asp_ft import chat
     with tempfile.TemporaryDirectory() as d:
         save_config(config, Path(d)/'config.yaml'); print((Path(d)/'config.yaml').read_text())
-    print(chat.preflight_table(chat.preflight(chat.load_tokenizer(config.model), read_jsonl(Path(config.data)/'train.jsonl'), config)))
+    rows, tokenizer = read_jsonl(Path(config.data)/'train.jsonl'), chat.load_tokenizer(config.model)
+    print(chat.preflight_table(chat.preflight(tokenizer, rows, config)))
 
-# %% ../nbs/13_pipeline.ipynb #28ced622
-DEMO = dict(new=('mutual', 'siblings', 'untouched'), known=('difference', 'both', 'reverse', 'reach', 'exactly', 'tally'),
-            train=900, test_new=48, test_known=48)  # numbers of problems
-QUICK = dict(train=60, test_new=6, test_known=6, max_steps=10)  # enough to see that every stage works, not to learn
+# %% ../nbs/13_pipeline.ipynb #895a776f
+DEMO = dict(new=('mutual', 'siblings', 'untouched', 'symmetric'),
+            known=('both', 'either', 'difference', 'reverse', 'compose', 'reach', 'threshold', 'state', 'exactly',
+                   'assign', 'forbid', 'tally', 'best'),
+            train=dict(new=600, known=325), test=dict(new=60, known=65))  # problems; known ones so that none is forgotten
+QUICK = dict(train=dict(new=40, known=13), test=dict(new=4, known=13), max_steps=10)  # shows the stages, teaches nothing
 
-# %% ../nbs/13_pipeline.ipynb #37599d4c
+# %% ../nbs/13_pipeline.ipynb #00d151f2
 def demo_config(
     workspace: Workspace, # where the run lives
     quick: bool=False,    # a few steps only
 ) -> RunConfig:           # the shipped demo.yaml, with the paths of the workspace
     "The configuration that the demonstration trains with."
-    return load_config(NANO/'demo.yaml', data=str(workspace.data), out=str(workspace.adapter('demo')), max_steps=QUICK['max_steps'] if quick else None)
+    steps = QUICK['max_steps'] if quick else None
+    return load_config(NANO/'demo.yaml', data=str(workspace.data), out=str(workspace.adapter('demo')), max_steps=steps)
 
 def _demo_data(workspace, sizes, seed):
     "Write family problems as raw folders, convert them with the shipped corpus; the held-out ones by themselves."
     from asp_ft.data_converter import convert, summary
     from asp_ft.problems import CORPUS, problems
     held_out = workspace.data/'held_out'
-    problems(workspace.raw/'families', DEMO['new'] + DEMO['known'], sizes['train'], seed)
-    for group in ('new', 'known'): problems(held_out/'raw'/group, DEMO[group], sizes[f'test_{group}'], seed, split='test')
-    print(summary(convert([workspace.raw/'families', CORPUS], workspace.data, seed=seed)))
-    print(summary(convert([held_out/'raw'], held_out, test_fraction=1, seed=seed)))
+    for root, split in ((workspace.raw/'demo', 'train'), (held_out/'raw', 'test')):
+        shutil.rmtree(root, ignore_errors=True)  # of an earlier demo, perhaps with other numbers
+        for group in ('new', 'known'): problems(root/group, DEMO[group], sizes[split][group], seed, split)
+    print(summary(convert([workspace.raw/'demo', CORPUS], workspace.data, seed=seed)))
+    print('held out:', summary(convert([held_out/'raw'], held_out, test_fraction=1, seed=seed)))
     return held_out/'tasks.jsonl'
 
 # %% ../nbs/13_pipeline.ipynb #763393a6
@@ -200,16 +212,17 @@ def _graded(model, name, tasks, workspace, seed):
     generate(str(model), tasks, out/'completions.jsonl', split='test', seed=seed, max_new_tokens=160)
     return evaluate(out/'completions.jsonl', tasks, out, show=False)
 
-# %% ../nbs/13_pipeline.ipynb #7108e832
+# %% ../nbs/13_pipeline.ipynb #56a20ca3
 def demo_table(
     base: dict,  # scores of the base model
     fused: dict, # scores of the fused model
 ) -> str:        # lines for a screen
     "Before and after, by group of families."
     from asp_ft.evaluate import score_table
-    titles = dict(new='NEW KINDS OF PROBLEMS (only the fine-tuning saw them)', known='KNOWN KINDS (nano was pretrained on them)')
-    parts = [title+'\n'+score_table(*[group_scores(s, DEMO[g]) for s in (base, fused)], names=('base', 'fused')) for g, title in titles.items()]
-    return '\n\n'.join(parts)
+    titles = dict(new='NEW KINDS OF PROBLEMS (only the fine-tuning saw them)',
+                  known='KNOWN KINDS (nano was pretrained on them)')
+    table = lambda group: score_table(*[group_scores(s, DEMO[group]) for s in (base, fused)], names=('base', 'fused'))
+    return '\n\n'.join(f'{title}\n{table(group)}' for group, title in titles.items())
 
 # %% ../nbs/13_pipeline.ipynb #bb3e08ff
 def demo(
@@ -234,7 +247,7 @@ def demo(
     print(f'{time.time()-started:.0f} s in all')
     return dict(base=base, fused=fused)
 
-# %% ../nbs/13_pipeline.ipynb #61aa4de6
+# %% ../nbs/13_pipeline.ipynb #dad3cb65
 COMMANDS = {
     'doctor':   ('asp_ft.pipeline:doctor', 'what this machine can do'),
     'demo':     ('asp_ft.pipeline:demo', 'the whole line with the small base model, in minutes'),
@@ -249,18 +262,21 @@ COMMANDS = {
 }
 
 def _help():
-    return '\n'.join(['usage: asp_ft COMMAND [--help] [arguments]', '', 'Teach language models to write Answer Set Programs, and let the solver judge.', '',
-                      *(f'  {name:10} {text}' for name, (_, text) in COMMANDS.items()), '', 'asp_ft COMMAND --help lists the arguments of a command.'])
+    lines = [f'  {name:10} {text}' for name, (_, text) in COMMANDS.items()]
+    return '\n'.join(['usage: asp_ft COMMAND [--help] [arguments]', '',
+                      'Teach language models to write Answer Set Programs, and let the solver judge.', '', *lines, '',
+                      'asp_ft COMMAND --help lists the arguments of a command.'])
 
-# %% ../nbs/13_pipeline.ipynb #5f62fbe5
+# %% ../nbs/13_pipeline.ipynb #47c81d95
 _POSITIONAL = dict(convert=('raw',), check=('file',), compare=('candidate', 'gold'))  # all other arguments are flags
-_NO_FLAG = ('flags', 'limits', 'pdb', 'xtra')                                         # of the function, or of fastcore, only
+_NO_FLAG = ('flags', 'limits', 'pdb', 'xtra')  # of the function, or of fastcore, only
 
 def _as_flags(parser, positional):
     "Arguments without a default become required flags, but for the named ones."
     for action in [a for a in parser._actions if not a.option_strings and a.dest not in positional]:
         parser._actions.remove(action); parser._positionals._group_actions.remove(action)
-        if action.dest not in _NO_FLAG: parser.add_argument('--'+action.dest, type=action.type, help=action.help, required=True)
+        if action.dest in _NO_FLAG: continue
+        parser.add_argument('--'+action.dest, type=action.type, help=action.help, required=True)
     for action in parser._actions:
         if action.dest in _NO_FLAG: action.help = argparse.SUPPRESS
 
@@ -276,9 +292,11 @@ def _parser(name, function):
 
 def _given(argv):
     "Flags may be written with hyphens."
-    return [('--'+a[2:].split('=')[0].replace('-', '_') + ('='+a.split('=', 1)[1] if '=' in a else '')) if a.startswith('--') else a for a in argv]
+    names = [a[2:].partition('=') if a.startswith('--') else None for a in argv]
+    plain = lambda n: '--'+n[0].replace('-', '_')+n[1]+n[2]
+    return [plain(n) if n and not n[0].startswith('no-') else a for a, n in zip(argv, names)]
 
-# %% ../nbs/13_pipeline.ipynb #a06af2fc
+# %% ../nbs/13_pipeline.ipynb #2a00dfaa
 def run_command(
     argv, # the words after `asp_ft`
 ) -> int: # the exit code
@@ -294,8 +312,12 @@ def run_command(
         for extra in _NO_FLAG: args.pop(extra, None)
         setup_env(args.get('workspace') or '.')
         return _finish(name, function(**args))
-    except AspFtError as e: print(f'asp_ft {name}: {e}', file=sys.stderr); return 2 if name in ('check', 'compare') else 1
-    except KeyboardInterrupt: print(f'\nasp_ft {name}: interrupted; run the same command again to go on', file=sys.stderr); return 130
+    except AspFtError as e:
+        print(f'asp_ft {name}: {e}', file=sys.stderr)
+        return 2 if name in ('check', 'compare') else 1
+    except KeyboardInterrupt:
+        print(f'\nasp_ft {name}: interrupted; run the same command again to go on', file=sys.stderr)
+        return 130
 
 def _finish(name, result):
     "What a command shows in the end, and its exit code."
