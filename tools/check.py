@@ -162,7 +162,7 @@ def quick_help():
     code = ("import json, sys; from asp_ft.pipeline import main; sys.argv = ['asp_ft', '--help']\n"
             "try: main()\nexcept SystemExit as e: assert not e.code, e.code\n"
             "print('\\n' + json.dumps(list(sys.modules)))")
-    used = lambda: sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])     # CPU time: a busy machine does not change it
+    used = lambda: sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])     # CPU time, also on a busy machine
     loaded, times = set(), []
     for _ in range(5):
         start = used()
