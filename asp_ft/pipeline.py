@@ -54,7 +54,7 @@ def read_program(
     except UnicodeDecodeError as e:
         raise AspFtError(f'{show_path(path)}: not UTF-8 (byte {e.start}); save the file as UTF-8') from None
 
-# %% ../nbs/13_pipeline.ipynb #09be0734
+# %% ../nbs/13_pipeline.ipynb #994e7a3f
 def show_check(
     path,         # the file
     program: str, # its text
@@ -65,7 +65,7 @@ def show_check(
     for m in result.messages:
         place = f':{m.line}:{m.column}' if m.line else ''
         out.append(f'{show_path(path)}{place}: {m.text} [{m.code}]')
-        if 0 < m.line <= len(lines): out += ['    '+lines[m.line-1].replace('\t', ' '), '    '+' '*(m.column-1)+'^']
+        if 0 < m.line <= len(lines) and lines[m.line-1].strip(): out += ['    '+lines[m.line-1].replace('\t', ' '), '    '+' '*(m.column-1)+'^']
     return '\n'.join(out)
 
 # %% ../nbs/13_pipeline.ipynb #7a3a3a8b
@@ -157,11 +157,11 @@ def _dry_run(config):
     rows, tokenizer = read_jsonl(Path(config.data)/'train.jsonl'), chat.load_tokenizer(config.model)
     print(chat.preflight_table(chat.preflight(tokenizer, rows, config)))
 
-# %% ../nbs/13_pipeline.ipynb #895a776f
+# %% ../nbs/13_pipeline.ipynb #6d1a91b5
 DEMO = dict(new=('mutual', 'siblings', 'untouched', 'symmetric'),
             known=('both', 'either', 'difference', 'reverse', 'compose', 'reach', 'threshold', 'state', 'exactly',
                    'assign', 'forbid', 'tally', 'best'),
-            train=dict(new=600, known=325), test=dict(new=60, known=65))  # problems; known ones so that none is forgotten
+            train=dict(new=600, known=780), test=dict(new=60, known=65))  # problems; known ones so that none is forgotten
 QUICK = dict(train=dict(new=40, known=13), test=dict(new=4, known=13), max_steps=10)  # shows the stages, teaches nothing
 
 # %% ../nbs/13_pipeline.ipynb #00d151f2
