@@ -75,7 +75,7 @@ def read_message(
     if line > lines > 0: return Message(code, line-lines, column, body, where)
     return Message(code, line, column, body)
 
-# %% ../nbs/02_solver.ipynb #5d962bdc
+# %% ../nbs/02_solver.ipynb #20477c6f
 class _Stop(Exception):
     "The job is over with the outcome `args[0]`."
 
@@ -89,7 +89,6 @@ class _Notes:
     def codes(self): return {m.code for m in self.found}
     def plain(self): return [asdict(m) for m in self.found]
 
-# %% ../nbs/02_solver.ipynb #d16b2f3d
 class _step:
     "Translates what clingo raises in one step of a job into an outcome."
     def __init__(self, outcome, notes): self.outcome, self.notes = outcome, notes

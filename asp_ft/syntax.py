@@ -47,7 +47,7 @@ def _deeper(text, limit):
         if not found: break
     return bool(re.search(r'[(\[{][)\]}]', brackets)) or len(re.findall(r'[(\[{]', brackets)) > limit
 
-# %% ../nbs/01_syntax.ipynb #f26b4da2
+# %% ../nbs/01_syntax.ipynb #7960395c
 def prescan(
     program: str,           # the text to look at
     max_bytes: int=100_000, # longest text, in bytes of UTF-8
@@ -58,7 +58,8 @@ def prescan(
     if len(program) > max_bytes or len(program.encode('utf-8', 'surrogatepass')) > max_bytes:
         return 'FORBIDDEN', 'too_long', 0, 0, f'more than {max_bytes:,} bytes: shorten the program'
     if m := re.search('[\x00\ud800-\udfff]', program):
-        return _bad_text('character', program, m.start(), f'the character {m[0]!r} cannot stand in a program: remove it')
+        message = f'the character {m[0]!r} cannot stand in a program: remove it'
+        return _bad_text('character', program, m.start(), message)
     bare = strip_comments(program)
     if '%*' in bare: return _bad_text('comment', bare, bare.index('%*'), 'a comment %* is never closed: add *%')
     return _prescan_bare(bare, max_depth, strict)
@@ -75,7 +76,8 @@ def _prescan_bare(bare, max_depth, strict):
     if m := re.search(r'"(?! *")|[^\x00-\x7f]', re.sub(r'"( *)"', r'_\1_', bare)):
         if m[0] != '"':
             return _bad_text('non_ascii', bare, m.start(), f'{m[0]!r} may stand in comments and strings only')
-        return _bad_text('string', bare, m.start(), r'a string is not closed, or holds a backslash that is not \\, \" or \n')
+        message = r'a string is not closed, or holds a backslash that is not \\, \" or \n'
+        return _bad_text('string', bare, m.start(), message)
     if _deeper(bare, max_depth):
         return 'FORBIDDEN', 'nesting', 0, 0, f'nested more than {max_depth} levels deep: write it flatter'
 
