@@ -18,7 +18,7 @@ from .core import (AspFtError, MODELS, RunConfig, atomic_dir, file_hash, log, pr
                          run_manifest,
                          save_config, show_path, write_json)
 
-# %% ../nbs/07_train_pytorch.ipynb #07563796
+# %% ../nbs/07_train_pytorch.ipynb #1d63f0fd
 def training_rows(
     config: RunConfig, # data, max_length, skip_long and system count here
     tokenizer,         # of the base model
@@ -34,8 +34,9 @@ def training_rows(
             left_out += long
         else: out[name] = []
     if left_out:
-        log.warning('%d rows longer than max_length %d tokens are left out: %s', len(left_out), config.max_length,
-                             ', '.join(f'{i} ({n})' for i, n in left_out))
+        shown = ', '.join(f'{i} ({n})' for i, n in left_out[:3]) + (', …' if len(left_out) > 3 else '')
+        log.warning('%d rows longer than max_length %d tokens are left out, run.json lists them: %s', len(left_out),
+                    config.max_length, shown)
     return out | dict(left_out=left_out)
 
 def _check_system(rows, system, name):
