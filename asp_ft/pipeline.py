@@ -54,7 +54,7 @@ def read_program(
     except UnicodeDecodeError as e:
         raise AspFtError(f'{show_path(path)}: not UTF-8 (byte {e.start}); save the file as UTF-8') from None
 
-# %% ../nbs/13_pipeline.ipynb #994e7a3f
+# %% ../nbs/13_pipeline.ipynb #8bc4ff68
 def show_check(
     path,         # the file
     program: str, # its text
@@ -65,7 +65,8 @@ def show_check(
     for m in result.messages:
         place = f':{m.line}:{m.column}' if m.line else ''
         out.append(f'{show_path(path)}{place}: {m.text} [{m.code}]')
-        if 0 < m.line <= len(lines) and lines[m.line-1].strip(): out += ['    '+lines[m.line-1].replace('\t', ' '), '    '+' '*(m.column-1)+'^']
+        line = lines[m.line-1].replace('\t', ' ') if 0 < m.line <= len(lines) else ''
+        if line.strip(): out += ['    '+line, '    '+' '*(m.column-1)+'^']
     return '\n'.join(out)
 
 # %% ../nbs/13_pipeline.ipynb #7a3a3a8b
@@ -157,12 +158,12 @@ def _dry_run(config):
     rows, tokenizer = read_jsonl(Path(config.data)/'train.jsonl'), chat.load_tokenizer(config.model)
     print(chat.preflight_table(chat.preflight(tokenizer, rows, config)))
 
-# %% ../nbs/13_pipeline.ipynb #6d1a91b5
+# %% ../nbs/13_pipeline.ipynb #41c69e2b
 DEMO = dict(new=('mutual', 'siblings', 'untouched', 'symmetric'),
             known=('both', 'either', 'difference', 'reverse', 'compose', 'reach', 'threshold', 'state', 'exactly',
                    'assign', 'forbid', 'tally', 'best'),
-            train=dict(new=600, known=780), test=dict(new=60, known=65))  # problems; known ones so that none is forgotten
-QUICK = dict(train=dict(new=40, known=13), test=dict(new=4, known=13), max_steps=10)  # shows the stages, teaches nothing
+            train=dict(new=600, known=780), test=dict(new=60, known=65))  # problems; known ones against forgetting
+QUICK = dict(train=dict(new=40, known=13), test=dict(new=4, known=13), max_steps=10)  # shows the stages only
 
 # %% ../nbs/13_pipeline.ipynb #00d151f2
 def demo_config(
@@ -224,7 +225,7 @@ def demo_table(
     table = lambda group: score_table(*[group_scores(s, DEMO[group]) for s in (base, fused)], names=('base', 'fused'))
     return '\n\n'.join(f'{title}\n{table(group)}' for group, title in titles.items())
 
-# %% ../nbs/13_pipeline.ipynb #bb3e08ff
+# %% ../nbs/13_pipeline.ipynb #40ee67cf
 def demo(
     workspace: str='demo', # the folder to work in; a run that was interrupted is continued
     backend: str='auto',   # auto, pytorch or mlx
@@ -238,7 +239,7 @@ def demo(
     config = load_config(**{f.name: getattr(config, f.name) for f in fields(config)} | dict(backend=backend))
     tasks = _stage('problems: made, checked by the solver and converted', _demo_data, ws, sizes, seed)
     adapter = _stage('training: LoRA on nano', _train_with(config), config)
-    model = _stage('fusion: adapter into base', fuse_model, 'nano', adapter, ws.model('demo'))
+    model = _stage('fusion: adapter into base', fuse_model, 'nano', adapter, ws.model('demo'), force=True)
     base = _stage('base model: generate and judge', _graded, 'nano', 'base', tasks, ws, seed)
     fused = _stage('fused model: generate and judge', _graded, model, 'fused', tasks, ws, seed)
     print('\n'+demo_table(base, fused)+'\n')
