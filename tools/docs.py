@@ -76,7 +76,8 @@ def write_readme(cfg):
     with tempfile.TemporaryDirectory() as tmp:
         index = Path(tmp)/'index.ipynb'
         process_notebook((cfg.nbs_path/index.name, index, FilterDefaults))
-        text = readme(index, cfg.config_path, pages, cfg.doc_host+cfg.doc_baseurl)
+        file_url = f'{cfg.git_url}/blob/{cfg.branch}/'
+        text = readme(index, cfg.config_path, pages, cfg.doc_host+cfg.doc_baseurl, file_url)
     (cfg.config_path/'README.md').write_text(text, encoding='utf-8')
 
 
