@@ -4,6 +4,8 @@ from pathlib import Path
 
 from nbmd import nb2md
 
+GFM = 'gfm-tex_math_gfm+tex_math_dollars'       # GitHub's markdown, formulas between dollar signs
+
 
 def repo_links(md, pages, site_url, file_url):
     "Links to pages of the site, to notebooks and to the published repository, as links within the repository"
@@ -23,5 +25,5 @@ def readme(notebook, root, pages, site_url, file_url):
     meta, md = nb2md(notebook, folder, warning=True, raw_html=False)
     md = md.replace(f'({folder.name}/', f'({folder.parent.name}/{folder.name}/')
     md = repo_links(md, pages, site_url, file_url)
-    md = pypandoc.convert_text(md, 'gfm-tex_math_gfm+tex_math_dollars', format='markdown', extra_args=['--wrap=preserve'])
+    md = pypandoc.convert_text(md, GFM, format='markdown', extra_args=['--wrap=preserve'])
     return f"# {meta['title']}\n\n> {meta['description']}\n\n{md}"
