@@ -225,7 +225,7 @@ def demo_table(
     table = lambda group: score_table(*[group_scores(s, DEMO[group]) for s in (base, fused)], names=('base', 'fused'))
     return '\n\n'.join(f'{title}\n{table(group)}' for group, title in titles.items())
 
-# %% ../nbs/13_pipeline.ipynb #40ee67cf
+# %% ../nbs/13_pipeline.ipynb #30d1d4e9
 def demo(
     workspace: str='demo', # the folder to work in; a run that was interrupted is continued
     backend: str='auto',   # auto, pytorch or mlx
@@ -237,8 +237,9 @@ def demo(
     started, ws = time.time(), Workspace(workspace)
     config, sizes = demo_config(ws, quick), DEMO | (QUICK if quick else {})
     config = load_config(**{f.name: getattr(config, f.name) for f in fields(config)} | dict(backend=backend))
+    training = _train_with(config)  # a backend that is not there is reported before any work
     tasks = _stage('problems: made, checked by the solver and converted', _demo_data, ws, sizes, seed)
-    adapter = _stage('training: LoRA on nano', _train_with(config), config)
+    adapter = _stage('training: LoRA on nano', training, config)
     model = _stage('fusion: adapter into base', fuse_model, 'nano', adapter, ws.model('demo'), force=True)
     base = _stage('base model: generate and judge', _graded, 'nano', 'base', tasks, ws, seed)
     fused = _stage('fused model: generate and judge', _graded, model, 'fused', tasks, ws, seed)

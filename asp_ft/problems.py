@@ -7,7 +7,7 @@ __all__ = ['CORPUS', 'ARITY', 'FAMILIES', 'NOUNS', 'LEADS', 'WRAPPERS', 'HELD_OU
            'corpus_folders', 'Family', 'choose', 'fill', 'is_held_out', 'words', 'make_name', 'make_names', 'listed',
            'Problem', 'draw_problem', 'make_instances', 'find_flaws', 'generate_problems', 'write_problem', 'problems']
 
-# %% ../nbs/04_problems.ipynb #6713d371
+# %% ../nbs/04_problems.ipynb #afb8f9e7
 import random, re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 import yaml
+from fastcore.script import Param
 
 from .core import NANO, AspFtError, atomic_dir, progress, show_path, text_hash, unknown_name
 from .solver import Task, compare_many, examine_many
@@ -648,10 +649,10 @@ def _whole(name, value, least):
     if int(value) < least: raise AspFtError(f'{name}: expected at least {least}, found {value}')
     return int(value)
 
-# %% ../nbs/04_problems.ipynb #44d7e091
+# %% ../nbs/04_problems.ipynb #11f294d3
 def problems(
     out: str,           # folder to write to
-    family: list=None,  # names of families, which take turns; none: all
+    family: Param('a family; may be given several times', action='append')=None, # names, which take turns; None: all
     n: int=100,         # problems in all
     seed: int=42,       # of everything random
     split: str='train', # train, or test: wordings and names that training never uses
