@@ -4,17 +4,18 @@
 
 # %% auto #0
 __all__ = ['DEMO', 'QUICK', 'COMMANDS', 'devices', 'doctor', 'read_program', 'show_check', 'exit_code', 'check', 'show_verdict',
-           'compare', 'train', 'demo_config', 'group_scores', 'demo_table', 'demo', 'run_command', 'main']
+           'compare', 'solver_score', 'train', 'demo_config', 'group_scores', 'demo_table', 'demo', 'run_command',
+           'main']
 
-# %% ../nbs/13_pipeline.ipynb #56cd88a3
-import argparse, importlib, json, logging, os, shutil, sys, time
+# %% ../nbs/13_pipeline.ipynb #245259d2
+import argparse, importlib, json, logging, os, random, shutil, sys, tempfile, time
 from dataclasses import fields
 from pathlib import Path
 
 from fastcore.docments import docments
 from fastcore.script import Param, anno_parser
 from .core import (AspFtError, NANO, RunConfig, Workspace, load_config, log, package_versions, read_jsonl,
-                         resolve_backend, save_config, setup_env, show_path, unknown_name)
+                         resolve_backend, save_config, setup_env, show_path, unknown_name, write_jsonl)
 
 # %% ../nbs/13_pipeline.ipynb #6fed01e9
 def devices() -> list: # sentences
@@ -128,7 +129,7 @@ def compare(
     else: print(show_verdict(verdict))
     return dict(equal=0, different=1, unknown=2)[verdict.verdict]
 
-# %% ../nbs/13_pipeline.ipynb #87dd55d8
+# %% ../nbs/13_pipeline.ipynb #0ac50fc0
 def _train_with(config):
     "The training function of the configuration's backend."
     backend = resolve_backend(config.backend)
@@ -137,6 +138,23 @@ def _train_with(config):
         backend = 'pytorch'
     return getattr(importlib.import_module(f'asp_ft.train_{backend}'), f'train_{backend}')
 
+def solver_score(
+    config: RunConfig, # `solver_eval` says how many validation tasks; 0: none
+):                     # None, or a function: adapter folder -> share of the tasks solved
+    "The solver's score while training: a sample of the validation tasks, answered with base and adapter."
+    def score(adapter):
+        from asp_ft.evaluate import evaluate
+        from asp_ft.generate import generate
+        tasks = [t for t in read_jsonl(Path(config.data)/'tasks.jsonl') if t['split'] == 'valid']
+        chosen = random.Random(config.seed).sample(tasks, min(config.solver_eval, len(tasks)))
+        with tempfile.TemporaryDirectory() as d:
+            tasks, out = Path(d)/'tasks.jsonl', Path(d)/'completions.jsonl'
+            write_jsonl(tasks, chosen)
+            generate(config.model, tasks, out, split='valid', adapter=str(adapter))
+            return evaluate(out, tasks, d, show=False)['equal']
+    return score if config.solver_eval else None
+
+# %% ../nbs/13_pipeline.ipynb #06c9767a
 def train(
     config: str=None,    # a YAML file with fields of `RunConfig`
     dry_run: bool=False, # show what would be trained, and stop
@@ -145,13 +163,12 @@ def train(
     "Fine-tune a model with LoRA and write an adapter folder."
     resolved = load_config(config, **flags)
     if dry_run: return _dry_run(resolved)
-    folder = _train_with(resolved)(resolved)
+    folder = _train_with(resolved)(resolved, solver_score(resolved))
     print(f'{show_path(folder)}: the adapter, with config.yaml, run.json, log.jsonl and loss.png')
 
-# %% ../nbs/13_pipeline.ipynb #443d7075
+# %% ../nbs/13_pipeline.ipynb #eb3485d8
 def _dry_run(config):
     "Preflight: the resolved configuration, counts, and what is trained of the rows."
-    import tempfile
     from asp_ft import chat
     with tempfile.TemporaryDirectory() as d:
         save_config(config, Path(d)/'config.yaml'); print((Path(d)/'config.yaml').read_text())
