@@ -1,0 +1,74 @@
+"""How many programs a second does the sandbox check and compare?
+
+    python benchmarks/solver.py [--n 1000] [--runs 5] [--sample 60]
+
+The programs are those of the shipped corpus, each with its first instances. The peer of checking is one
+`python -m clingo` process for each program, as many at a time as there are cores.
+"""
+import argparse, os, platform, resource, statistics, subprocess, sys, tempfile, time
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from itertools import cycle, islice
+from pathlib import Path
+
+import yaml
+
+import asp_ft
+from asp_ft.solver import GENERATED, Task, check_many, compare_many
+
+CORPUS = Path(asp_ft.__file__).parent/'corpus'
+INSTANCES = 3
+
+
+def problems():
+    "(program, contract) of every problem of the corpus, with its smallest instances."
+    for path in sorted(CORPUS.rglob('ASP.txt')):
+        contract = yaml.safe_load((path.parent/'task.yaml').read_text(encoding='utf-8'))
+        files = sorted((path.parent/'instances').glob('*.lp'), key=lambda p: p.stat().st_size)[:INSTANCES]
+        instances = tuple((p.name, p.read_text(encoding='utf-8')) for p in files)
+        yield path.read_text(encoding='utf-8'), Task(tuple(contract['inputs']), tuple(contract['outputs']), instances)
+
+
+def rate(work, n):
+    "Items a second of a function that goes through `n` of them."
+    start = time.perf_counter()
+    work()
+    return n/(time.perf_counter()-start)
+
+
+def peer(folder, pairs):
+    "One clingo process for each (program, facts) pair."
+    for i, (program, facts) in enumerate(pairs): (folder/f'{i}.lp').write_text(f'{program}\n{facts}', encoding='utf-8')
+    def one(i):
+        command = [sys.executable, '-m', 'clingo', '--outf=3', '--opt-mode=ignore', str(folder/f'{i}.lp')]
+        return subprocess.run(command, capture_output=True).returncode
+    with ThreadPoolExecutor(os.cpu_count()) as pool: return list(pool.map(one, range(len(pairs))))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name, default in (('n', 1000), ('runs', 5), ('sample', 60)):
+        parser.add_argument(f'--{name}', type=int, default=default)
+    args = parser.parse_args()
+    known = list(problems())
+    pairs = list(islice(cycle((p, t.instances[0][1]) for p, t in known), args.n))
+    triples = list(islice(cycle((p, p, t) for p, t in known), args.n))
+    rows = {'asp_ft check_many': [], 'one `python -m clingo` process a program': [],
+            f'asp_ft compare_many, {INSTANCES} instances, program against itself': []}
+    checked, clingo, compared = rows.values()
+    list(check_many(pairs[:50], GENERATED))  # starts the processes
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(args.runs):
+        checked.append(rate(lambda: list(check_many(pairs, GENERATED)), args.n))
+        with tempfile.TemporaryDirectory() as d:
+            clingo.append(rate(lambda: peer(Path(d), pairs[:args.sample]), args.sample))
+        compared.append(rate(lambda: list(compare_many(triples)), args.n))
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss-before)/1024
+    print(f'{args.n} programs; median (least, most) of {args.runs} runs; {os.cpu_count()} cores, '
+          f'Python {platform.python_version()}, clingo {version("clingo")}\n\n| | a second |\n|---|---|')
+    for name, found in rows.items():
+        print(f'| {name} | {statistics.median(found):.0f} ({min(found):.0f}, {max(found):.0f}) |')
+    print(f'\nThe caller grew by {grown:.1f} MB over {2*args.n*args.runs:,} programs.')
+
+
+if __name__ == '__main__': main()
