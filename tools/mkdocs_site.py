@@ -6,8 +6,8 @@ import yaml
 from nbmd import nb2md
 
 FEATURES = ['navigation.sections', 'navigation.top', 'content.code.copy', 'search.suggest', 'search.highlight']
-EXTENSIONS = ['attr_list', 'md_in_html', 'admonition', 'tables', 'pymdownx.superfences', 'pymdownx.highlight',
-              'pymdownx.details', {'toc': dict(permalink=True)}]
+EXTENSIONS = ['attr_list', 'md_in_html', 'admonition', 'tables', 'pymdownx.superfences', 'pymdownx.details',
+              {'pymdownx.highlight': dict(pygments_lang_class=True)}, {'toc': dict(permalink=True)}]
 # room for lines of 120 characters; what a cell prints looks different from the cell
 STYLE = '''.md-grid { max-width: 75rem }
 .md-typeset pre > code { font-size: .7rem }
