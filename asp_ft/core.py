@@ -42,14 +42,14 @@ def unknown_name(
     remedy = f'did you mean {best!r}?' if best else f'known are {", ".join(known)}'
     return AspFtError(f'unknown {kind} {name!r}: {remedy}')
 
-# %% ../nbs/00_core.ipynb #0a9d49f7
+# %% ../nbs/00_core.ipynb #af2e5ef1
 def require(
     extra: str,    # the extra of asp_ft that brings the modules, e.g. "torch"
     *modules: str, # the modules that must be importable
 ):
     "Raise `AspFtError` with the install command where a module of an extra is missing."
     missing = [m for m in modules if util.find_spec(m) is None]
-    if missing: raise AspFtError(f"{', '.join(missing)} is not installed: run  pip install 'asp_ft[{extra}]'")
+    if missing: raise AspFtError(f"not installed: {', '.join(missing)}; run  pip install 'asp_ft[{extra}]'")
 
 # %% ../nbs/00_core.ipynb #83ebd253
 def _alive(pid):
@@ -251,7 +251,7 @@ def resolve_model(
         raise AspFtError(f'model folder {name!r} does not exist; check the path, or give a hub id owner/name')
     raise unknown_name('model', name, ['nano', *MODELS])
 
-# %% ../nbs/00_core.ipynb #78c19b27
+# %% ../nbs/00_core.ipynb #ea160771
 @dataclass(frozen=True)
 class RunConfig:
     "Everything that decides a training run. A field is a flag of `asp_ft train` and a key of its YAML."
@@ -287,7 +287,7 @@ class RunConfig:
     keep: int = 2                    # checkpoints that are kept
     seed: int = 42                   # of everything random
     solver_eval: int = 0             # validation tasks that the solver scores at each evaluation
-    system: str | None = None        # a system turn before every row
+    system: str | None = None        # the system turn that every row begins with; convert with the same
     report_to: str | None = None     # tensorboard, trackio or wandb
 
     def __post_init__(self):

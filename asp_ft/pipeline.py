@@ -7,7 +7,7 @@ __all__ = ['DEMO', 'QUICK', 'COMMANDS', 'devices', 'doctor', 'read_program', 'sh
            'compare', 'solver_score', 'train', 'demo_config', 'group_scores', 'demo_table', 'demo', 'run_command',
            'main']
 
-# %% ../nbs/13_pipeline.ipynb #245259d2
+# %% ../nbs/13_pipeline.ipynb #42b20c95
 import argparse, importlib, json, logging, os, random, shutil, sys, tempfile, time
 from dataclasses import fields
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 from fastcore.docments import docments
 from fastcore.script import Param, anno_parser
 from .core import (AspFtError, NANO, RunConfig, Workspace, load_config, log, package_versions, read_jsonl,
-                         resolve_backend, save_config, setup_env, show_path, unknown_name, write_jsonl)
+                         require, resolve_backend, save_config, setup_env, show_path, unknown_name, write_jsonl)
 
 # %% ../nbs/13_pipeline.ipynb #6fed01e9
 def devices() -> list: # sentences
@@ -129,13 +129,14 @@ def compare(
     else: print(show_verdict(verdict))
     return dict(equal=0, different=1, unknown=2)[verdict.verdict]
 
-# %% ../nbs/13_pipeline.ipynb #0ac50fc0
+# %% ../nbs/13_pipeline.ipynb #bde7e798
 def _train_with(config):
     "The training function of the configuration's backend."
     backend = resolve_backend(config.backend)
     if backend == 'mlx' and importlib.util.find_spec('asp_ft.train_mlx') is None:
         if config.backend == 'mlx': raise AspFtError('this version trains with PyTorch only: use --backend pytorch')
         backend = 'pytorch'
+    if backend == 'pytorch': require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate')
     return getattr(importlib.import_module(f'asp_ft.train_{backend}'), f'train_{backend}')
 
 def solver_score(
