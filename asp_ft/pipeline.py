@@ -316,7 +316,7 @@ def _given(argv):
     plain = lambda n: '--'+n[0].replace('-', '_')+n[1]+n[2]
     return [plain(n) if n and not n[0].startswith('no-') else a for a, n in zip(argv, names)]
 
-# %% ../nbs/13_pipeline.ipynb #2a00dfaa
+# %% ../nbs/13_pipeline.ipynb #5c4ced3e
 def run_command(
     argv, # the words after `asp_ft`
 ) -> int: # the exit code
@@ -344,6 +344,7 @@ def _finish(name, result):
     if name == 'convert':
         from asp_ft.data_converter import summary
         print(summary(result)); return 0 if result['ok'] else 1
+    if name == 'problems': print(f'{len(result)} problems in {show_path(result[0].parent)}')
     return result if isinstance(result, int) else 0
 
 # %% ../nbs/13_pipeline.ipynb #e15de9d1
