@@ -70,6 +70,15 @@ def readme():
     return in_copy('README.md', 'run python tools/docs.py --readme', *PYTHON, 'tools/docs.py', '--readme')
 
 
+def figures():
+    "README.md shows the table that the demo ended with in 13_pipeline.ipynb"
+    cells = json.loads((ROOT/'nbs/13_pipeline.ipynb').read_text(encoding='utf-8'))['cells']
+    printed = [''.join(o.get('text', '')) for c in cells for o in c.get('outputs', [])]
+    tables = [text[text.index('NEW KINDS'):].split('\n\ndata ')[0] for text in printed if 'NEW KINDS' in text]
+    if not tables: yield '13_pipeline.ipynb: no output holds the table'
+    elif tables[0] not in (ROOT/'README.md').read_text(encoding='utf-8'): yield 'run index.ipynb again, and tools/docs.py'
+
+
 def notebooks():
     "Notebooks begin with `# Title` and `> description`; outputs are small, without errors, warnings and machine paths"
     for path in sorted((ROOT/'nbs').rglob('*.ipynb')):
@@ -183,7 +192,7 @@ def machine_paths():
             for m in MACHINE.findall(line): yield f'{name}:{i}: {m}'
 
 
-GATES = [clean, export, readme, notebooks, imports, size, docments, light, quick_help, machine_paths]
+GATES = [clean, export, readme, figures, notebooks, imports, size, docments, light, quick_help, machine_paths]
 
 
 def main():
