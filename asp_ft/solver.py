@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['OUTCOMES', 'RUNS', 'UNDECIDED', 'GENERATED', 'OWN', 'WALL', 'GRACE', 'START', 'REPLY', 'EXACT', 'SAMPLE', 'ALIGN',
-           'FORK', 'AHEAD', 'TRIES', 'PREDICATE', 'worst', 'Limits', 'Message', 'read_message', 'serve',
+           'PROGRESS', 'FORK', 'AHEAD', 'TRIES', 'PREDICATE', 'worst', 'Limits', 'Message', 'read_message', 'serve',
            'close_sandbox', 'run_jobs', 'Check', 'check_many', 'solve', 'check', 'Task', 'Verdict', 'compare_many',
            'compare', 'Examination', 'examine_many', 'examine']
 
@@ -59,10 +59,11 @@ class Message:
     where: str = '' # "" for the program, else the name of the instance
 
 # %% ../nbs/02_solver.ipynb #603e4376
-_MESSAGE = re.compile(r'^<\w+>:(\d+):(\d+)(?:-(?:\d+:)?\d+)?: (?:error|info|warning): (.*)', re.S)
+_MESSAGE = re.compile(r'^<\w+>:(\d+):(\d+)(?:-(?:\d+:)?\d+)?: (error|info|warning): (.*)', re.S)
 _CODES = {'syntax error': 'syntax', 'lexer error': 'syntax', 'unsafe variables': 'unsafe',
           'atom does not occur': 'underived', 'operation undefined': 'undefined_operation',
-          'redefinition': 'redefinition', 'cyclic definition': 'redefinition'}
+          'redefinition': 'redefinition', 'cyclic constant definition': 'redefinition',
+          'tuple ignored': 'tuple_ignored', 'no atoms over signature': 'nothing_shown'}
 
 def read_message(
     text: str,      # a message as clingo gives it
@@ -71,8 +72,8 @@ def read_message(
 ) -> Message:
     "A message of clingo as plain values."
     m = _MESSAGE.match(text)
-    line, column, body = (int(m[1]), int(m[2]), m[3]) if m else (0, 0, text)
-    code = next((c for start, c in _CODES.items() if start in body), 'error')
+    line, column, kind, body = (int(m[1]), int(m[2]), m[3], m[4]) if m else (0, 0, 'error', text)
+    code = next((c for start, c in _CODES.items() if body.startswith(start)), kind)  # never from a program's own words
     body = ' '.join(re.sub(r'<\w+>:[\d:-]+: note: ', '', body).replace('[#inc_base];', '').split())
     if line > lines > 0: return Message(code, line-lines, column, body, where)
     return Message(code, line, column, body)
@@ -84,45 +85,42 @@ class _Stop(Exception):
 class _GoldStop(_Stop):
     "The same, and it was the gold program's doing."
 
+_ERRORS = ('syntax', 'unsafe', 'error')  # the codes of messages that stop a program; the others only inform
+
 class _Notes:
     "Collects clingo's messages, each once."
-    def __init__(self): self.found, self.lines, self.where = {}, 0, ''
-    def __call__(self, code, text): self.found[read_message(text, self.lines, self.where)] = True
-    def codes(self): return {m.code for m in self.found}
+    def __init__(self): self.found, self.lines, self.where, self.failed = {}, 0, '', ''
+    def __call__(self, code, text):
+        message = read_message(text, self.lines, self.where)
+        self.found[message] = True
+        if message.code in _ERRORS: self.failed = message.code
     def plain(self): return [asdict(m) for m in self.found]
 
 class _step:
     "Translates what clingo raises in one step of a job into an outcome."
     def __init__(self, outcome, notes): self.outcome, self.notes = outcome, notes
-    def __enter__(self): return self
+    def __enter__(self):
+        self.notes.failed = ''
+        return self
     def __exit__(self, kind, error, trace):
         if kind is None or issubclass(kind, _Stop): return False
         if kind is MemoryError or 'bad_alloc' in str(error): raise _Stop('OUT_OF_MEMORY') from None
         if kind is not RuntimeError: return False
-        if 'unsafe' in self.notes.codes(): raise _Stop('UNSAFE') from None
-        if not self.notes.found: self.notes(None, str(error))
+        if self.notes.failed == 'unsafe': raise _Stop('UNSAFE') from None
+        if not self.notes.failed: self.notes(None, str(error))
         raise _Stop(self.outcome) from None
 
 # %% ../nbs/02_solver.ipynb #bee27dc0
 def _parsed(program, notes):
     with _step('SYNTAX_ERROR', notes): return syntax.parse(program, notes)
 
-def _load(control, program):
-    "Give a program, a text or a list of statements, to a control; returns how many lines it has."
-    if isinstance(program, str):
-        control.add('base', [], program)
-        return program.count('\n')+1
-    from clingo.ast import ProgramBuilder
-    with ProgramBuilder(control) as builder:
-        for statement in program: builder.add(statement)
-    return max([s.location.end.line for s in program], default=1)
-
 def _ground(program, instance, notes, extra='', options=(), where=''):
-    "A grounded control."
+    "A grounded control. Program and instance are parsed apart: neither can end a statement of the other."
     from clingo import Control
     control = Control(['--warn=no-global-variable', *options], logger=notes, message_limit=50)
     notes.lines, notes.where = 0, where
-    with _step('SYNTAX_ERROR', notes): notes.lines = _load(control, program)
+    with _step('SYNTAX_ERROR', notes): control.add('base', [], program)
+    notes.lines = program.count('\n')+1
     with _step('SYNTAX_ERROR', notes): control.add('base', [], '\n'*notes.lines + instance + '\n' + extra)
     with _step('GROUNDING_ERROR', notes): control.ground([('base', [])])
     return control
@@ -165,27 +163,31 @@ def _signatures(names):
 def _declared(names, word): return ' '.join(f'#{word} {n}.' for n in names)
 
 # %% ../nbs/02_solver.ipynb #240425a8
-_Program = namedtuple('_Program', 'text content statements optimises derives')
+_OPTIMISES = re.compile(r':~|#m(?:in|ax)imi[sz]e\b')
+_Program = namedtuple('_Program', 'text optimises')
 
-def _readied(text, notes):
-    "A program as a side needs it: text, what is grounded, statements, whether it optimises, predicates it can derive."
-    statements = _parsed(text, notes)
-    kept = syntax.without_projection(statements)
-    derives = {*syntax.head_predicates(statements), *syntax.external_predicates(statements)}
-    return _Program(text, text if len(kept) == len(statements) else kept, statements, syntax.optimises(statements), derives)
+def _readied(program):
+    "A program as a side needs it: without display, and whether it optimises."
+    return _Program(syntax.without_display(program), bool(_OPTIMISES.search(syntax.strip_comments(program))))
+
+def _derivable(statements):
+    "The predicates whose atoms can be true without the instance."
+    return {*syntax.head_predicates(statements), *syntax.external_predicates(statements)}
 
 # %% ../nbs/02_solver.ipynb #b4433c12
 class _Side:
     "One program on one instance: its optimal answer sets, projected on the outputs."
     def __init__(self, program, instance, job, notes, where=''):
         names = job['outputs']
-        extra = _declared(names, 'project') + _declared((*names, *job['inputs']), 'defined')
-        mode = ['--project=no', '--models=0', f"--opt-mode={'opt' if program.optimises else 'ignore'}"]
-        self.notes, self.grounded = notes, _ground(program.content, instance, notes, extra, mode, where)
+        extra = _declared(names, 'project') + _declared((*names, *job['inputs']), 'defined') + ' #show.'  # no text of atoms
+        mode = ['--project=no', '--opt-mode=opt'] if program.optimises else ['--project=project', '--opt-mode=ignore']
+        mode.append(f'--models={0 if program.optimises else EXACT+1}')
+        self.notes, self.grounded = notes, _ground(program.text, instance, notes, extra, mode, where)
         atoms = self.atoms(_signatures(names))
         self.facts = frozenset(symbol for symbol, literal in atoms if not literal)
         self.open = [(symbol, literal) for symbol, literal in atoms if literal]
         self.known = frozenset(symbol for symbol, _ in atoms)
+        self.asked = ('project', EXACT+1)
         self.cost = self._optimum() if program.optimises else ()
 
     def atoms(self, signatures):
@@ -201,12 +203,15 @@ class _Side:
         with _step('CRASHED', self.notes), self.grounded.solve(yield_=True) as handle:
             for model in handle: cost = tuple(model.cost)
         self.grounded.configuration.solve.opt_mode = ','.join(['enum', *map(str, cost)]) if cost else 'ignore'
+        self.asked = None
         return cost
 
     def mode(self, project, models):
         "Say how the next questions are asked."
+        if self.asked == (project, models): return
         settings = self.grounded.configuration.solve
         settings.project, settings.models = project, str(models)
+        self.asked = project, models
 
     def drawn(self):
         "The projected answer sets that are found, one for each that clingo delivers."
@@ -270,24 +275,24 @@ def _gold_on(gold, facts, job):
         return side, side.enumerate(EXACT)
     except _Stop as stop: raise _GoldStop(str(stop)) from None
 
-def _candidate_on(candidate, instance, job, known, notes):
-    "The candidate beside `known`, what `_gold_on` gave: (kind, atoms, evidence, has it an answer set?)."
+def _candidate_on(candidate, derives, instance, job, known, notes):
+    "The candidate, which can derive `derives`, beside `known` of gold: (kind, atoms, evidence, has it an answer set?)."
     (name, facts), (gold, theirs), inputs = instance, known, set(job['inputs'])
     side = _Side(candidate, facts, job, notes, name)
     mine, invented = side.enumerate(EXACT), None
-    if inputs & candidate.derives:
+    if inputs & derives:
         signatures = _signatures(inputs)
         invented = _invented(side, signatures, {symbol for symbol, _ in gold.atoms(signatures)})
     kind, atoms, evidence = ('input', invented, 'exact') if invented else _against(gold, side, theirs, mine)
     if not kind and job.get('costs') and side.cost != gold.cost: kind, atoms = 'cost', side.cost
     return kind, atoms, evidence, bool(mine[0])
 
-def _instance_verdict(job, programs, instance, notes, tell):
+def _instance_verdict(job, programs, derives, instance, notes, tell):
     "Compare on one instance: what `_candidate_on` says, and what is known of gold."
     tell(dict(who='gold', instance=instance[0]))
     known = _gold_on(programs[0], instance[1], job)
     tell(dict(who='candidate', messages=notes.plain()))
-    return _candidate_on(programs[1], instance, job, known, notes), known
+    return _candidate_on(programs[1], derives, instance, job, known, notes), known
 
 # %% ../nbs/02_solver.ipynb #e7f3e8c2
 _NOTHING_KNOWN = dict(verdict='unknown', evidence='', reason='', witness=None, outcome='UNKNOWN', parsed=False,
@@ -319,22 +324,21 @@ def _difference(name, kind, atoms, evidence):
 def _compare_job(job, tell):
     "Kind `compare`: a verdict over all instances."
     notes, state = _Notes(), _NOTHING_KNOWN
-    try: gold = _readied(job['gold'], _Notes())
-    except _Stop as stop: return _gold_failed(state, str(stop)) | dict(messages=[])
-    try: candidate = _readied(job['candidate'], notes)
+    try: statements = _parsed(job['candidate'], notes)
     except _Stop as stop: return _refused(state, str(stop)) | dict(messages=notes.plain())
-    state, known = _compare_instances(job, (gold, candidate), notes, state | dict(parsed=True), tell)
+    programs, derives = (_readied(job['gold']), _readied(job['candidate'])), _derivable(statements)
+    state, known = _compare_instances(job, programs, derives, notes, state | dict(parsed=True), tell)
     state |= dict(messages=notes.plain())
     if not (job.get('align') and state['grounded'] and state['verdict'] == 'different'): return state
     tell(state | dict(complete=True))  # whatever happens from here on, the verdict stands
-    return state | dict(alignment=_alignment(job, candidate, known))
+    return state | dict(alignment=_alignment(job, statements, derives, known))
 
-def _compare_instances(job, programs, notes, state, tell):
+def _compare_instances(job, programs, derives, notes, state, tell):
     "The state and what is known of gold; the candidate is run on each instance, also after a difference was found."
     evidence, satisfiable, always, found = 'exact', True, True, []
     tell(state)
     for instance in job['instances']:
-        try: (kind, atoms, how, mine), known = _instance_verdict(job, programs, instance, notes, tell)
+        try: (kind, atoms, how, mine), known = _instance_verdict(job, programs, derives, instance, notes, tell)
         except _GoldStop as stop: return _gold_failed(state, str(stop)), found
         except _Stop as stop: return _refused(state, str(stop)), found
         found.append(known)
@@ -350,30 +354,30 @@ def _compare_instances(job, programs, notes, state, tell):
 # %% ../nbs/02_solver.ipynb #657bfbf7
 ALIGN = 300  # readings that are tried; most fail on the first instance, within a millisecond
 
-def _readings(outputs, candidate, inputs):
+def _readings(outputs, derives, inputs):
     "Ways to read the candidate's predicates as the outputs: {output: (predicate, order of arguments)}."
     def ways(name):
         arity = int(name.split('/')[1])
-        own = [q for q in candidate.derives if q.endswith(f'/{arity}') and q not in inputs and (q[0] == '-') == (name[0] == '-')]
+        own = [q for q in derives if q.endswith(f'/{arity}') and q not in inputs and (q[0] == '-') == (name[0] == '-')]
         own.sort(key=lambda q: (q != name, q in outputs, q))
         return [(q, order) for q in own for order in permutations(range(arity))]
     for found in product(*map(ways, outputs)):
         if len({q for q, _ in found}) == len(found): yield dict(zip(outputs, found))
 
-def _read_as(candidate, reading):
+def _read_as(text, statements, reading):
     "The candidate with its predicates named as in `reading`; what had such a name before gets a new one."
     bare = lambda name: name.lstrip('-').split('/')[0]
     away = {p: (bare(p)+"'", None) for p in reading if p not in {q for q, _ in reading.values()}}
     named = {q: (bare(p), order) for p, (q, order) in reading.items()}
-    return _readied(syntax.rename(candidate.text, candidate.statements, away | named), _Notes())
+    return _readied(syntax.rename(text, statements, away | named))
 
-def _alignment(job, candidate, known):
+def _alignment(job, statements, derives, known):
     "The first reading that makes all instances equal, as {output: atom of the candidate}; None where there is none."
-    for reading in islice(_readings(job['outputs'], candidate, job['inputs']), ALIGN):
+    for reading in islice(_readings(job['outputs'], derives, job['inputs']), ALIGN):
         try:
-            read = _read_as(candidate, reading)
-            same = all(not _candidate_on(read, *pair, _Notes())[0] for pair in
-                       ((i, job, k) for i, k in zip(job['instances'], known)))
+            read = _read_as(job['candidate'], statements, reading)
+            same = all(not _candidate_on(read, set(), instance, job, of_gold, _Notes())[0]
+                       for instance, of_gold in zip(job['instances'], known))
         except (_Stop, ValueError): continue  # this reading does not run, or a pool cannot follow it
         if same: return {_atom(p): _atom(q, order) for p, (q, order) in reading.items()}
 
@@ -415,8 +419,8 @@ def _run_instance(program, name, facts, contract, notes):
 # %% ../nbs/02_solver.ipynb #c2e6f52f
 def _is_trivial(program, outputs, instances):
     "Whether the empty program has the same answer sets on every instance."
-    programs, job = (_readied(program, _Notes()), _readied('', _Notes())), dict(inputs=[], outputs=outputs)
-    return all(not _instance_verdict(job, programs, i, _Notes(), lambda state: None)[0][0] for i in instances)
+    programs, job = (_readied(program), _readied('')), dict(inputs=[], outputs=outputs)
+    return all(not _instance_verdict(job, programs, set(), i, _Notes(), lambda state: None)[0][0] for i in instances)
 
 def _run_instances(job, out, notes, tell):
     "Run all instances; `out` is filled, and returned is whether the empty program may do as well."
@@ -470,24 +474,44 @@ def _restrict(job, hard=True):
         resource.setrlimit(kind, (value, value if hard else most))
     signal.setitimer(signal.ITIMER_PROF, job['seconds'])  # its signal ends the process
 
-# %% ../nbs/02_solver.ipynb #a279ad70
-def _do(job, pipe):
-    "Run one job and write what is known, a JSON line each time; the last one is marked done."
-    def tell(state, **more): _write(pipe, _line(state | more))
-    try: tell(_JOBS[job['kind']](job, tell), done=True)
-    except MemoryError: tell({}, death='OUT_OF_MEMORY')
-    except RecursionError: tell({}, death='CRASHED')
-    except Exception as e:  # a defect of ours: never a verdict, never silent
-        tell({}, death='UNKNOWN', messages=[asdict(Message('internal', 0, 0, f'{type(e).__name__}: {e}'))])
+# %% ../nbs/02_solver.ipynb #be7706b7
+PROGRESS = 1 << 17  # bytes: room for two notes; from a longer one the messages are left out
 
-def _child(job, pipe):
-    "The whole life of a forked child; all that it can reach is its end of the pipe."
+def _note(shared, known):
+    "Note what is known."
+    data, half = json.dumps(known).encode(), PROGRESS//2
+    if len(data) > half-8: data = json.dumps(known | dict(messages=[])).encode()
+    begin = 8 if int.from_bytes(shared[:4], 'little') >= half else half
+    shared[begin:begin+len(data)] = data
+    shared[:8] = begin.to_bytes(4, 'little') + len(data).to_bytes(4, 'little')
+
+def _noted(shared):
+    "The last whole note."
+    begin, length = (int.from_bytes(shared[i:i+4], 'little') for i in (0, 4))
+    return json.loads(shared[begin:begin+length]) if length else {}
+
+# %% ../nbs/02_solver.ipynb #a279ad70
+def _do(job, note, say):
+    "Run one job, note on the way what is known, and say the outcome."
+    started = time.process_time()
+    try: reply = _JOBS[job['kind']](job, note) | dict(done=True)
+    except MemoryError: reply = dict(death='OUT_OF_MEMORY')
+    except RecursionError: reply = dict(death='CRASHED')
+    except Exception as e:  # a defect of ours: never a verdict, never silent
+        said = Message('internal', 0, 0, f'{type(e).__name__}: {e}')
+        reply = dict(death='UNKNOWN', messages=[asdict(said)])
+    say(reply | dict(seconds=round(time.process_time()-started, 4)))
+
+def _child(job, pipe, shared):
+    "The whole life of a forked child; all that it can reach is its end of the pipe and the shared memory."
+    known = {}
+    def note(state): known.update(state); _note(shared, known)
     try:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2): os.dup2(nowhere, stream)
         os.closerange(3, pipe); os.closerange(pipe+1, max(nowhere, pipe)+16)
         _restrict(job)
-        _do(job, pipe)
+        _do(job, note, lambda reply: _write(pipe, _line(reply)))
     finally: os._exit(0)
 
 # %% ../nbs/02_solver.ipynb #f1c13661
@@ -514,10 +538,10 @@ def _named_death(status, usage, job):
     return 'OUT_OF_MEMORY' if ended == signal.SIGKILL or near else 'CRASHED'
 
 # %% ../nbs/02_solver.ipynb #7526744e
-def _supervise(job):
+def _supervise(job, shared):
     "Fork a child for a job; its last word, with `death` where it did not end well."
-    pipe, end = os.pipe()
-    if (pid := os.fork()) == 0: _child(job, end)
+    shared[:8], (pipe, end) = bytes(8), os.pipe()
+    if (pid := os.fork()) == 0: _child(job, end, shared)
     os.close(end)
     try: data, cut = _listen(pipe, time.monotonic()+WALL*job['seconds'])
     except EOFError:
@@ -526,29 +550,42 @@ def _supervise(job):
     os.close(pipe)
     if cut: os.kill(pid, signal.SIGKILL)
     _, status, usage = os.wait4(pid, 0)
-    last = {}
-    for line in data.split(b'\n')[:-1]: last |= json.loads(line)
-    return last if last.get('done') or last.get('death') else last | dict(death=cut or _named_death(status, usage, job))
+    last, seconds = _noted(shared), usage.ru_utime+usage.ru_stime
+    if data.endswith(b'\n') and not cut: return last | json.loads(data)
+    return last | dict(death=cut or _named_death(status, usage, job), seconds=round(seconds, 4))
 
 # %% ../nbs/02_solver.ipynb #5d8512db
+_PRACTICE = """#const n = 2. reach(X) :- start(X). reach(Y) :- reach(X), edge(X,Y), not off(Y), X != Y.
+{ in(X,C) : C = 1..n } = 1 :- reach(X). a(X) | b(X) :- in(X,1). :- edge(X,Y), in(X,C), in(Y,C), X < Y.
+:- #count { X : in(X,2) } > 3. :- #sum { W,X : weight(X,W), in(X,1) } > 9. #minimize { W@1,X : in(X,1), weight(X,W) }.
+#show in/2."""
+_ON = 'start(1). edge(1..2,2..4). off(4). weight(1..3,2).'
+
+def _warm_up(rounds=8):
+    "Do some jobs of each kind: what is loaded, bound and specialised now need not be in each child."
+    task = dict(program=_PRACTICE, instance=_ON, models=2, optimum=True, candidate=_PRACTICE, gold=_PRACTICE,
+                inputs=['start/1', 'edge/2'], outputs=['in/2'], instances=[('', _ON), ('empty', '')])
+    for _ in range(rounds):
+        for job in _JOBS.values(): job(task, lambda state: _line(state))
+
 def serve(
     fork: bool, # one forked child for each job (Linux); else the jobs are done in this process
 ):
     "The light process: reads jobs from standard input, a JSON line each, and answers so until the input ends."
-    import clingo, clingo.ast, resource, select  # warm: the children inherit them
-    _solve_job(dict(program='a(X) :- b(X).', instance='', models=1, optimum=True), lambda state: None)
+    import clingo, clingo.ast, mmap, resource, select  # warm: the children inherit them
+    _warm_up()
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     gc.collect(); gc.freeze(); gc.disable()  # pages that no child writes to need not be copied for it
-    out = os.dup(1)
+    out, shared = os.dup(1), mmap.mmap(-1, PROGRESS)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     _write(out, _line(dict(ready=True)))
     for line in sys.stdin.buffer:
         job = json.loads(line)
         if fork:
-            _write(out, _line(_supervise(job) | dict(done=True)))
+            _write(out, _line(_supervise(job, shared) | dict(done=True)))
             continue
         _restrict(job, hard=False)
-        _do(job, out)
+        _do(job, *[lambda state: _write(out, _line(state))]*2)
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 # %% ../nbs/02_solver.ipynb #5d267c9a
@@ -565,7 +602,9 @@ class _Worker:
         root = str(Path(core.__file__).parent.parent)
         code = f'import sys; sys.path.insert(0, {root!r}); from asp_ft.solver import serve; serve({fork})'
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-        self.process = subprocess.Popen([sys.executable, '-P', '-c', code], start_new_session=True, **pipes)
+        bound = dict(os.environ, LD_BIND_NOW='1')  # else each child resolves the functions of clingo anew
+        command = [sys.executable, '-P', '-c', code]
+        self.process = subprocess.Popen(command, start_new_session=True, env=bound, **pipes)
         _alive.add(self)
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -829,7 +868,7 @@ class Task:
         return cls(inputs, outputs, instances, unsatisfiable, bool(row.get('costs')))
 
 # %% ../nbs/02_solver.ipynb #2920eef3
-PREDICATE = re.compile(r"-?_*[a-z][\w']*/\d+", re.A)
+PREDICATE = re.compile(r"-?_*[a-z][\w']*/(?:0|[1-9]\d{0,3})", re.A)
 
 def _valid_contract(task):
     for name in (*task.inputs, *task.outputs):

@@ -4,15 +4,14 @@
 
 # %% auto #0
 __all__ = ['REWRITES', 'MUTATIONS', 'strip_comments', 'prescan', 'parse', 'signature', 'head_predicates', 'shown_predicates',
-           'optimises', 'without_projection', 'external_predicates', 'canonical_statement', 'canonical',
-           'statement_spans', 'body_spans', 'character_column', 'rewrite', 'rename', 'Mutant', 'mutants']
+           'optimises', 'external_predicates', 'canonical_statement', 'canonical', 'statement_spans', 'without_display',
+           'body_spans', 'character_column', 'rewrite', 'rename', 'Mutant', 'mutants']
 
 # %% ../nbs/01_syntax.ipynb #173ae71c
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate, combinations
-from random import Random
 
 from .core import text_hash
 
@@ -117,8 +116,8 @@ def signature(
 # %% ../nbs/01_syntax.ipynb #4887fed9
 def _head_atoms(head):
     "The symbolic atoms that a head may derive, conditions left out."
-    kind = str(head.ast_type).split('.')[-1]
-    if kind == 'Literal': return [head.atom] if str(head.atom.ast_type).endswith('SymbolicAtom') else []
+    kind = head.ast_type.name
+    if kind == 'Literal': return [head.atom] if head.atom.ast_type.name == 'SymbolicAtom' else []
     if kind == 'ConditionalLiteral': return _head_atoms(head.literal)
     if kind == 'HeadAggregate': return [a for e in head.elements for a in _head_atoms(e.condition)]
     return [a for e in head.elements for a in _head_atoms(e)] if kind in ('Aggregate', 'Disjunction') else []
@@ -127,7 +126,7 @@ def head_predicates(
     statements, # what `parse` gave
 ) -> list:      # sorted signatures
     "The predicates that some rule can derive."
-    heads = [a for s in statements if str(s.ast_type).endswith('Rule') for a in _head_atoms(s.head)]
+    heads = [a for s in statements if s.ast_type.name == 'Rule' for a in _head_atoms(s.head)]
     return sorted({name for a in heads for name in signature(a.symbol)})
 
 # %% ../nbs/01_syntax.ipynb #b8637ce5
@@ -147,18 +146,11 @@ def optimises(
     return any(s.ast_type == ASTType.Minimize for s in statements)
 
 # %% ../nbs/01_syntax.ipynb #22c66b81
-def without_projection(
-    statements, # what `parse` gave
-) -> list:      # the same without `#project`
-    "The statements that decide the answer sets."
-    from clingo.ast import ASTType as T
-    return [s for s in statements if s.ast_type not in (T.ProjectAtom, T.ProjectSignature)]
-
 def external_predicates(
     statements, # what `parse` gave
 ) -> list:      # sorted signatures
     "The predicates of `#external` atoms."
-    return sorted({name for s in statements if str(s.ast_type).endswith('External') for name in signature(s.atom.symbol)})
+    return sorted({name for s in statements if s.ast_type.name == 'External' for name in signature(s.atom.symbol)})
 
 # %% ../nbs/01_syntax.ipynb #9229b8e1
 _WORD = re.compile(r'"(?:\\.|[^"\\])*"|#?[A-Za-z_][\w\']*', re.A)
@@ -184,7 +176,6 @@ def canonical(
     return text_hash('\n'.join(sorted(found)))
 
 # %% ../nbs/01_syntax.ipynb #a7347585
-_CLOSING = dict(zip(')]}', '([{'))
 _STOP = re.compile(r'\.\.|\.(?:\s*\[[^\]]*\])?')
 
 def statement_spans(
@@ -194,6 +185,23 @@ def statement_spans(
     ends = [m.end() for m in _STOP.finditer(bare) if m[0] != '..']
     begins = [b+len(bare[b:e])-len(bare[b:e].lstrip()) for b, e in zip([0, *ends], ends)]
     return list(zip(begins, ends))
+
+# %% ../nbs/01_syntax.ipynb #9c09d514
+def _edited(text, edits):
+    "A text with (begin, end, new text) carried out."
+    out, at = [], 0
+    for begin, end, new in sorted(edits):
+        out += [text[at:begin], new]
+        at = end
+    return ''.join(out)+text[at:]
+
+def without_display(
+    program: str, # a program that parses
+) -> str:         # the same, as long, with `#show` and `#project` statements blanked
+    "The text that decides the answer sets."
+    bare = strip_comments(program)
+    spans = statement_spans(bare) if '#show' in bare or '#project' in bare else ()
+    return _edited(program, [(b, e, _blank(program[b:e])) for b, e in spans if bare.startswith(('#show', '#project'), b)])
 
 # %% ../nbs/01_syntax.ipynb #722687e9
 _BODY = re.compile(r'[()\[\]{}]|:[-~]|[:,;]')
@@ -262,11 +270,6 @@ def _nodes(node):
         child = getattr(node, key)
         for c in () if child is None else [child] if hasattr(child, 'ast_type') else child: yield from _nodes(c)
 
-def _edited(text, edits):
-    "A text with (begin, end, new text) carried out."
-    for begin, end, new in sorted(edits, reverse=True): text = text[:begin]+new+text[end:]
-    return text
-
 # %% ../nbs/01_syntax.ipynb #ac7b0aec
 def _shuffled_rules(source, draw):
     "Rules in another order, with the comments that stand above or behind them."
@@ -283,7 +286,7 @@ def _shuffled_rules(source, draw):
     moved = ''.join((gap if '\n' in gap or not i else '\n')+blocks[n].strip() for i, (gap, n) in enumerate(zip(gaps, order)))
     return source.text[:_header(source)] + moved + source.text[stops[-1] if stops else 0:]
 
-def _kind(node): return str(node.ast_type).split('.')[-1]
+def _kind(node): return node.ast_type.name
 
 def _line_end(source, end):
     "Where the line of a statement ends, if only a comment follows there; else where the statement does."
@@ -335,6 +338,7 @@ def rewrite(
     seed: int=0,  # of the order, or the names
 ) -> str:         # a program with the same answer sets
     "Change how a program is written, and not what it means. Runs clingo for `printed` only, to print."
+    from random import Random  # here, because each fork of a process that has loaded it seeds it anew
     source, draw = _Source(program, statements), Random(f'{kind} {seed}')
     if kind == 'printed': return '\n'.join(map(str, statements))
     return dict(rules=_shuffled_rules, bodies=_shuffled_bodies, variables=_renamed_variables)[kind](source, draw)
