@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['OUTCOMES', 'RUNS', 'UNDECIDED', 'GENERATED', 'OWN', 'WALL', 'GRACE', 'START', 'REPLY', 'EXACT', 'SAMPLE', 'ALIGN',
-           'PROGRESS', 'FORK', 'AHEAD', 'TRIES', 'PREDICATE', 'worst', 'Limits', 'Message', 'read_message', 'serve',
-           'close_sandbox', 'run_jobs', 'Check', 'check_many', 'solve', 'check', 'Task', 'Verdict', 'compare_many',
-           'compare', 'Examination', 'examine_many', 'examine']
+           'PROGRESS', 'FORK', 'AHEAD', 'TRIES', 'PREDICATE', 'worst', 'Limits', 'Message', 'read_message',
+           'in_characters', 'serve', 'close_sandbox', 'run_jobs', 'Check', 'check_many', 'solve', 'check', 'Task',
+           'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine', 'rewrite_many', 'rewrite',
+           'rename_many', 'mutate_many', 'mutate']
 
 # %% ../nbs/02_solver.ipynb #ad2a8f49
 import atexit, gc, json, os, re, signal, sys, time
@@ -16,7 +17,7 @@ from itertools import islice, permutations, product
 from pathlib import Path
 
 from . import core, syntax
-from .core import AspFtError, progress
+from .core import AspFtError, progress, unknown_name
 
 # %% ../nbs/02_solver.ipynb #22a2c8fb
 OUTCOMES = ('SATISFIABLE', 'OPTIMUM', 'UNSATISFIABLE', 'UNKNOWN', 'TIMEOUT', 'OUT_OF_MEMORY', 'FORBIDDEN',
@@ -33,7 +34,13 @@ def worst(
 # %% ../nbs/02_solver.ipynb #db71f237
 @dataclass(frozen=True)
 class Limits:
-    "What a program may use in the sandbox."
+    """What a program may use in the sandbox.
+
+    The sandbox protects the caller from a program that crashes the solver, fills the memory, never ends, reads or writes
+    files, or runs scripts. It does not protect from a hole in clingo itself: a program that could run machine code through
+    one would do so under your user account, with your network. Where processes are not forked (macOS, Windows), limits on
+    files are not set, and macOS enforces none on memory. A machine that is short of memory may suffer before a limit is hit.
+    """
     seconds: float = 5.        # processor time of one job; the wall clock ends it after `WALL` times as much
     memory_mb: int = 512       # address space of the child, MiB: stops a runaway grounding cleanly, in seconds
     max_bytes: int = 100_000   # length of the text
@@ -78,6 +85,15 @@ def read_message(
     if line > lines > 0: return Message(code, line-lines, column, body, where)
     return Message(code, line, column, body)
 
+def in_characters(
+    message: Message, # as clingo gives it, with a column in bytes
+    text: str,        # that it is about
+) -> Message:         # with a column in characters
+    "A message whose column is counted as a person would."
+    if text.isascii() or not message.line: return message
+    line = text.split('\n')[message.line-1:message.line]
+    return replace(message, column=syntax.character_column(line[0], message.column)) if line else message
+
 # %% ../nbs/02_solver.ipynb #20477c6f
 class _Stop(Exception):
     "The job is over with the outcome `args[0]`."
@@ -89,9 +105,10 @@ _ERRORS = ('syntax', 'unsafe', 'error')  # the codes of messages that stop a pro
 
 class _Notes:
     "Collects clingo's messages, each once."
-    def __init__(self): self.found, self.lines, self.where, self.failed = {}, 0, '', ''
+    def __init__(self): self.found, self.lines, self.where, self.failed, self.texts = {}, 0, '', '', ('', '')
     def __call__(self, code, text):
         message = read_message(text, self.lines, self.where)
+        message = in_characters(message, self.texts[self.lines > 0 and bool(message.where)])
         self.found[message] = True
         if message.code in _ERRORS: self.failed = message.code
     def plain(self): return [asdict(m) for m in self.found]
@@ -112,13 +129,14 @@ class _step:
 
 # %% ../nbs/02_solver.ipynb #bee27dc0
 def _parsed(program, notes):
+    notes.lines, notes.texts = 0, (program, '')
     with _step('SYNTAX_ERROR', notes): return syntax.parse(program, notes)
 
 def _ground(program, instance, notes, extra='', options=(), where=''):
     "A grounded control. Program and instance are parsed apart: neither can end a statement of the other."
     from clingo import Control
     control = Control(['--warn=no-global-variable', *options], logger=notes, message_limit=50)
-    notes.lines, notes.where = 0, where
+    notes.lines, notes.where, notes.texts = 0, where, (program, instance)
     with _step('SYNTAX_ERROR', notes): control.add('base', [], program)
     notes.lines = program.count('\n')+1
     with _step('SYNTAX_ERROR', notes): control.add('base', [], '\n'*notes.lines + instance + '\n' + extra)
@@ -451,8 +469,20 @@ def _examine_job(job, tell):
     try: return out | dict(trivial=_is_trivial(job['program'], out['outputs'], job['instances']))
     except _Stop: return out
 
+# %% ../nbs/02_solver.ipynb #42916d17
+def _change_job(job, note):
+    "Kind `change`: mutants of a program, a rewrite of it, or texts with predicates and constants renamed."
+    notes, out = _Notes(), dict(outcome='SATISFIABLE', messages=[], texts=[])
+    try: parsed = [(text, _parsed(text, notes)) for text in job['texts']]
+    except _Stop as stop: return out | dict(outcome=str(stop), messages=notes.plain())
+    if job['how'] == 'mutants': return out | dict(mutants=[asdict(m) for t in parsed for m in syntax.mutants(*t)])
+    if job['how'] == 'rename': change = lambda t: syntax.rename(*t, job['predicates'], job['constants'])
+    else: change = lambda t: syntax.rewrite(*t, job['how'], job['seed'])
+    try: return out | dict(texts=[change(t) for t in parsed])
+    except ValueError as e: return out | dict(outcome='UNKNOWN', messages=[asdict(Message('rename', 0, 0, str(e)))])
+
 # %% ../nbs/02_solver.ipynb #83870ff0
-_JOBS = dict(solve=_solve_job, compare=_compare_job, examine=_examine_job)
+_JOBS = dict(solve=_solve_job, compare=_compare_job, examine=_examine_job, change=_change_job)
 
 def _write(file, data):
     "Write all of `data` to a file descriptor."
@@ -564,7 +594,8 @@ _ON = 'start(1). edge(1..2,2..4). off(4). weight(1..3,2).'
 def _warm_up(rounds=8):
     "Do some jobs of each kind: what is loaded, bound and specialised now need not be in each child."
     task = dict(program=_PRACTICE, instance=_ON, models=2, optimum=True, candidate=_PRACTICE, gold=_PRACTICE,
-                inputs=['start/1', 'edge/2'], outputs=['in/2'], instances=[('', _ON), ('empty', '')])
+                inputs=['start/1', 'edge/2'], outputs=['in/2'], instances=[('', _ON), ('empty', '')],
+                texts=[_PRACTICE], how='bodies', seed=0)
     for _ in range(rounds):
         for job in _JOBS.values(): job(task, lambda state: _line(state))
 
@@ -772,7 +803,7 @@ class Check:
     answer_sets: tuple = ()   # of sorted tuples of shown atoms, as text
     costs: tuple = ()         # of the optimum, highest priority first
     grounded: bool = False    # it was grounded
-    seconds: float = 0.       # wall clock, in the sandbox and on the way there
+    seconds: float = 0.       # processor time of the job
 
     @property
     def parsed(self) -> bool: return self.outcome not in ('SYNTAX_ERROR', 'FORBIDDEN')
@@ -804,10 +835,10 @@ def _solve_item(program, instance='', models=1, limits=OWN, optimum=False):
     content = dict(program=program, instance=instance, models=models, optimum=optimum, where='instance')
     return _job('solve', limits, **content)
 
-def _as_check(reply, seconds=0.):
+def _as_check(reply):
     outcome = reply.get('death') or reply['outcome']
     return Check(outcome, _messages(reply), tuple(map(tuple, reply.get('answer_sets', ()))),
-                 tuple(reply.get('costs', ())), bool(reply.get('grounded')) or outcome in RUNS, round(seconds, 4))
+                 tuple(reply.get('costs', ())), bool(reply.get('grounded')) or outcome in RUNS, reply.get('seconds', 0.))
 
 # %% ../nbs/02_solver.ipynb #1e7d8b80
 def check_many(
@@ -828,9 +859,7 @@ def solve(
     limits: Limits=OWN,   # `GENERATED` for what a model wrote
 ) -> Check:               # with `answer_sets` and, where the program optimises, `costs`
     "Solve a program in the sandbox; one that optimises is solved to a proven optimum."
-    started = time.monotonic()
-    reply = next(run_jobs([_solve_item(program, instance, models, limits, optimum=True)], workers=1))
-    return _as_check(reply, time.monotonic()-started)
+    return _as_check(next(run_jobs([_solve_item(program, instance, models, limits, optimum=True)], workers=1)))
 
 # %% ../nbs/02_solver.ipynb #1b33fbc6
 def check(
@@ -839,9 +868,7 @@ def check(
     limits: Limits=OWN,  # `GENERATED` for what a model wrote
 ) -> Check:              # outcome and messages
     "Does it parse, is it safe, does it ground, has it an answer set? Optimisation is read, and not carried out."
-    started = time.monotonic()
-    reply = next(run_jobs([_solve_item(program, instance, 1, limits)], workers=1))
-    return _as_check(reply, time.monotonic()-started)
+    return _as_check(next(run_jobs([_solve_item(program, instance, 1, limits)], workers=1)))
 
 # %% ../nbs/02_solver.ipynb #19976d09
 @dataclass(frozen=True)
@@ -901,12 +928,13 @@ class Verdict:
     satisfiable: bool = False # it has an answer set wherever gold has one
     alignment: dict = None   # with `align`: {"color(A,B)": "assigned(B,A)"} where reading it so makes it equal
     messages: tuple = ()     # of `Message`, about the candidate
+    seconds: float = 0.      # processor time of the comparison
 
 def _as_verdict(reply):
     state = {name: reply.get(name, default) for name, default in _NOTHING_KNOWN.items()}
     death = None if reply.get('complete') else reply.get('death')  # it died over the alignment
     if death: state = (_gold_failed if reply.get('who') == 'gold' else _refused)(state, death)
-    return Verdict(**state, messages=_messages(reply))
+    return Verdict(**state, messages=_messages(reply), seconds=reply.get('seconds', 0.))
 
 # %% ../nbs/02_solver.ipynb #8ae05098
 def compare_many(
@@ -989,3 +1017,63 @@ def examine(
 ) -> Examination:
     "All that the solver can say about one problem."
     return next(examine_many([(program, task)], limits, workers=1))
+
+# %% ../nbs/02_solver.ipynb #c2e9f39c
+def _change_item(texts, limits=OWN, **how):
+    "The job of one change."
+    if refused := _objection([(text, '', limits) for text in texts]): return dict(ready=refused)
+    return _job('change', limits, texts=texts, **how)
+
+def _changed(reply):
+    "The reply of a change; `AspFtError` where the program does not parse."
+    if (outcome := reply.get('death') or reply['outcome']) == 'SATISFIABLE': return reply
+    said = ''.join(f'; {m.line}:{m.column}: {m.text}' for m in _messages(reply)[:1])
+    raise AspFtError(f'expected a program that can be changed, found {outcome}{said}')
+
+def rewrite_many(
+    items,             # iterable of (program, kind, seed) triples; see `syntax.rewrite`
+    limits: Limits=OWN,# of the programs
+    workers: int=None, # processes side by side; None: one for each core
+    desc: str=None,    # of the progress bar; None: no bar
+):                     # yields a text for each item, in order
+    "Rewrite many programs side by side; `AspFtError` for one that does not parse."
+    jobs = (_change_item([program], limits, how=kind, seed=seed) for program, kind, seed in items)
+    for reply in run_jobs(jobs, workers, desc): yield _changed(reply)['texts'][0]
+
+# %% ../nbs/02_solver.ipynb #b64e94ff
+def rewrite(
+    program: str, # a program that parses
+    kind: str,    # one of `syntax.REWRITES`
+    seed: int=0,  # of the order, or the names
+) -> str:         # a program with the same answer sets
+    "Change how a program is written, and not what it means."
+    if kind not in syntax.REWRITES: raise unknown_name('rewrite', kind, syntax.REWRITES)
+    return next(rewrite_many([(program, kind, seed)], workers=1))
+
+# %% ../nbs/02_solver.ipynb #26f85b29
+def rename_many(
+    items,             # iterable of (texts, predicates, constants); see `syntax.rename`
+    limits: Limits=OWN,# of the texts
+    workers: int=None, # processes side by side; None: one for each core
+    desc: str=None,    # of the progress bar; None: no bar
+):                     # yields a list of texts for each item, in order
+    "Rename predicates and constants in a program and its instances alike; `AspFtError` where that cannot be done."
+    jobs = (_change_item(list(texts), limits, how='rename', predicates=p, constants=c) for texts, p, c in items)
+    for reply in run_jobs(jobs, workers, desc): yield _changed(reply)['texts']
+
+# %% ../nbs/02_solver.ipynb #623b3c1b
+def mutate_many(
+    programs,          # iterable of programs
+    limits: Limits=OWN,# of the programs
+    workers: int=None, # processes side by side; None: one for each core
+    desc: str=None,    # of the progress bar; None: no bar
+):                     # yields a tuple of `syntax.Mutant` for each, in order
+    "All mutants of many programs; `AspFtError` for one that does not parse."
+    for reply in run_jobs((_change_item([p], limits, how='mutants') for p in programs), workers, desc):
+        yield tuple(syntax.Mutant(**m) for m in _changed(reply)['mutants'])
+
+def mutate(
+    program: str, # a program that parses
+) -> tuple:       # of `syntax.Mutant`
+    "The program with one small mistake each."
+    return next(mutate_many([program], workers=1))
