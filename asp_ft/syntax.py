@@ -16,10 +16,10 @@ from itertools import accumulate, combinations
 from .core import text_hash
 
 # %% ../nbs/01_syntax.ipynb #67e810a9
-_OUTSIDE = re.compile(r'"(?:\\["\\n]|[^"\\\n])*"|%\*|%[^\n]*')
+_OUTSIDE = re.compile(r'"[^"\\\n]*+(?:\\["\\n][^"\\\n]*+)*+("?)|%\*|%[^\n]*')  # a string goes as far as it can
 _INSIDE = re.compile(r'%\*|\*%|%[^\n]*')  # in a block comment a line comment hides the closing mark, a string does not
 
-def _blank(text): return re.sub(r'[^\n]', ' ', text)
+def _blank(text): return '\n'.join(' '*len(line) for line in text.split('\n'))
 
 def strip_comments(
     program: str, # a program
@@ -29,7 +29,8 @@ def strip_comments(
     while m := (_INSIDE if depth else _OUTSIDE).search(program, pos):
         before, token = program[pos:m.start()], m[0]
         out.append(_blank(before) if depth else before)
-        out.append('"'+_blank(token[1:-1])+'"' if token[0] == '"' else _blank(token))
+        if token[0] == '"': out.append('"' + ' '*(len(token)-1-len(m[1])) + m[1])
+        else: out.append(_blank(token))
         depth += (token == '%*') - (token == '*%')
         if depth == 1 and token == '%*': opened = len(out)-1
         pos = m.end()
@@ -37,7 +38,8 @@ def strip_comments(
     return ''.join(out) + (_blank(program[pos:]) if depth else program[pos:])
 
 # %% ../nbs/01_syntax.ipynb #05239133
-_FORBIDDEN = re.compile(r"#(?:include|script|theory|program|external)\b|@\s*_*[a-z][\w']*\s*\(", re.A)
+_FORBIDDEN = re.compile(r"#(?:include|script|theory|program|external)\b|@\s*[_']*[a-z][\w']*\s*\(", re.A)
+_OPENS = {')': '(', ']': '[', '}': '{'}
 _ALLOWED_OWN = ('#program', '#external', '#theory')
 
 def _place(text, pos): return text.count('\n', 0, pos)+1, pos-text.rfind('\n', 0, pos)
@@ -45,11 +47,14 @@ def _place(text, pos): return text.count('\n', 0, pos)+1, pos-text.rfind('\n', 0
 def _deeper(text, limit):
     "Whether brackets are nested, or prefix operators chained, more than `limit` deep."
     if any(len(re.sub(r'\s', '', c)) > limit for c in re.findall(r'(?:[-~]\s*){9,}', text)): return True
-    brackets = re.sub(r'[^()\[\]{}]+', '', text)
-    for _ in range(limit):
-        brackets, found = re.subn(r'\(\)|\[\]|\{\}', '', brackets)
-        if not found: break
-    return bool(re.search(r'[(\[{][)\]}]', brackets)) or len(re.findall(r'[(\[{]', brackets)) > limit
+    depth, opened = 0, dict.fromkeys('([{', 0)
+    for bracket in re.findall(r'[()\[\]{}]', text):
+        kind = _OPENS.get(bracket)
+        if kind is None:
+            opened[bracket] += 1; depth += 1
+            if depth > limit: return True
+        elif opened[kind]: opened[kind] -= 1; depth -= 1
+    return False
 
 # %% ../nbs/01_syntax.ipynb #7960395c
 def prescan(
