@@ -730,8 +730,8 @@ _HINTS = {  # code -> sentence and patterns; a group marks the place
     'if': ('{0} is not known: write head :- body', r'(?:^|[\w)]\s)[ \t]*(if|when|then|else)\s'),
     'set': ('the elements of a choice are separated by ; and not by a comma',
             r'(?<![a-z+]\s)(?<![a-z+])\{\s*[a-z]\w*(?:\([^()]*\))?\s*(,)'),
-    'period': ('a period is missing before this', r':-(?:[^.:]|\.\.|:(?!-))*(:-)',
-               r'[\w)}][ \t]*()\n\s*(?=[a-z]\w*[ \t]*(?:\(|:-|\.|$)|:~|#(?:show|m|const))'),
+    'period': ('a period is missing in front of this', r':-(?:[^.:]|\.\.|:(?!-))*(:-)',
+               r'[\w)}][ \t]*\n\s*()(?=[a-z]\w*[ \t]*(?:\(|:-|\.|$)|:~|#(?:show|m|const))'),
     'last': ('the last statement has no period', r'[^.\s\]]\s*()\Z')}
 _HINTS = {code: (text, [re.compile(p, re.A | re.M) for p in patterns])
           for code, (text, *patterns) in _HINTS.items()}
@@ -742,7 +742,8 @@ def hints(
     "Constructs of other languages, with clingo's way. Runs no clingo."
     bare, found = strip_comments(program), []
     for code, (text, patterns) in _HINTS.items():
-        m = min((m for pattern in patterns if (m := pattern.search(bare))), key=lambda m: m.start(), default=None)
+        matches = [m for pattern in patterns if (m := pattern.search(bare))]
+        m = min(matches, key=lambda m: m.start(m.lastindex or 0), default=None)
         if m: found.append((code, m.start(m.lastindex or 0), text.format(m[m.lastindex or 0])))
         for pattern in patterns if m and code in ('fence', 'prose') else ():
             bare = pattern.sub(lambda m: _blank(m[0]), bare)
