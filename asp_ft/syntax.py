@@ -58,6 +58,11 @@ def _deeper(text, limit):
     return False
 
 # %% ../nbs/01_syntax.ipynb #7960395c
+_ALL, _COUNT = 'a conditional literal, p(X) : q(X)', '#count { ... }'
+_SIGNS = {'≥': '>=', '≤': '<=', '≠': '!=', '¬': 'not', '∧': 'a comma', '∨': '| in a head, several rules for a body',
+          '→': ':-, head first', '←': ':-', '⇒': ':-, head first', '⇐': ':-', '…': '..', '−': '-', '–': '-', '×': '*',
+          '·': '*', '“': '"', '”': '"', '‘': '"', '’': '"', '∈': 'an atom', '∀': _ALL, '∃': 'the atom itself'}
+
 def prescan(
     program: str,           # the text to look at
     max_bytes: int=100_000, # longest text, in bytes of UTF-8
@@ -85,7 +90,8 @@ def _prescan_bare(bare, max_depth, strict):
         return 'FORBIDDEN', 'forbidden', *_place(bare, m.start()), message
     if m := re.search(r'"(?! *")|[^\x00-\x7f]', re.sub(r'"( *)"', r'_\1_', bare)):
         if m[0] != '"':
-            return _bad_text('non_ascii', bare, m.start(), f'{m[0]!r} may stand in comments and strings only')
+            remedy = f': write {_SIGNS[m[0]]}' if m[0] in _SIGNS else ''
+            return _bad_text('non_ascii', bare, m.start(), f'{m[0]!r} may stand in comments and strings only{remedy}')
         message = r'a string is not closed, or holds a backslash that is not \\, \" or \n'
         return _bad_text('string', bare, m.start(), message)
     if _deeper(bare, max_depth):
@@ -508,7 +514,6 @@ def _in_text(bare):
     if '^' in bare: yield from (('xor', m.start(), text.format(m[0], m[1], m[2])) for m in _XOR.finditer(bare))
 
 # %% ../nbs/01_syntax.ipynb #029b961b
-_ALL, _COUNT = 'a conditional literal, p(X) : q(X)', '#count { ... }'
 _FOREIGN = {'true': '#true', 'false': '#false', 'fail': '#false', 'forall': _ALL, 'for_all': _ALL, 'foreach': _ALL,
             'exists': 'the atom itself', 'exist': 'the atom itself', 'findall': _COUNT, 'length': _COUNT, 'abs': '|X|',
             'member': 'a predicate of facts', 'append': 'a recursive rule', 'between': 'X = 1..9', 'write': '#show',
@@ -690,9 +695,6 @@ def _places(text, found):
     return [(code, line, pos-ends[line-1], message) for code, line, pos, message in rows]
 
 # %% ../nbs/01_syntax.ipynb #717b55d0
-_SIGNS = {'≥': '>=', '≤': '<=', '≠': '!=', '¬': 'not', '∧': 'a comma', '∨': '| in a head, several rules for a body',
-          '→': ':-, head first', '←': ':-', '⇒': ':-, head first', '⇐': ':-', '…': '..', '−': '-', '–': '-', '×': '*',
-          '·': '*', '“': '"', '”': '"', '‘': '"', '’': '"', '∈': 'an atom', '∀': _ALL, '∃': 'the atom itself'}
 _DIRECTIVES = 'const|count|sum|min|max|minimi[sz]e|maximi[sz]e|show|defined|external|program|include|script|theory|' \
               'edge|heuristic|project|inf|infimum|sup|supremum|true|false|end'
 _HINTS = {  # code -> sentence and patterns; a group marks the place
