@@ -39,7 +39,7 @@ REMEDIES = dict(
     has_answer_set="mend the program, or take the instance off 'unsatisfiable'",
     underived='correct the name, derive the atom, or say #defined',
     undefined_operation='give the operation numbers, or exclude the case',
-    derives_input='rename the predicate, or take it off the inputs',
+    input_derived='or take it off the inputs',
     output_underived='derive it, or correct the outputs',
     duplicate='nothing is lost: remove the copy',
     contradiction='correct or remove one of them, or tell them apart by description or contract',
@@ -92,7 +92,7 @@ def read_raw(
     return text.replace('\r\n', '\n').replace('\r', '\n')
 
 # %% ../nbs/03_data_converter.ipynb #414d91c8
-CONTRACT = ('inputs', 'outputs', 'problem', 'family', 'difficulty', 'unsatisfiable')  # the keys of task.yaml
+CONTRACT = ('inputs', 'outputs', 'problem', 'family', 'difficulty', 'unsatisfiable', 'costs')  # the keys of task.yaml
 DIFFICULTIES = ('easy', 'medium', 'hard')
 
 def _bad_contract(name, line, reason, remedy=''): return BadInput(name, 'bad_contract', reason, line, remedy=remedy)
@@ -107,6 +107,9 @@ def _encodes(text):
 
 def _contract_value(key, value, bad):
     "One value of a contract as it is kept."
+    if key == 'costs':
+        if str(value).lower() in ('true', 'false'): return str(value).lower() == 'true'
+        raise bad(f'costs: expected true or false, found {value!r}', 'true where the description fixes what the best costs')
     value = _names(value) if key in ('inputs', 'outputs', 'unsatisfiable') else str(value).strip() or None
     if not isinstance(value, (list, str, type(None))) or not all(isinstance(v, str) for v in value or ()):
         raise bad(f'{key}: expected a list of names, found {value!r}', f'write {key}: [first, second]')
@@ -175,7 +178,7 @@ class RawProblem:
     def task(self) -> Task:
         "What the solver is told about it."
         inputs, outputs, unsatisfiable = (tuple(self.told(k) or ()) for k in ('inputs', 'outputs', 'unsatisfiable'))
-        return Task(inputs, outputs, self.instances, unsatisfiable)
+        return Task(inputs, outputs, self.instances, unsatisfiable, bool(self.told('costs')))
 
 # %% ../nbs/03_data_converter.ipynb #724ffd5e
 _FENCES = re.compile(r'\A```[^\n`]*\n(.*?)\n?```\Z', re.S)
@@ -545,12 +548,10 @@ def judge(
     "Keep or reject a problem."
     if examination.outcome in _BROKEN: return _refusal(problem, examination), []
     if examination.trivial: return _note(problem, 'trivial', 'the empty program solves this task too'), []
-    findings, derived = list(_outcome_findings(problem, examination)), set(examination.derived)
+    findings = list(_outcome_findings(problem, examination))
     once = {(m.code, m.line, m.column): m for m in reversed(examination.messages)}  # not again for every instance
     findings += [_note(problem, m.code, m.text, m) for m in reversed(once.values())]
-    odd = [('derives_input', f'a rule derives the input {p}') for p in examination.inputs if p in derived]
-    odd += [('output_underived', f'no rule derives the output {p}') for p in examination.outputs if p not in derived]
-    return None, findings + [_note(problem, *o) for o in odd]
+    return None, findings
 
 # %% ../nbs/03_data_converter.ipynb #37f041db
 @dataclass(frozen=True)
@@ -577,7 +578,7 @@ def _task_fields(problem, examination):
     instances = [dict(name=name, text=text) for name, text in problem.instances]
     return dict(gold=problem.program, inputs=names('inputs'), outputs=names('outputs'), instances=instances,
                 unsatisfiable=list(problem.told('unsatisfiable') or ()), family=problem.told('family'),
-                difficulty=problem.told('difficulty'))
+                difficulty=problem.told('difficulty'), costs=bool(problem.told('costs')))
 
 def make_rows(
     problem: RawProblem,      # a problem that was kept

@@ -83,7 +83,7 @@ def _judge_hash(limits):
     return text_hash(json.dumps([asdict(limits), asp_ft.__version__, versions], sort_keys=True))
 
 def _key(task, text, judge):
-    needed = [task.get(k) for k in ('gold', 'inputs', 'outputs', 'instances', 'unsatisfiable')]
+    needed = [task.get(k) for k in ('gold', 'inputs', 'outputs', 'instances', 'unsatisfiable', 'costs')]
     return text_hash(json.dumps([judge, text, needed], sort_keys=True))
 
 # %% ../nbs/11_evaluate.ipynb #8386ce30

@@ -976,7 +976,8 @@ def rename(
     constants: dict={}, # name -> new name
 ) -> str:
     "Rename predicates and constants, all at once; `ValueError` where a pool p(1;2,3) cannot follow."
-    predicates = {old: (name, order and tuple(order)) for old, (name, order) in predicates.items()}
+    as_it_is = lambda order: not order or list(order) == list(range(len(order)))
+    predicates = {old: (name, None if as_it_is(o) else tuple(o)) for old, (name, o) in predicates.items()}
     source, edits = _Source(program, statements), []
     for node in (n for s in statements for n in _nodes(s)):
         if _kind(node) == 'SymbolicAtom': edits += _atom_edits(source, node, predicates)
