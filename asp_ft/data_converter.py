@@ -625,7 +625,7 @@ def find_contradictions(
         one = first.setdefault(row.asked(), row)
         if one.canonical != row.canonical: pairs.setdefault((one.raw.name, row.raw.name), (one, row))
     todo = {names: pair for names, pair in pairs.items() if pair[0].task['outputs']}
-    verdicts = dict(zip(todo, compare_many([_comparison(*p) for p in todo.values()], limits=OWN, desc='compare')))
+    verdicts = dict(zip(todo, compare_many([_comparison(*p) for p in todo.values()], limits=OWN, desc='compare', lint=False)))
     wrong, unclear = {}, {}
     for names, (one, row) in pairs.items():
         verdict = verdicts.get(names)

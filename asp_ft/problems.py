@@ -581,7 +581,8 @@ def find_flaws(
     problems: list, # of drawn problems
 ) -> list:          # of sentences; '' where all is well
     "Ask the solver about drawn problems."
-    verdicts = compare_many((wrong, p.asp, p.task()) for p in problems for wrong in p.near_misses)
+    wrong = ((text, p.asp, p.task()) for p in problems for text in p.near_misses)
+    verdicts = compare_many(wrong, lint=False)
     examined = list(examine_many((p.asp, p.task()) for p in problems))
     return [_flaw(p, e, list(islice(verdicts, len(p.near_misses)))) for p, e in zip(problems, examined)]
 

@@ -379,7 +379,7 @@ def _compare_job(job, tell):
     notes, state = _Notes(), _NOTHING_KNOWN
     try: statements = _understood(job['candidate'], notes)
     except _Stop as stop: return _refused(state, str(stop)) | dict(messages=notes.plain())
-    _lint(job['candidate'], statements, notes, job['inputs'] or None, job['inputs'], job['outputs'])
+    if job.get('lint'): _lint(job['candidate'], statements, notes, job['inputs'] or None, job['inputs'], job['outputs'])
     programs, derives = (_readied(job['gold']), _readied(job['candidate'])), _derivable(statements)
     state, known = _compare_instances(job, programs, derives, notes, state | dict(parsed=True), tell)
     state |= dict(messages=notes.plain())
@@ -883,9 +883,10 @@ def check_many(
     limits: Limits=OWN,  # `GENERATED` for what a model wrote
     workers: int=None,   # processes side by side; None: one for each core
     desc: str=None,      # of the progress bar; None: no bar
+    lint: bool=True,     # look for mistakes that clingo accepts, too; about half a millisecond
 ):                       # yields a `Check` for each item, in order
     "Check many programs side by side."
-    jobs = (_solve_item(*((i,) if isinstance(i, str) else i), limits=limits, lint=True) for i in items)
+    jobs = (_solve_item(*((i,) if isinstance(i, str) else i), limits=limits, lint=lint) for i in items)
     for reply in run_jobs(jobs, workers, desc): yield _as_check(reply)
 
 # %% ../nbs/02_solver.ipynb #7c4c9f48
@@ -903,9 +904,10 @@ def check(
     program: str,        # the program
     instance: str='',    # facts to run it on
     limits: Limits=OWN,  # `GENERATED` for what a model wrote
+    lint: bool=True,     # look for mistakes that clingo accepts, too; about half a millisecond
 ) -> Check:              # outcome and messages
     "Does it parse, is it safe, does it ground, has it an answer set? Optimisation is read, and not carried out."
-    return _as_check(next(run_jobs([_solve_item(program, instance, 1, limits, lint=True)], workers=1)))
+    return _as_check(next(run_jobs([_solve_item(program, instance, 1, limits, lint=lint)], workers=1)))
 
 # %% ../nbs/02_solver.ipynb #19976d09
 @dataclass(frozen=True)
@@ -939,7 +941,7 @@ def _valid_contract(task):
         if not PREDICATE.fullmatch(str(name)):
             raise AspFtError(f'predicate {name!r}: expected name/arity, such as edge/2')
 
-def _compare_item(candidate, gold, task, limits=GENERATED, align=False):
+def _compare_item(candidate, gold, task, limits=GENERATED, align=False, lint=True):
     "The job of one comparison; what the pre-scan refuses is answered at once."
     _valid_contract(task)
     if not task.outputs: raise AspFtError('a comparison needs at least one output predicate: give --outputs name/arity')
@@ -948,7 +950,7 @@ def _compare_item(candidate, gold, task, limits=GENERATED, align=False):
         return dict(ready=_gold_failed(_NOTHING_KNOWN, refused['outcome']) | dict(messages=refused['messages']))
     if refused := _objection([(candidate, '', limits)]):
         return dict(ready=_refused(_NOTHING_KNOWN, refused['outcome']) | dict(messages=refused['messages']))
-    contract = dict(inputs=task.inputs, outputs=task.outputs, instances=cases, costs=task.costs, align=align)
+    contract = dict(inputs=task.inputs, outputs=task.outputs, instances=cases, costs=task.costs, align=align, lint=lint)
     return _job('compare', limits, candidate=candidate, gold=gold, **contract)
 
 # %% ../nbs/02_solver.ipynb #e4f27fe9
@@ -980,9 +982,10 @@ def compare_many(
     workers: int=None,        # processes side by side; None: one for each core
     desc: str=None,           # of the progress bar; None: no bar
     align: bool=False,        # where different, look for other names or orders of arguments that make it equal
+    lint: bool=True,          # look for mistakes in the candidate that clingo accepts, too
 ):                            # yields a `Verdict` for each item, in order
     "Compare many candidates side by side."
-    jobs = (_compare_item(*i, limits=limits, align=align) for i in items)
+    jobs = (_compare_item(*i, limits=limits, align=align, lint=lint) for i in items)
     for reply in run_jobs(jobs, workers, desc): yield _as_verdict(reply)
 
 # %% ../nbs/02_solver.ipynb #110cdf10
@@ -992,9 +995,10 @@ def compare(
     task: Task,               # contract and instances
     limits: Limits=GENERATED, # for the candidate's text, and the time and memory of the comparison
     align: bool=False,        # where different, look for other names or orders of arguments that make it equal
+    lint: bool=True,          # look for mistakes in the candidate that clingo accepts, too
 ) -> Verdict:
     "Have two programs the same answer sets, projected on the outputs, on every instance?"
-    return next(compare_many([(candidate, gold, task)], limits, workers=1, align=align))
+    return next(compare_many([(candidate, gold, task)], limits, workers=1, align=align, lint=lint))
 
 # %% ../nbs/02_solver.ipynb #b765ac7a
 @dataclass(frozen=True)
