@@ -102,7 +102,7 @@ class _GoldStop(_Stop):
     "The same, and it was the gold program's doing."
 
 _CLINGOS = 'atom does not occur'  # how clingo begins what the lint says better
-_ERRORS = ('syntax', 'unsafe', 'error')  # the codes of messages that stop a program; the others only inform
+_ERRORS = ('syntax', 'unsafe', 'redefinition', 'error')  # the codes of messages that stop a program; the others only inform
 
 class _Notes:
     "Collects clingo's messages, each once."
