@@ -109,7 +109,8 @@ def _contract_value(key, value, bad):
     "One value of a contract as it is kept."
     if key == 'costs':
         if str(value).lower() in ('true', 'false'): return str(value).lower() == 'true'
-        raise bad(f'costs: expected true or false, found {value!r}', 'true where the description fixes what the best costs')
+        remedy = 'write true where the description fixes what the best costs'
+        raise bad(f'costs: expected true or false, found {value!r}', remedy)
     value = _names(value) if key in ('inputs', 'outputs', 'unsatisfiable') else str(value).strip() or None
     if not isinstance(value, (list, str, type(None))) or not all(isinstance(v, str) for v in value or ()):
         raise bad(f'{key}: expected a list of names, found {value!r}', f'write {key}: [first, second]')
@@ -625,7 +626,8 @@ def find_contradictions(
         one = first.setdefault(row.asked(), row)
         if one.canonical != row.canonical: pairs.setdefault((one.raw.name, row.raw.name), (one, row))
     todo = {names: pair for names, pair in pairs.items() if pair[0].task['outputs']}
-    verdicts = dict(zip(todo, compare_many([_comparison(*p) for p in todo.values()], limits=OWN, desc='compare', lint=False)))
+    jobs = [_comparison(*p) for p in todo.values()]
+    verdicts = dict(zip(todo, compare_many(jobs, limits=OWN, desc='compare', lint=False)))
     wrong, unclear = {}, {}
     for names, (one, row) in pairs.items():
         verdict = verdicts.get(names)

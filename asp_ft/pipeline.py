@@ -130,7 +130,8 @@ def show_verdict(
 ) -> str:              # lines for a screen
     "A verdict, its witness, and what there is to say about the candidate."
     colour = dict(equal='good', different='bad', unknown='unsure')[verdict.verdict]
-    lines = [f"{paint(verdict.verdict, colour)}: {verdict.reason}" + (f' ({verdict.evidence})' if verdict.evidence else '')]
+    evidence = f' ({verdict.evidence})' if verdict.evidence else ''
+    lines = [f'{paint(verdict.verdict, colour)}: {verdict.reason}{evidence}']
     if w := verdict.witness:
         shown = ' '.join(map(str, w.get('atoms', w.get('costs')))) or '(the empty answer set)'
         lines.append(f"  {_WITNESS[w['kind']]}: {shown}")

@@ -36,10 +36,11 @@ def worst(
 class Limits:
     """What a program may use in the sandbox.
 
-    The sandbox protects the caller from a program that crashes the solver, fills the memory, never ends, reads or writes
-    files, or runs scripts. It does not protect from a hole in clingo itself: a program that could run machine code through
-    one would do so under your user account, with your network. Where processes are not forked (macOS, Windows), limits on
-    files are not set, and macOS enforces none on memory. A machine that is short of memory may suffer before a limit is hit.
+    The sandbox protects the caller from a program that crashes the solver, fills the memory, never ends, reads or
+    writes files, or runs scripts. It does not protect from a hole in clingo itself: a program that could run machine
+    code through one would do so under your user account, with your network. Where processes are not forked (macOS,
+    Windows), limits on files are not set, and macOS enforces none on memory. A machine that is short of memory may
+    suffer before a limit is hit.
     """
     seconds: float = 5.        # processor time of one job; the wall clock ends it after `WALL` times as much
     memory_mb: int = 512       # address space of the child, MiB: stops a runaway grounding cleanly, in seconds
@@ -102,7 +103,7 @@ class _GoldStop(_Stop):
     "The same, and it was the gold program's doing."
 
 _CLINGOS = 'atom does not occur'  # how clingo begins what the lint says better
-_ERRORS = ('syntax', 'unsafe', 'redefinition', 'error')  # the codes of messages that stop a program; the others only inform
+_ERRORS = ('syntax', 'unsafe', 'redefinition', 'error')  # codes of messages that stop a program; the others inform
 
 class _Notes:
     "Collects clingo's messages, each once."
@@ -115,7 +116,7 @@ class _Notes:
         self.add(message)
         if message.code in _ERRORS: self.failed = message.code
     def plain(self): return [asdict(m) for m in self.found if not self.silent(m)]
-    def silent(self, message): return message.code in self.dropped and not message.where and message.text.startswith(_CLINGOS)
+    def silent(self, m): return m.code in self.dropped and not m.where and m.text.startswith(_CLINGOS)
 
 class _step:
     "Translates what clingo raises in one step of a job into an outcome."
@@ -155,7 +156,8 @@ _UNDERIVED = ('arity_clash', 'typo', 'underived')
 def _lint(program, statements, notes, given=None, inputs=(), outputs=()):
     "Note what the lint finds; `given` None: what comes from elsewhere is not known."
     if len(program) > LINTED:
-        return notes.add(Message('not_linted', 0, 0, f'longer than {LINTED:,} bytes: not looked at for common mistakes'))
+        text = f'longer than {LINTED:,} bytes: not looked at for common mistakes'
+        return notes.add(Message('not_linted', 0, 0, text))
     if given is not None: notes.dropped = ('underived',)
     for code, *rest in syntax.lint(statements, program, given or (), inputs, outputs):
         if given is not None or code not in _UNDERIVED: notes.add(Message(code, *rest))
@@ -191,7 +193,8 @@ def _solve_job(job, tell):
     "Kind `solve`: outcome, shown answer sets, costs."
     notes, out, statements = _Notes(), dict(outcome='UNKNOWN', messages=[], answer_sets=[], costs=[]), None
     def lint(given):
-        if job['lint'] and statements is not None: _lint(job['program'], statements, notes, given if job['instance'] else ())
+        if not job['lint'] or statements is None: return
+        _lint(job['program'], statements, notes, given if job['instance'] else ())
     try:
         if job['lint'] or job['optimum']: statements = _understood(job['program'], notes)
         optimum = job['optimum'] and syntax.optimises(statements or ())
@@ -203,8 +206,10 @@ def _solve_job(job, tell):
     lint(_given(control))
     out |= dict(messages=notes.plain(), grounded=True)
     tell(out)
-    try: return out | dict(zip(('outcome', 'answer_sets', 'costs'), _answer_sets(control, job['models'], optimum, notes)))
-    except _Stop as stop: return out | dict(outcome=str(stop), messages=notes.plain())
+    names = ('outcome', 'answer_sets', 'costs')
+    try: out |= dict(zip(names, _answer_sets(control, job['models'], optimum, notes)))
+    except _Stop as stop: out['outcome'] = str(stop)
+    return out | dict(messages=notes.plain())
 
 # %% ../nbs/02_solver.ipynb #f9ba3a10
 EXACT = 1000  # answer sets (projected) up to which both sides are enumerated whole; about 10 ms on tiny instances
@@ -232,7 +237,8 @@ class _Side:
     "One program on one instance: its optimal answer sets, projected on the outputs."
     def __init__(self, program, instance, job, notes, where=''):
         names = job['outputs']
-        extra = _declared(names, 'project') + _declared((*names, *job['inputs']), 'defined') + ' #show.'  # no text of atoms
+        extra = _declared(names, 'project') + _declared((*names, *job['inputs']), 'defined')
+        extra += ' #show.'  # or clingo writes atoms down that nobody reads
         mode = ['--project=no', '--opt-mode=opt'] if program.optimises else ['--project=project', '--opt-mode=ignore']
         mode.append(f'--models={0 if program.optimises else EXACT+1}')
         self.notes, self.grounded = notes, _ground(program.text, instance, notes, extra, mode, where)
@@ -875,7 +881,8 @@ def _solve_item(program, instance='', models=1, limits=OWN, optimum=False, lint=
 def _as_check(reply):
     outcome = reply.get('death') or reply['outcome']
     return Check(outcome, _messages(reply), tuple(map(tuple, reply.get('answer_sets', ()))),
-                 tuple(reply.get('costs', ())), bool(reply.get('grounded')) or outcome in RUNS, reply.get('seconds', 0.))
+                 tuple(reply.get('costs', ())), bool(reply.get('grounded')) or outcome in RUNS,
+                 reply.get('seconds', 0.))
 
 # %% ../nbs/02_solver.ipynb #1e7d8b80
 def check_many(
@@ -960,7 +967,7 @@ class Verdict:
     verdict: str             # equal, different or unknown
     evidence: str = ''       # exact: all answer sets; sampled: more than `EXACT`, membership was asked both ways
     reason: str = ''         # one sentence
-    witness: dict = None     # where different: {"instance", "kind": allowed | missing | input | cost, "atoms" or "costs"}
+    witness: dict = None     # where different: {"instance", "kind": allowed | missing | input | cost, "atoms"|"costs"}
     outcome: str = 'UNKNOWN' # of the candidate, the worst over the instances
     parsed: bool = False     # the candidate parses
     grounded: bool = False   # it grounds on every instance

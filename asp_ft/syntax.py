@@ -805,7 +805,8 @@ def without_display(
     "The text that decides the answer sets."
     bare = strip_comments(program)
     spans = statement_spans(bare) if '#show' in bare or '#project' in bare else ()
-    return _edited(program, [(b, e, _blank(program[b:e])) for b, e in spans if bare.startswith(('#show', '#project'), b)])
+    display = [(b, e) for b, e in spans if bare.startswith(('#show', '#project'), b)]
+    return _edited(program, [(b, e, _blank(program[b:e])) for b, e in display])
 
 # %% ../nbs/01_syntax.ipynb #722687e9
 _BODY = re.compile(r'[()\[\]{}]|:[-~]|[:,;]')
@@ -839,7 +840,8 @@ def character_column(
     column: int, # as clingo counts: bytes, from 1
 ) -> int:        # in characters, from 1
     "A column as a person counts it."
-    return column if line.isascii() else len(line.encode('utf-8', 'surrogatepass')[:column-1].decode('utf-8', 'ignore'))+1
+    if line.isascii(): return column
+    return len(line.encode('utf-8', 'surrogatepass')[:column-1].decode('utf-8', 'ignore'))+1
 
 class _Source:
     "A program, and where the nodes of its syntax tree stand in the text."
@@ -887,7 +889,8 @@ def _shuffled_rules(source, draw):
         slots = [i for i in order if movable[i] and parts[i] == part]
         for slot, taken in zip(slots, draw.sample(slots, len(slots))): order[slot] = taken
     gaps = [re.match(r'\s*', block)[0] for block in blocks]
-    moved = ''.join((gap if '\n' in gap or not i else '\n')+blocks[n].strip() for i, (gap, n) in enumerate(zip(gaps, order)))
+    gaps[1:] = [gap if '\n' in gap else '\n' for gap in gaps[1:]]
+    moved = ''.join(gap+blocks[n].strip() for gap, n in zip(gaps, order))
     return source.text[:_header(source)] + moved + source.text[stops[-1] if stops else 0:]
 
 def _kind(node): return node.ast_type.name
@@ -981,7 +984,8 @@ def rename(
     source, edits = _Source(program, statements), []
     for node in (n for s in statements for n in _nodes(s)):
         if _kind(node) == 'SymbolicAtom': edits += _atom_edits(source, node, predicates)
-        if _kind(node) == 'SymbolicTerm' and (new := constants.get(str(node.symbol))): edits.append((*source.span(node), new))
+        new = constants.get(str(node.symbol)) if _kind(node) == 'SymbolicTerm' else None
+        if new: edits.append((*source.span(node), new))
     for begin, end, nodes in source.written():
         if _kind(nodes[0]) not in ('ShowSignature', 'Defined', 'ProjectSignature'): continue
         for m in _SIGNATURE.finditer(source.bare, begin, end):
@@ -990,7 +994,8 @@ def rename(
 
 # %% ../nbs/01_syntax.ipynb #36ffd088
 MUTATIONS = dict(rule_dropped='a statement is left out', literal_dropped='a literal or an element is left out',
-                 literal_negated='a literal gets or loses its `not`', comparison_flipped='an operator of comparison changes',
+                 literal_negated='a literal gets or loses its `not`',
+                 comparison_flipped='an operator of comparison changes',
                  bound_changed='a bound or a number changes by one', arguments_swapped='two arguments change places',
                  optimisation_flipped='the worst is sought instead of the best')
 
@@ -1004,7 +1009,8 @@ class Mutant:
     after: str    # what is there now
     program: str  # the whole text
 
-    def __str__(self): return f'{self.line}:{self.column}: {self.kind}: {self.before or "nothing"} -> {self.after or "nothing"}'
+    def __str__(self):
+        return f'{self.line}:{self.column}: {self.kind}: {self.before or "nothing"} -> {self.after or "nothing"}'
 
 # %% ../nbs/01_syntax.ipynb #dd39b662
 def _drops(spans, empty):
@@ -1023,7 +1029,8 @@ def _sibling_edits(source, nodes, spans, empty='#true'):
         yield 'literal_negated', begin, end, positive if positive != text else 'not '+text
 
 # %% ../nbs/01_syntax.ipynb #f9649833
-_FLIPS = {'<': ('<=', '>'), '<=': ('<', '>='), '>': ('>=', '<'), '>=': ('>', '<='), '=': ('!=',), '!=': ('=',), '==': ('!=',)}
+_FLIPS = {'<': ('<=', '>'), '<=': ('<', '>='), '>': ('>=', '<'), '>=': ('>', '<='),
+          '=': ('!=',), '==': ('!=',), '!=': ('=',)}
 
 def _operator_edits(source, kind, begin, end):
     "Other operators for the one that stands between two positions."
@@ -1092,7 +1099,9 @@ def _minimize_edits(source, begin, end, nodes):
     "Edits of `#minimize`, `#maximize` and weak constraints beside those of their literals."
     m = re.compile(r'#(mini|maxi)mi[sz]e').match(source.bare, begin)
     if m: yield 'optimisation_flipped', *m.span(), '#minimize' if m[1] == 'maxi' else '#maximize'
-    else: yield 'optimisation_flipped', *source.span(nodes[0].weight), f'-({source.text[slice(*source.span(nodes[0].weight))]})'
+    else:
+        weight = source.span(nodes[0].weight)
+        yield 'optimisation_flipped', *weight, f'-({source.text[slice(*weight)]})'
     for node in nodes:
         spans = [source.span(n) for n in node.body]
         if m: yield from _sibling_edits(source, node.body, spans)

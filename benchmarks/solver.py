@@ -3,8 +3,8 @@
     python benchmarks/solver.py [--n 1000] [--runs 5] [--sample 60] [--memory 100000]
 
 The programs are those of the shipped corpus, each with its smallest instances. The peer of checking is one
-`python -m clingo` process for each program, as many at a time as there are cores. What is compared with each program is
-the same one with other variables and other orders in its bodies. `--memory` programs are checked for one more figure: by
+`python -m clingo` process for each program, as many at a time as there are cores. Each program is compared with its
+twin, which has other variables and other orders in its bodies. `--memory` programs are checked for one more figure: by
 how much the caller grows.
 """
 import argparse, os, platform, resource, statistics, subprocess, sys, tempfile, time
@@ -50,7 +50,7 @@ def peer(folder, pairs):
 def resident():
     "Memory of this process, MiB; where /proc does not tell, the most it ever had."
     try: return int(Path('/proc/self/statm').read_text().split()[1])*resource.getpagesize()/2**20
-    except OSError: return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/(2**20 if sys.platform == 'darwin' else 1024)
+    except OSError: return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/2**20  # macOS: bytes
 
 
 def growth(pairs, n):
@@ -70,7 +70,8 @@ def main():
     twins = list(rewrite_many((p, 'bodies', 1) for p in twins))
     pairs = list(islice(cycle((p, t.instances[0][1]) for p, t in known), args.n))
     triples = list(islice(cycle((twin, p, t) for twin, (p, t) in zip(twins, known)), args.n))
-    rows = {'asp_ft check_many': [], 'asp_ft check_many with the lint': [], 'one `python -m clingo` process a program': [],
+    rows = {'asp_ft check_many': [], 'asp_ft check_many with the lint': [],
+            'one `python -m clingo` process a program': [],
             f'asp_ft compare_many, {INSTANCES} instances, program against its twin': []}
     checked, linted, clingo, compared = rows.values()
     list(check_many(pairs[:50], GENERATED))  # starts the processes
@@ -87,7 +88,8 @@ def main():
     ratio = statistics.median(a/b for a, b in zip(checked, clingo))
     print(f'\nChecking is {ratio:.1f} times as fast as the peer (median of the pairs of runs).')
     if args.memory:
-        print(f'Over {args.memory:,} checks the caller grew by {growth(pairs, args.memory):.1f} MiB after the first tenth.')
+        grown = growth(pairs, args.memory)
+        print(f'Over {args.memory:,} checks the caller grew by {grown:.1f} MiB after the first tenth.')
 
 
 if __name__ == '__main__': main()
