@@ -137,12 +137,17 @@ def _parsed(program, notes):
     notes.lines, notes.texts = 0, (program, '')
     with _step('SYNTAX_ERROR', notes): return syntax.parse(program, notes)
 
-def _ground(program, instance, notes, extra='', options=(), where=''):
-    "A grounded control. Program and instance are parsed apart: neither can end a statement of the other."
+def _loaded(program, notes, options=()):
+    "A control that has parsed a program."
     from clingo import Control
     control = Control(['--warn=no-global-variable', *options], logger=notes, message_limit=50)
-    notes.lines, notes.where, notes.texts = 0, where, (program, instance)
     with _step('SYNTAX_ERROR', notes): control.add('base', [], program)
+    return control
+
+def _ground(program, instance, notes, extra='', options=(), where=''):
+    "A grounded control. Program and instance are parsed apart: neither can end a statement of the other."
+    notes.lines, notes.where, notes.texts = 0, where, (program, instance)
+    control = _loaded(program, notes, options)
     notes.lines = program.count('\n')+1
     with _step('SYNTAX_ERROR', notes): control.add('base', [], '\n'*notes.lines + instance + '\n' + extra)
     with _step('GROUNDING_ERROR', notes): control.ground([('base', [])])
@@ -178,7 +183,7 @@ def _answer_sets(control, most, optimum, notes):
     found, costs = [], ()
     with _step('CRASHED', notes), control.solve(yield_=True) as handle:
         for model in handle:
-            if optimum and not model.optimality_proven: continue
+            if optimum and model.cost and not model.optimality_proven: continue  # no cost: nothing to optimise was left
             found.append(sorted(str(s) for s in model.symbols(shown=True))); costs = list(model.cost)
             if len(found) >= most > 0: break
         return 'OPTIMUM' if optimum and found else _outcome(handle.get()), found, costs
@@ -222,14 +227,16 @@ def _declared(names, word): return ' '.join(f'#{word} {n}.' for n in names)
 
 # %% ../nbs/02_solver.ipynb #240425a8
 _OPTIMISES = re.compile(r':~|#m(?:in|ax)imi[sz]e\b')
-_Program = namedtuple('_Program', 'text optimises')
+_Program = namedtuple('_Program', 'text bare optimises')
 
 def _readied(program):
     "A program as a side needs it: without display, and whether it optimises."
-    return _Program(syntax.without_display(program), bool(_OPTIMISES.search(syntax.strip_comments(program))))
+    bare = syntax.strip_comments(program)
+    return _Program(syntax.without_display(program, bare), bare, bool(_OPTIMISES.search(bare)))
 
-def _derivable(statements):
+def _derivable(program):
     "The predicates whose atoms can be true without the instance."
+    statements = _parsed(program, _Notes())
     return {*syntax.head_predicates(statements), *syntax.external_predicates(statements)}
 
 # %% ../nbs/02_solver.ipynb #b4433c12
@@ -380,18 +387,24 @@ def _difference(name, kind, atoms, evidence):
     return dict(verdict='different', evidence=evidence, reason=reason, witness=witness)
 
 # %% ../nbs/02_solver.ipynb #e51a30eb
+def _looked_at(job, notes):
+    "Parse the candidate and lint it; without the lint it is parsed when it meets its first instance."
+    if not job['lint']: return
+    statements = _understood(job['candidate'], notes)
+    _lint(job['candidate'], statements, notes, job['inputs'] or None, job['inputs'], job['outputs'])
+
 def _compare_job(job, tell):
     "Kind `compare`: a verdict over all instances."
     notes, state = _Notes(), _NOTHING_KNOWN
-    try: statements = _understood(job['candidate'], notes)
+    try: _looked_at(job, notes)
     except _Stop as stop: return _refused(state, str(stop)) | dict(messages=notes.plain())
-    if job.get('lint'): _lint(job['candidate'], statements, notes, job['inputs'] or None, job['inputs'], job['outputs'])
-    programs, derives = (_readied(job['gold']), _readied(job['candidate'])), _derivable(statements)
-    state, known = _compare_instances(job, programs, derives, notes, state | dict(parsed=True), tell)
+    gold, candidate = _readied(job['gold']), _readied(job['candidate'])
+    derives = _derivable(job['candidate']) if syntax.may_derive(candidate.bare, job['inputs']) else set()
+    state, known = _compare_instances(job, (gold, candidate), derives, notes, state | dict(parsed=job['lint']), tell)
     state |= dict(messages=notes.plain())
-    if not (job.get('align') and state['grounded'] and state['verdict'] == 'different'): return state
+    if not (job['align'] and state['grounded'] and state['verdict'] == 'different'): return state
     tell(state | dict(complete=True))  # whatever happens from here on, the verdict stands
-    return state | dict(alignment=_alignment(job, statements, derives, known))
+    return state | dict(alignment=_alignment(job, known))
 
 def _compare_instances(job, programs, derives, notes, state, tell):
     "The state and what is known of gold; the candidate is run on each instance, also after a difference was found."
@@ -401,13 +414,15 @@ def _compare_instances(job, programs, derives, notes, state, tell):
         try: (kind, atoms, how, mine), known = _instance_verdict(job, programs, derives, instance, notes, tell)
         except _GoldStop as stop: return _gold_failed(state, str(stop)), found
         except _Stop as stop: return _refused(state, str(stop)), found
-        found.append(known)
         satisfiable, always = satisfiable and (mine or not known[1][0]), always and mine
+        if job['align']: found.append(known)
+        del known  # its memory serves the next instance
         evidence = 'sampled' if how == 'sampled' else evidence
         if kind and state['verdict'] != 'different':
             state |= _difference(instance[0], kind, atoms, how)
             tell(state)
-    state |= dict(grounded=True, satisfiable=satisfiable, outcome='SATISFIABLE' if always else 'UNSATISFIABLE')
+    outcome = 'SATISFIABLE' if always else 'UNSATISFIABLE'
+    state |= dict(parsed=True, grounded=True, satisfiable=satisfiable, outcome=outcome)
     if state['verdict'] == 'different': return state, found
     return state | dict(verdict='equal', evidence=evidence, reason='the same answer sets on every instance'), found
 
@@ -431,8 +446,9 @@ def _read_as(text, statements, reading):
     named = {q: (bare(p), order) for p, (q, order) in reading.items()}
     return _readied(syntax.rename(text, statements, away | named))
 
-def _alignment(job, statements, derives, known):
+def _alignment(job, known):
     "The first reading that makes all instances equal, as {output: atom of the candidate}; None where there is none."
+    statements, derives = _parsed(job['candidate'], _Notes()), _derivable(job['candidate'])
     for reading in islice(_readings(job['outputs'], derives, job['inputs']), ALIGN):
         try:
             read = _read_as(job['candidate'], statements, reading)
@@ -635,12 +651,11 @@ _PRACTICE = """#const n = 2. reach(X) :- start(X). reach(Y) :- reach(X), edge(X,
 _ON = 'start(1). edge(1..2,2..4). off(4). weight(1..3,2).'
 
 def _warm_up(rounds=8):
-    "Do some jobs of each kind: what is loaded, bound and specialised now need not be in each child."
-    task = dict(program=_PRACTICE, instance=_ON, models=2, optimum=True, lint=True, candidate=_PRACTICE, gold=_PRACTICE,
-                inputs=['start/1', 'edge/2'], outputs=['in/2'], instances=[('', _ON), ('empty', '')],
-                texts=[_PRACTICE], how='bodies', seed=0)
+    "Do some jobs: what is loaded, bound and specialised now need not be in each child."
+    task = dict(program=_PRACTICE, instance=_ON, models=2, optimum=True, lint=True, align=False, candidate=_PRACTICE,
+                gold=_PRACTICE, inputs=['start/1', 'edge/2'], outputs=['in/2'], instances=[('', _ON), ('empty', '')])
     for _ in range(rounds):
-        for job in _JOBS.values(): job(task, lambda state: _line(state))
+        for job in (_solve_job, _compare_job, _examine_job): job(task, lambda state: _line(state))
 
 def serve(
     fork: bool, # one forked child for each job (Linux); else the jobs are done in this process

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['LINT', 'REWRITES', 'MUTATIONS', 'strip_comments', 'prescan', 'parse', 'signature', 'head_predicates',
            'shown_predicates', 'optimises', 'external_predicates', 'lint', 'hints', 'canonical_statement', 'canonical',
-           'statement_spans', 'without_display', 'body_spans', 'character_column', 'rewrite', 'rename', 'Mutant',
-           'mutants']
+           'statement_spans', 'without_display', 'may_derive', 'body_spans', 'character_column', 'rewrite', 'rename',
+           'Mutant', 'mutants']
 
 # %% ../nbs/01_syntax.ipynb #173ae71c
 import re
@@ -801,12 +801,30 @@ def _edited(text, edits):
 
 def without_display(
     program: str, # a program that parses
-) -> str:         # the same, as long, with `#show` and `#project` statements blanked
+    bare: str,    # the same as `strip_comments` leaves it
+) -> str:         # as long, with `#show` and `#project` statements blanked
     "The text that decides the answer sets."
-    bare = strip_comments(program)
     spans = statement_spans(bare) if '#show' in bare or '#project' in bare else ()
     display = [(b, e) for b, e in spans if bare.startswith(('#show', '#project'), b)]
     return _edited(program, [(b, e, _blank(program[b:e])) for b, e in display])
+
+# %% ../nbs/01_syntax.ipynb #ebdc31d4
+_NO_HEAD = re.compile(r':~|#(?:show|const|defined|minimi|maximi|project|heuristic|edge|program|theory)')
+_CONDITION = re.compile(r':[^;}|]*')
+_IDENTIFIER = re.compile(r"[\w']+", re.A)
+
+def may_derive(
+    bare: str,  # a program as `strip_comments` leaves it
+    predicates, # signatures
+) -> bool:      # False: surely not
+    "Whether a head, or an `#external`, names one of some predicates."
+    names = {p.lstrip('-').split('/')[0] for p in predicates}
+    for begin, end in statement_spans(bare) if names else ():
+        head = bare[begin:end].split(':-')[0]
+        if not head or _NO_HEAD.match(head): continue
+        if '#' not in head[1:]: head = _CONDITION.sub('', head)
+        if not names.isdisjoint(_IDENTIFIER.findall(head)): return True
+    return False
 
 # %% ../nbs/01_syntax.ipynb #722687e9
 _BODY = re.compile(r'[()\[\]{}]|:[-~]|[:,;]')
