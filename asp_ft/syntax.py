@@ -9,7 +9,7 @@ __all__ = ['LINT', 'REWRITES', 'MUTATIONS', 'strip_comments', 'prescan', 'parse'
            'Mutant', 'mutants']
 
 # %% ../nbs/01_syntax.ipynb #173ae71c
-import re
+import difflib, re
 from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import accumulate, combinations
@@ -534,7 +534,6 @@ def _explain(name, p):
 
 def _nearest(word, arity, p):
     "A known name much like `word`."
-    import difflib
     near = [w for w, same in p.names.items() if f'{w}/{arity}' in same] if p.lookups < _SUGGEST else []
     p.lookups += len(near)
     return next(iter(difflib.get_close_matches(word, near[:_SUGGEST], 1, .75)), None)
@@ -954,6 +953,14 @@ def _renamed_variables(source, draw):
     return _edited(source.text, edits)
 
 # %% ../nbs/01_syntax.ipynb #4bbf9e15
+class _Draw:
+    "Draws that a seed decides, by hashing: a process that has loaded `random` seeds it anew in every fork."
+    def __init__(self, seed): self.seed, self.calls = seed, 0
+    def sample(self, population, k):
+        "`k` different ones of some, which are all different."
+        self.calls += 1
+        return sorted(population, key=lambda x: text_hash(f'{self.seed} {self.calls} {x}'))[:k]
+
 REWRITES = ('rules', 'bodies', 'variables', 'printed')  # what `rewrite` can do
 
 def rewrite(
@@ -963,8 +970,7 @@ def rewrite(
     seed: int=0,  # of the order, or the names
 ) -> str:         # a program with the same answer sets
     "Change how a program is written, and not what it means. Runs clingo for `printed` only, to print."
-    from random import Random  # here, because each fork of a process that has loaded it seeds it anew
-    source, draw = _Source(program, statements), Random(f'{kind} {seed}')
+    source, draw = _Source(program, statements), _Draw(f'{kind} {seed}')
     if kind == 'printed': return '\n'.join(map(str, statements))
     return dict(rules=_shuffled_rules, bodies=_shuffled_bodies, variables=_renamed_variables)[kind](source, draw)
 
