@@ -30,8 +30,8 @@ def make_folders(root, n):
     for i in range(n):
         source, suffix = sources[i % len(sources)], letters(i//len(sources))
         contract = (source/'task.yaml').read_text(encoding='utf-8')
-        names = sorted(set(re.findall(r'(\w+)/\d', contract)), key=len, reverse=True)
-        pattern = re.compile(rf'\b({"|".join(names)})(?=[(/])')
+        names = sorted(set(re.findall(r'(\w+)/(\d)', contract)), reverse=True)
+        pattern = re.compile('|'.join(rf'\b{name}\b(?=[(/])' if int(arity) else rf'\b{name}\b' for name, arity in names))
         folder = root/source.parent.name/f'{source.name}_{suffix}'
         instances = sorted((source/'instances').glob('*.lp'), key=lambda p: (p.name != 'tiny.lp', p.name))
         instances = instances[:INSTANCES]
@@ -41,7 +41,7 @@ def make_folders(root, n):
         texts |= {'task.yaml': contract} | {f'instances/{p.name}': p.read_text(encoding='utf-8') for p in instances}
         for name, text in texts.items():
             path = folder/name; path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(pattern.sub(rf'\1_{suffix}', text), encoding='utf-8')
+            path.write_text(pattern.sub(rf'\g<0>_{suffix}', text), encoding='utf-8')
 
 
 def measure_convert(root, out, runs):
