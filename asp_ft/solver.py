@@ -109,6 +109,7 @@ class _Notes:
     "Collects clingo's messages, each once."
     def __init__(self):
         self.found, self.lines, self.where, self.failed, self.texts, self.dropped = {}, 0, '', '', ('', ''), ()
+        self.told = 0
     def add(self, message): self.found[message] = True
     def __call__(self, code, text):
         message = read_message(text, self.lines, self.where)
@@ -116,6 +117,10 @@ class _Notes:
         self.add(message)
         if message.code in _ERRORS: self.failed = message.code
     def plain(self): return [asdict(m) for m in self.found if not self.silent(m)]
+    def news(self):
+        "The messages, if there are other ones than last time."
+        before, self.told = self.told, len(self.found)
+        return dict(messages=self.plain()) if self.told != before else {}
     def silent(self, m): return m.code in self.dropped and not m.where and m.text.startswith(_CLINGOS)
 
 class _step:
@@ -357,7 +362,7 @@ def _instance_verdict(job, programs, derives, instance, notes, tell):
     "Compare on one instance: what `_candidate_on` says, and what is known of gold."
     tell(dict(who='gold', instance=instance[0]))
     known = _gold_on(programs[0], instance[1], job)
-    tell(dict(who='candidate', messages=notes.plain()))
+    tell(dict(who='candidate', **notes.news()))
     return _candidate_on(programs[1], derives, instance, job, known, notes), known
 
 # %% ../nbs/02_solver.ipynb #e7f3e8c2
@@ -564,20 +569,21 @@ def _restrict(job, hard=True):
     signal.setitimer(signal.ITIMER_PROF, job['seconds'])  # its signal ends the process
 
 # %% ../nbs/02_solver.ipynb #be7706b7
-PROGRESS = 1 << 17  # bytes: room for two notes; from a longer one the messages are left out
+PROGRESS = 1 << 20  # bytes of notes; pages that no child reaches cost nothing
 
-def _note(shared, known):
-    "Note what is known."
-    data, half = json.dumps(known).encode(), PROGRESS//2
-    if len(data) > half-8: data = json.dumps(known | dict(messages=[])).encode()
-    begin = 8 if int.from_bytes(shared[:4], 'little') >= half else half
-    shared[begin:begin+len(data)] = data
-    shared[:8] = begin.to_bytes(4, 'little') + len(data).to_bytes(4, 'little')
+def _note(shared, state):
+    "Note what is new; where there is no room for messages, without them."
+    end, line = int.from_bytes(shared[:8], 'little') or 8, _line(state)
+    if end+len(line) > PROGRESS: line = _line({k: v for k, v in state.items() if k != 'messages'})
+    if end+len(line) > PROGRESS: return
+    shared[end:end+len(line)] = line
+    shared[:8] = (end+len(line)).to_bytes(8, 'little')
 
 def _noted(shared):
-    "The last whole note."
-    begin, length = (int.from_bytes(shared[i:i+4], 'little') for i in (0, 4))
-    return json.loads(shared[begin:begin+length]) if length else {}
+    "What all notes say together, later ones first."
+    end, known = int.from_bytes(shared[:8], 'little'), {}
+    for line in shared[8:end].splitlines(): known |= json.loads(line)
+    return known
 
 # %% ../nbs/02_solver.ipynb #a279ad70
 def _do(job, note, say):
@@ -593,14 +599,12 @@ def _do(job, note, say):
 
 def _child(job, pipe, shared):
     "The whole life of a forked child; all that it can reach is its end of the pipe and the shared memory."
-    known = {}
-    def note(state): known.update(state); _note(shared, known)
     try:
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2): os.dup2(nowhere, stream)
         os.closerange(3, pipe); os.closerange(pipe+1, max(nowhere, pipe)+16)
         _restrict(job)
-        _do(job, note, lambda reply: _write(pipe, _line(reply)))
+        _do(job, lambda state: _note(shared, state), lambda reply: _write(pipe, _line(reply)))
     finally: os._exit(0)
 
 # %% ../nbs/02_solver.ipynb #f1c13661
@@ -755,7 +759,7 @@ class _Run:
     "What is under way in one call of `run_jobs`."
     def __init__(self, jobs, workers, fork):
         import queue
-        self.jobs, self.workers, self.fork = iter(jobs), workers or os.cpu_count() or 1, FORK if fork is None else fork
+        self.jobs, self.workers, self.fork = iter(jobs), workers or (os.cpu_count() or 1)+1, FORK if fork is None else fork
         self.results, self.busy, self.free, self.done = queue.Queue(), set(), [], {}
         self.given, self.drained = 0, False
 
@@ -835,7 +839,7 @@ class _Run:
 # %% ../nbs/02_solver.ipynb #578b891c
 def run_jobs(
     jobs,              # iterable of jobs, or of ready replies (a dict with `ready`)
-    workers: int=None, # processes side by side; None: one for each core
+    workers: int=None, # processes side by side; None: one more than cores
     desc: str=None,    # of the progress bar; None: no bar
     fork: bool=None,   # None: as the platform allows
 ):                     # yields a reply for each job, in order
@@ -903,7 +907,7 @@ def _as_check(reply):
 def check_many(
     items,               # iterable of programs, or of (program, instance) pairs
     limits: Limits=OWN,  # `GENERATED` for what a model wrote
-    workers: int=None,   # processes side by side; None: one for each core
+    workers: int=None,   # processes side by side; None: one more than cores
     desc: str=None,      # of the progress bar; None: no bar
     lint: bool=True,     # look for mistakes that clingo accepts, too; about half a millisecond
 ):                       # yields a `Check` for each item, in order
@@ -1001,7 +1005,7 @@ def _as_verdict(reply):
 def compare_many(
     items,                    # iterable of (candidate, gold, task) triples
     limits: Limits=GENERATED, # for the candidate's text, and the time and memory of a comparison
-    workers: int=None,        # processes side by side; None: one for each core
+    workers: int=None,        # processes side by side; None: one more than cores
     desc: str=None,           # of the progress bar; None: no bar
     align: bool=False,        # where different, look for other names or orders of arguments that make it equal
     lint: bool=True,          # look for mistakes in the candidate that clingo accepts, too
@@ -1065,7 +1069,7 @@ def _as_examination(reply):
 def examine_many(
     items,              # iterable of (program, task) pairs
     limits: Limits=OWN, # for program and instances
-    workers: int=None,  # processes side by side; None: one for each core
+    workers: int=None,  # processes side by side; None: one more than cores
     desc: str=None,     # of the progress bar; None: no bar
 ):                      # yields an `Examination` for each item, in order
     "Examine many problems side by side."
@@ -1096,7 +1100,7 @@ def _changed(reply):
 def rewrite_many(
     items,             # iterable of (program, kind, seed) triples; see `syntax.rewrite`
     limits: Limits=OWN,# of the programs
-    workers: int=None, # processes side by side; None: one for each core
+    workers: int=None, # processes side by side; None: one more than cores
     desc: str=None,    # of the progress bar; None: no bar
 ):                     # yields a text for each item, in order
     "Rewrite many programs side by side; `AspFtError` for one that does not parse."
@@ -1117,7 +1121,7 @@ def rewrite(
 def rename_many(
     items,             # iterable of (texts, predicates, constants); see `syntax.rename`
     limits: Limits=OWN,# of the texts
-    workers: int=None, # processes side by side; None: one for each core
+    workers: int=None, # processes side by side; None: one more than cores
     desc: str=None,    # of the progress bar; None: no bar
 ):                     # yields a list of texts for each item, in order
     "Rename predicates and constants in a program and its instances alike; `AspFtError` where that cannot be done."
@@ -1128,7 +1132,7 @@ def rename_many(
 def mutate_many(
     programs,          # iterable of programs
     limits: Limits=OWN,# of the programs
-    workers: int=None, # processes side by side; None: one for each core
+    workers: int=None, # processes side by side; None: one more than cores
     desc: str=None,    # of the progress bar; None: no bar
 ):                     # yields a tuple of `syntax.Mutant` for each, in order
     "All mutants of many programs; `AspFtError` for one that does not parse."
