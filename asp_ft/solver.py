@@ -142,19 +142,17 @@ def _parsed(program, notes):
     notes.lines, notes.texts = 0, (program, '')
     with _step('SYNTAX_ERROR', notes): return syntax.parse(program, notes)
 
-def _loaded(program, notes, options=()):
-    "A control that has parsed a program."
+def _ground(program, instance, notes, extra='', options=(), where='', apart=True):
+    """A grounded control. Program and instance are parsed apart, so that neither can end a statement of the other;
+    a program that is known to parse by itself need not be, which is quicker."""
     from clingo import Control
     control = Control(['--warn=no-global-variable', *options], logger=notes, message_limit=50)
-    with _step('SYNTAX_ERROR', notes): control.add('base', [], program)
-    return control
-
-def _ground(program, instance, notes, extra='', options=(), where=''):
-    "A grounded control. Program and instance are parsed apart: neither can end a statement of the other."
     notes.lines, notes.where, notes.texts = 0, where, (program, instance)
-    control = _loaded(program, notes, options)
+    if apart:
+        with _step('SYNTAX_ERROR', notes): control.add('base', [], program)
     notes.lines = program.count('\n')+1
-    with _step('SYNTAX_ERROR', notes): control.add('base', [], '\n'*notes.lines + instance + '\n' + extra)
+    below = ('\n'*notes.lines if apart else program+'\n') + f'{instance}\n{extra}'
+    with _step('SYNTAX_ERROR', notes): control.add('base', [], below)
     with _step('GROUNDING_ERROR', notes): control.ground([('base', [])])
     return control
 
@@ -247,13 +245,13 @@ def _derivable(program):
 # %% ../nbs/02_solver.ipynb #b4433c12
 class _Side:
     "One program on one instance: its optimal answer sets, projected on the outputs."
-    def __init__(self, program, instance, job, notes, where=''):
+    def __init__(self, program, instance, job, notes, where='', apart=True):
         names = job['outputs']
         extra = _declared(names, 'project') + _declared((*names, *job['inputs']), 'defined')
         extra += ' #show.'  # or clingo writes atoms down that nobody reads
         mode = ['--project=no', '--opt-mode=opt'] if program.optimises else ['--project=project', '--opt-mode=ignore']
         mode.append(f'--models={0 if program.optimises else EXACT+1}')
-        self.notes, self.grounded = notes, _ground(program.text, instance, notes, extra, mode, where)
+        self.notes, self.grounded = notes, _ground(program.text, instance, notes, extra, mode, where, apart)
         atoms = self.atoms(_signatures(names))
         self.facts = frozenset(symbol for symbol, literal in atoms if not literal)
         self.open = [(symbol, literal) for symbol, literal in atoms if literal]
@@ -339,17 +337,17 @@ def _against(gold, candidate, theirs, mine):
     return '', None, 'sampled'
 
 # %% ../nbs/02_solver.ipynb #b25d3692
-def _gold_on(gold, facts, job):
+def _gold_on(gold, facts, job, apart):
     "Gold on an instance, and its answer sets; what goes wrong here is not the candidate's fault."
     try:
-        side = _Side(gold, facts, job, _Notes())
+        side = _Side(gold, facts, job, _Notes(), apart=apart)
         return side, side.enumerate(EXACT)
     except _Stop as stop: raise _GoldStop(str(stop)) from None
 
-def _candidate_on(candidate, derives, instance, job, known, notes):
+def _candidate_on(candidate, derives, instance, job, known, notes, apart=True):
     "The candidate, which can derive `derives`, beside `known` of gold: (kind, atoms, evidence, has it an answer set?)."
     (name, facts), (gold, theirs), inputs = instance, known, set(job['inputs'])
-    side = _Side(candidate, facts, job, notes, name)
+    side = _Side(candidate, facts, job, notes, name, apart)
     mine, invented = side.enumerate(EXACT), None
     if inputs & derives:
         signatures = _signatures(inputs)
@@ -361,9 +359,10 @@ def _candidate_on(candidate, derives, instance, job, known, notes):
 def _instance_verdict(job, programs, derives, instance, notes, tell):
     "Compare on one instance: what `_candidate_on` says, and what is known of gold."
     tell(dict(who='gold', instance=instance[0]))
-    known = _gold_on(programs[0], instance[1], job)
+    apart = instance is job['instances'][0]  # on the first one each program has shown that it parses by itself
+    known = _gold_on(programs[0], instance[1], job, apart)
     tell(dict(who='candidate', **notes.news()))
-    return _candidate_on(programs[1], derives, instance, job, known, notes), known
+    return _candidate_on(programs[1], derives, instance, job, known, notes, apart), known
 
 # %% ../nbs/02_solver.ipynb #e7f3e8c2
 _NOTHING_KNOWN = dict(verdict='unknown', evidence='', reason='', witness=None, outcome='UNKNOWN', parsed=False,
@@ -500,7 +499,7 @@ def _run_instance(program, name, facts, contract, notes):
 # %% ../nbs/02_solver.ipynb #c2e6f52f
 def _is_trivial(program, outputs, instances):
     "Whether the empty program has the same answer sets on every instance."
-    programs, job = (_readied(program), _readied('')), dict(inputs=[], outputs=outputs)
+    programs, job = (_readied(program), _readied('')), dict(inputs=[], outputs=outputs, instances=instances)
     return all(not _instance_verdict(job, programs, set(), i, _Notes(), lambda state: None)[0][0] for i in instances)
 
 def _run_instances(job, out, notes, tell):
@@ -759,7 +758,8 @@ class _Run:
     "What is under way in one call of `run_jobs`."
     def __init__(self, jobs, workers, fork):
         import queue
-        self.jobs, self.workers, self.fork = iter(jobs), workers or (os.cpu_count() or 1)+1, FORK if fork is None else fork
+        self.workers, self.fork = workers or (os.cpu_count() or 1)+1, FORK if fork is None else fork
+        self.jobs = iter(jobs)
         self.results, self.busy, self.free, self.done = queue.Queue(), set(), [], {}
         self.given, self.drained = 0, False
 
