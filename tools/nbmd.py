@@ -44,13 +44,19 @@ def anchors(md):
     return re.sub(r'^(#{2,6}) ([\w.]+)$', lambda m: f'{m[1]} {m[2]} {{ #{m[2].lower()} }}', md, flags=re.M)
 
 
+def unlinked(md):
+    "Markdown without the links that nbdev has put into code blocks, where they would be read as text"
+    plain = lambda block: re.sub(r'\[(`[^`]+`)\]\([^)\s]*\)', r'\1', block[0])
+    return re.sub(r'^```.*?^```', plain, md, flags=re.M | re.S)
+
+
 def output(o, asis, folder, name, raw_html):
     "One cell output as markdown"
     kind = o['output_type']
     if kind == 'stream': return text(o['text']).rstrip('\n') if asis else fence(text(o['text']), 'text')
     if kind == 'error': return fence('\n'.join(o['traceback']), 'text')
     data = o['data']
-    if 'text/markdown' in data: return anchors(text(data['text/markdown']).replace('---\n\n', '------\n\n', 1))
+    if 'text/markdown' in data: return anchors(unlinked(text(data['text/markdown'])).replace('---\n\n', '------\n\n', 1))
     picture = image(data, folder, name)
     if picture: return picture
     if 'text/html' in data: return text(data['text/html']) if raw_html else fence(text(data['text/html']), '{=html}')
