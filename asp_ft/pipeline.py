@@ -66,6 +66,10 @@ def paint(
     if not sys.stdout.isatty() or os.environ.get('NO_COLOR'): return text
     return f'\x1b[{_COLOURS[colour]}m{text}\x1b[0m'
 
+def _visible(text):
+    "A text without control characters: a program must not steer the terminal."
+    return ''.join(c if c.isprintable() else ' ' if c == '\t' else '\ufffd' for c in text)
+
 def show_messages(
     name: str,      # of the program's file
     program: str,   # its text
@@ -75,8 +79,8 @@ def show_messages(
     lines, out = program.split('\n'), []
     for m in messages:
         place = (m.where or name) + (f':{m.line}:{m.column}' if m.line else '')
-        out.append(f"{paint(place+':', 'place')} {m.text} [{m.code}]")
-        line = lines[m.line-1].replace('\t', ' ') if not m.where and 0 < m.line <= len(lines) else ''
+        out.append(f"{paint(place+':', 'place')} {_visible(m.text)} [{m.code}]")
+        line = _visible(lines[m.line-1]) if not m.where and 0 < m.line <= len(lines) else ''
         begin = max(0, m.column-60)  # of a very long line only what stands near is shown
         if line.strip(): out += ['    '+line[begin:begin+100], '    '+' '*(m.column-1-begin)+paint('^', 'caret')]
     return out
