@@ -138,7 +138,7 @@ def show_verdict(
     lines = [f'{paint(verdict.verdict, colour)}: {verdict.reason}{evidence}']
     if w := verdict.witness:
         shown = ' '.join(map(str, w.get('atoms', w.get('costs')))) or '(the empty answer set)'
-        lines.append(f"  {_WITNESS[w['kind']]}: {shown}")
+        lines.append(f"  {_WITNESS[w['kind']]}: {_visible(shown)}")
     if verdict.alignment:
         lines.append('  equal if ' + ', '.join(f'{q} is read as {p}' for p, q in verdict.alignment.items()))
     return '\n'.join(lines + show_messages(name, program, verdict.messages))
