@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['DEMO', 'QUICK', 'COMMANDS', 'devices', 'doctor', 'read_program', 'paint', 'show_messages', 'show_check', 'exit_code',
-           'check', 'show_verdict', 'compare', 'solver_score', 'train', 'demo_config', 'group_scores', 'demo_table',
-           'demo', 'run_command', 'main']
+           'check', 'show_verdict', 'compare', 'mutation_table', 'mutate', 'solver_score', 'train', 'demo_config',
+           'group_scores', 'demo_table', 'demo', 'run_command', 'main']
 
 # %% ../nbs/13_pipeline.ipynb #42b20c95
 import argparse, importlib, json, logging, os, random, shutil, sys, tempfile, time
@@ -168,6 +168,51 @@ def compare(
 
 _SAID = ('verdict', 'evidence', 'reason', 'witness', 'outcome', 'alignment')  # of a verdict, in JSON
 
+# %% ../nbs/13_pipeline.ipynb #3518583d
+def mutation_table(
+    names,  # of problems
+    tests,  # a `solver.MutationTest` for each
+) -> str:   # lines for a screen
+    "What the instances of each problem notice, the weakest first, and all together."
+    from asp_ft.solver import MutationTest
+    total = MutationTest(*(sum(getattr(t, k) for t in tests) for k in ('killed', 'stillborn', 'equivalent')),
+                         tuple(s for t in tests for s in t.survivors))
+    rows = sorted(zip(names, tests), key=lambda row: (row[1].rate, row[0])) + [('all', total)]
+    width = max(len(name) for name, _ in rows)
+    line = lambda name, *cells: name.ljust(width) + ''.join(str(c).rjust(12) for c in cells)
+    head = line('problem', 'killed', 'alive', 'rate', 'stillborn', 'equivalent')
+    return '\n'.join([head, *(line(name, t.killed, len(t.survivors), f'{t.rate:.1%}', t.stillborn, t.equivalent)
+                              for name, t in rows)])
+
+# %% ../nbs/13_pipeline.ipynb #db3d54e8
+def mutate(
+    raw: Param('problem folders, tables or conversations, as `convert` reads them', nargs='+'), # sources
+    survivors: bool=False, # list the mutants that no instance notices, too
+    least: float=0.,       # percent that must be noticed, of the mutants that run
+    json: bool=False,      # print JSON
+) -> int:                  # 0; 1 where fewer are noticed than `least`, or a source cannot be read
+    "Make every small mistake in the programs, and see whether their instances notice."
+    from asp_ft.data_converter import read_sources
+    from asp_ft.solver import mutation_tests
+    found = read_sources(raw)
+    for note in found.rejected: log.warning('%s', note)
+    problems = [p for p in found.problems if p.task().outputs]
+    for p in found.problems:
+        if not p.task().outputs: log.warning('%s: left out, its contract names no outputs: add a task.yaml', p.name)
+    if not problems: raise AspFtError('no problem can be tested: expected folders with ASP.txt and task.yaml')
+    tests = mutation_tests([(p.program, p.task()) for p in problems], desc='mutants')
+    names = [p.name for p in problems]
+    if json: print(_dumps([_test_as_json(*row) for row in zip(names, tests)]))
+    else: print(mutation_table(names, tests))
+    if survivors and not json: print(*(f'{name}:{m} [{v}]' for name, t in zip(names, tests) for m, v in t.survivors), sep='\n')
+    alive, killed = sum(len(t.survivors) for t in tests), sum(t.killed for t in tests)
+    return int(bool(found.rejected) or killed < least/100*(killed+alive))
+
+def _test_as_json(name, test):
+    alive = [dict(kind=m.kind, line=m.line, column=m.column, before=m.before, after=m.after, verdict=v)
+             for m, v in test.survivors]
+    return dict(problem=name, killed=test.killed, stillborn=test.stillborn, equivalent=test.equivalent, survivors=alive)
+
 # %% ../nbs/13_pipeline.ipynb #bde7e798
 def _train_with(config):
     "The training function of the configuration's backend."
@@ -318,6 +363,7 @@ COMMANDS = {
     'evaluate': ('asp_ft.evaluate:evaluate', 'let the solver judge the answers'),
     'check':    ('asp_ft.pipeline:check', 'does a program run, and if not, where is it wrong?'),
     'compare':  ('asp_ft.pipeline:compare', 'do two programs mean the same?'),
+    'mutate':   ('asp_ft.pipeline:mutate', 'do the instances of problems notice small mistakes?'),
 }
 
 def _help():
@@ -327,7 +373,7 @@ def _help():
                       'asp_ft COMMAND --help lists the arguments of a command.'])
 
 # %% ../nbs/13_pipeline.ipynb #47c81d95
-_POSITIONAL = dict(convert=('raw',), check=('file',), compare=('candidate', 'gold'))  # all other arguments are flags
+_POSITIONAL = dict(convert=('raw',), check=('file',), mutate=('raw',), compare=('candidate', 'gold'))  # others: flags
 _NO_FLAG = ('flags', 'limits', 'pdb', 'xtra')  # of the function, or of fastcore, only
 
 def _as_flags(parser, positional):

@@ -7,7 +7,7 @@ __all__ = ['OUTCOMES', 'RUNS', 'UNDECIDED', 'GENERATED', 'OWN', 'WALL', 'GRACE',
            'SAMPLE', 'ALIGN', 'PROGRESS', 'FORK', 'AHEAD', 'TRIES', 'PREDICATE', 'worst', 'Limits', 'Message',
            'read_message', 'in_characters', 'serve', 'close_sandbox', 'run_jobs', 'Check', 'check_many', 'solve',
            'check', 'Task', 'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine',
-           'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate']
+           'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate', 'MutationTest', 'mutation_tests']
 
 # %% ../nbs/02_solver.ipynb #ad2a8f49
 import atexit, gc, json, os, re, signal, sys, time
@@ -1144,3 +1144,39 @@ def mutate(
 ) -> tuple:       # of `syntax.Mutant`
     "The program with one small mistake each."
     return next(mutate_many([program], workers=1))
+
+# %% ../nbs/02_solver.ipynb #6cffd303
+@dataclass(frozen=True)
+class MutationTest:
+    "How well the instances of one problem tell wrong programs from the right one."
+    killed: int = 0       # mutants that compare different
+    stillborn: int = 0    # mutants that do not run on every instance: they prove nothing
+    equivalent: int = 0   # mutants with the canonical form of the program
+    survivors: tuple = () # of (`syntax.Mutant`, equal | unknown)
+
+    @property
+    def rate(self) -> float: return self.killed/max(1, self.killed+len(self.survivors))
+
+def _told(mutants, verdicts, forms, form):
+    "The books of one problem."
+    rows = list(zip(mutants, verdicts))
+    born = [(m, v) for m, v in rows if not (v.verdict == 'different' and v.outcome not in RUNS)]
+    alive = [(m, v.verdict) for m, v in born if v.verdict != 'different']
+    survivors = tuple((m, verdict) for m, verdict in alive if forms[m.program] != form)
+    return MutationTest(len(born)-len(alive), len(rows)-len(born), len(alive)-len(survivors), survivors)
+
+# %% ../nbs/02_solver.ipynb #e8f53db6
+def mutation_tests(
+    items,                    # list of (program, task) pairs
+    limits: Limits=GENERATED, # of each comparison
+    workers: int=None,        # processes side by side; None: one more than cores
+    desc: str=None,           # of the progress bar over the mutants; None: no bar
+) -> list:                    # a `MutationTest` for each pair
+    "Compare every mutant of every program with it, under its contract and on its instances."
+    mutants = list(mutate_many((p for p, _ in items), workers=workers))
+    jobs = [(m.program, program, task) for ms, (program, task) in zip(mutants, items) for m in ms]
+    verdicts = list(compare_many(jobs, limits, workers, desc, lint=False))
+    alive = [m for (m, _, _), v in zip(jobs, verdicts) if v.verdict != 'different'] + [p for p, _ in items]
+    forms = dict(zip(alive, (e.canonical for e in examine_many([(p, Task()) for p in alive], limits, workers))))
+    found = iter(verdicts)
+    return [_told(ms, list(islice(found, len(ms))), forms, forms[p]) for ms, (p, _) in zip(mutants, items)]
