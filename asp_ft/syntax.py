@@ -1119,6 +1119,12 @@ def _node_edits(source, node):
         for edit in _drops(spans, None): yield 'literal_dropped', *edit
 
 # %% ../nbs/01_syntax.ipynb #bad8e2f1
+def _scales(source, node, weight):
+    "Whether another weight only scales the costs of a level: a positive number, and the only one there."
+    level = [n for n in source.statements if _kind(n) == 'Minimize' and str(n.priority) == str(node.priority)]
+    positive = lambda text: text.isdigit() and int(text) > 0
+    return len(level) == 1 and positive(str(node.weight)) and positive(weight)
+
 def _minimize_edits(source, begin, end, nodes):
     "Edits of `#minimize`, `#maximize` and weak constraints beside those of their literals."
     m = re.compile(r'#(mini|maxi)mi[sz]e').match(source.bare, begin)
@@ -1130,8 +1136,9 @@ def _minimize_edits(source, begin, end, nodes):
         spans = [source.span(n) for n in node.body]
         if m: yield from _sibling_edits(source, node.body, spans)
         for term in (node.weight, node.priority) if len(nodes) > 1 or not m else (node.weight,):
-            if _kind(term) == 'SymbolicTerm' and source.text[slice(*source.span(term))] == str(term):
-                yield from _bound_edits(source, term)
+            if _kind(term) != 'SymbolicTerm' or source.text[slice(*source.span(term))] != str(term): continue
+            for edit in _bound_edits(source, term):
+                if term is node.priority or not _scales(source, node, edit[-1]): yield edit
 
 def _statement_edits(source, begin, end, nodes):
     "All edits of one statement."
