@@ -204,7 +204,8 @@ def mutate(
     names = [p.name for p in problems]
     if json: print(_dumps([_test_as_json(*row) for row in zip(names, tests)]))
     else: print(mutation_table(names, tests))
-    if survivors and not json: print(*(f'{name}:{m} [{v}]' for name, t in zip(names, tests) for m, v in t.survivors), sep='\n')
+    if survivors and not json:
+        print(*(f'{name}:{m} [{v}]' for name, t in zip(names, tests) for m, v in t.survivors), sep='\n')
     alive, killed = sum(len(t.survivors) for t in tests), sum(t.killed for t in tests)
     return int(bool(found.rejected) or killed < least/100*(killed+alive))
 

@@ -31,7 +31,8 @@ def make_folders(root, n):
         source, suffix = sources[i % len(sources)], letters(i//len(sources))
         contract = (source/'task.yaml').read_text(encoding='utf-8')
         names = sorted(set(re.findall(r'(\w+)/(\d)', contract)), reverse=True)
-        pattern = re.compile('|'.join(rf'\b{name}\b(?=[(/])' if int(arity) else rf'\b{name}\b' for name, arity in names))
+        words = [rf'\b{name}\b(?=[(/])' if int(arity) else rf'\b{name}\b' for name, arity in names]
+        pattern = re.compile('|'.join(words))
         folder = root/source.parent.name/f'{source.name}_{suffix}'
         instances = sorted((source/'instances').glob('*.lp'), key=lambda p: (p.name != 'tiny.lp', p.name))
         instances = instances[:INSTANCES]

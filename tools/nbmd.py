@@ -56,7 +56,8 @@ def output(o, asis, folder, name, raw_html):
     if kind == 'stream': return text(o['text']).rstrip('\n') if asis else fence(text(o['text']), 'text')
     if kind == 'error': return fence('\n'.join(o['traceback']), 'text')
     data = o['data']
-    if 'text/markdown' in data: return anchors(unlinked(text(data['text/markdown'])).replace('---\n\n', '------\n\n', 1))
+    if 'text/markdown' in data:
+        return anchors(unlinked(text(data['text/markdown'])).replace('---\n\n', '------\n\n', 1))
     picture = image(data, folder, name)
     if picture: return picture
     if 'text/html' in data: return text(data['text/html']) if raw_html else fence(text(data['text/html']), '{=html}')
