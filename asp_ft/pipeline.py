@@ -358,6 +358,7 @@ COMMANDS = {
     'demo':     ('asp_ft.pipeline:demo', 'the whole line with the small base model, in minutes'),
     'convert':  ('asp_ft.data_converter:convert', 'raw problems to checked training rows'),
     'problems': ('asp_ft.problems:problems', 'write raw problems of parametrised families'),
+    'augment':  ('asp_ft.augment:augment', 'more training rows from those there are'),
     'train':    ('asp_ft.pipeline:train', 'fine-tune with LoRA'),
     'fuse':     ('asp_ft.fusion:fuse', 'merge an adapter into its base model'),
     'generate': ('asp_ft.generate:generate', 'let a model answer tasks'),
