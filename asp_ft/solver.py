@@ -237,9 +237,9 @@ def _readied(program):
     bare = syntax.strip_comments(program)
     return _Program(syntax.without_display(program, bare), bare, bool(_OPTIMISES.search(bare)))
 
-def _derivable(program):
+def _derivable(program, notes):
     "The predicates whose atoms can be true without the instance."
-    statements = _parsed(program, _Notes())
+    statements = _parsed(program, notes)
     return {*syntax.head_predicates(statements), *syntax.external_predicates(statements)}
 
 # %% ../nbs/02_solver.ipynb #b4433c12
@@ -400,10 +400,11 @@ def _looked_at(job, notes):
 def _compare_job(job, tell):
     "Kind `compare`: a verdict over all instances."
     notes, state = _Notes(), _NOTHING_KNOWN
-    try: _looked_at(job, notes)
-    except _Stop as stop: return _refused(state, str(stop)) | dict(messages=notes.plain())
     gold, candidate = _readied(job['gold']), _readied(job['candidate'])
-    derives = _derivable(job['candidate']) if syntax.may_derive(candidate.bare, job['inputs']) else set()
+    try:
+        _looked_at(job, notes)
+        derives = _derivable(job['candidate'], notes) if syntax.may_derive(candidate.bare, job['inputs']) else set()
+    except _Stop as stop: return _refused(state, str(stop)) | dict(messages=notes.plain())
     state, known = _compare_instances(job, (gold, candidate), derives, notes, state | dict(parsed=job['lint']), tell)
     state |= dict(messages=notes.plain())
     if not (job['align'] and state['grounded'] and state['verdict'] == 'different'): return state
@@ -452,11 +453,11 @@ def _read_as(text, statements, reading):
 
 def _alignment(job, known):
     "The first reading that makes all instances equal, as {output: atom of the candidate}; None where there is none."
-    statements, derives = _parsed(job['candidate'], _Notes()), _derivable(job['candidate'])
+    statements, derives = _parsed(job['candidate'], _Notes()), _derivable(job['candidate'], _Notes())
     for reading in islice(_readings(job['outputs'], derives, job['inputs']), ALIGN):
         try:
             read = _read_as(job['candidate'], statements, reading)
-            same = all(not _candidate_on(read, set(), instance, job, of_gold, _Notes())[0]
+            same = all(not _candidate_on(read, derives, instance, job, of_gold, _Notes())[0]
                        for instance, of_gold in zip(job['instances'], known))
         except (_Stop, ValueError): continue  # this reading does not run, or a pool cannot follow it
         if same: return {_atom(p): _atom(q, order) for p, (q, order) in reading.items()}
