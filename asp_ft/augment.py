@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['NOTHING', 'PHRASES', 'SLIPS', 'SHORT', 'KINDS', 'BATCH', 'Proposal', 'rewritten', 'of_frames', 'new_names', 'bridge',
-           'renamed', 'part_of', 'commented', 'stepwise', 'read_slots', 'told_anew', 'rephrase', 'rephrased',
-           'slips_in', 'repairs', 'admit', 'Augmented', 'augment_tasks', 'augment']
+           'renamed', 'part_of', 'commented', 'stepwise', 'read_slots', 'reword', 'rephrase', 'rephrased', 'slips_in',
+           'repairs', 'compare_once', 'admit', 'Augmented', 'augment_tasks', 'augment']
 
 # %% ../nbs/05_augment.ipynb #a038330b
 import json, random, re, shutil
@@ -55,8 +55,9 @@ def of_frames(
 ) -> bool:      # whether its text is made of the frames of the families, and names
     "Every word of such a text that stands in the program is a name."
     text = task['prompt'][-1]['content']
-    rest = set(re.findall(r'[^\W\d]\w*', text)) - set(re.findall(r'\w+', task['gold']))
-    return task.get('family') in FAMILIES and {word.lower() for word in rest} <= _frame_words()
+    rest = set(re.findall(r'[^\W\d]\w*', text)) - (names := set(re.findall(r'\w+', task['gold'])))
+    known = task.get('family') in FAMILIES and names.isdisjoint(NOUNS)
+    return known and {word.lower() for word in rest} <= _frame_words().union(NOUNS)
 
 def new_names(
     task: dict, # a row of tasks.jsonl
@@ -151,10 +152,10 @@ def _statements(program):
     "(part, text) of each statement, without comments."
     bare = syntax.strip_comments(program)
     for begin, end in syntax.statement_spans(bare):
-        strings = iter(re.findall(r'"(?:\\.|[^"\\])*"', program[begin:end])) if '"' in bare[begin:end] else iter(())
-        text = program[begin:end] if '%' not in program[begin:end] else bare[begin:end]
-        if text is not program[begin:end] and '"' in text: text = re.sub(r'" *"', lambda m: next(strings, m[0]), text)
-        yield part_of(bare[begin:end]), re.sub(r'[ \t]+\n', '\n', text)
+        kept = [(m.start(), m.end()) for m in re.finditer(r'" *"', bare[begin:end])]  # strings, which are blanked there
+        text, whole = list(bare[begin:end]), program[begin:end]
+        for b, e in kept: text[b:e] = whole[b:e]
+        yield part_of(bare[begin:end]), re.sub(r'[ \t]+\n', '\n', ''.join(text))
 
 # %% ../nbs/05_augment.ipynb #2ac1f2be
 def commented(
@@ -195,7 +196,8 @@ def stepwise(
         yield Proposal([*turns, whole], '\n'.join(text for _, text in steps))
 
 # %% ../nbs/05_augment.ipynb #d71c0e95
-_SLOTS = dict(k=r'\d+', m=r'\d+', op=r'[<>=]+', facts=r'(?:[a-z]\w*\([a-z]\w*\)\.\n)+')  # others are names
+_SLOT = r'[a-z]\w*'  # a name
+_SLOTS = dict(k=r'\d+', m=r'\d+', op=r'[<>=]+', facts=rf'(?:{_SLOT}\({_SLOT}\)\.\n)+')  # what is none
 
 def read_slots(
     task: dict, # a row of tasks.jsonl
@@ -205,12 +207,12 @@ def read_slots(
     pattern, known = '', set()
     for i, part in enumerate(re.split(r'<([a-z]+)>', FAMILIES[task['family']].program)):
         if i%2 == 0: pattern += re.escape(part)
-        else: pattern += f'(?P={part})' if part in known else f"(?P<{part}>{_SLOTS.get(part, '[a-z]' + chr(92) + 'w*')})"
+        else: pattern += f'(?P={part})' if part in known else f'(?P<{part}>{_SLOTS.get(part, _SLOT)})'
         if i%2: known.add(part)
     found = re.fullmatch(pattern, task['gold'].strip())
     return found.groupdict() if found else {}
 
-def told_anew(
+def reword(
     task: dict,         # a row of tasks.jsonl
     slots: dict,        # from `read_slots`
     rng: random.Random, # the source of chance
@@ -227,9 +229,9 @@ def told_anew(
 PHRASES = (('Find', 'Determine', 'Compute'), ('Report', 'Output', 'Return'), ('Choose', 'Select', 'Pick'),
            ('Minimise', 'Minimize'), ('Maximise', 'Maximize'), ('minimise', 'minimize'), ('maximise', 'maximize'),
            ('at most', 'no more than'), ('at least', 'no less than'), ('exactly', 'precisely'), ('for each', 'for every'),
-           (') says that', ') means that', ') states that'))  # of each group any one stands for any other
+           (') says that', ') states that'))  # of each group any one stands for any other
 _GROUPS = {phrase: group for group in PHRASES for phrase in group}
-_PHRASE = re.compile('|'.join((r'(?<!\w)' if p[0].isalpha() else '')+re.escape(p)+r'(?![\w(/:])(?! (?:of|as|out)\b)'
+_PHRASE = re.compile('|'.join((r'(?<!\w)' if p[0].isalpha() else '')+re.escape(p)+r'(?![\w(/:])(?! (?:of|as|out|other)\b)'
                               for p in _GROUPS))
 
 def rephrase(
@@ -253,7 +255,7 @@ def rephrased(
         *before, last = task['prompt']
         text, line, contract = last['content'].partition('\nInput predicates: ')
         number, slots = _number(seed, task['id']), read_slots(task) if of_frames(task) else {}
-        told = told_anew(task, slots, random.Random(number)) if slots else rephrase(text, number)
+        told = reword(task, slots, random.Random(number)) if slots else rephrase(text, number)
         turns = [*before, last | dict(content=told+line+contract)]
         yield NOTHING if told == text else Proposal(_answered(task | dict(prompt=turns), task['gold'].strip()), task['gold'])
 
@@ -262,7 +264,7 @@ _HEAD, _BODY = r'([a-z]\w*\([^()\n]*\))', r'((?:[^.\n]|\.\.)+)'
 SLIPS = {  # name -> (pattern, replacement): what people write who come from another language, or are in a hurry
     'missing period': (r'(?<!\.)\.[ \t]*(?=\n\s*[a-z{:#\d])', ''), 'prolog order': (r'<=', '=<'),
     'prolog unequal': (r'!=', r'\\='), 'prolog not': (r'\bnot (?=[a-z])', r'\\+ '),
-    'prolog is': (r'(?<=[A-Z]) = (?=[A-Z]\w* *[-+*])', ' is '), 'prolog modulo': (r' *\\ *(?=[\w(])', ' mod '),
+    'prolog is': (r'(?<=[A-Z\d]) = (?=\w+ *[-+*/] *\w)', ' is '), 'prolog modulo': (r' *\\ *(?=[\w(])', ' mod '),
     'prolog list': (r'\b(\w+)\.\.(\w+)', r'[\1..\2]'),
     'prolog or': (rf'^{_HEAD} :- {_BODY}\.\n\1 :- {_BODY}\.$', r'\1 :- \2 ; \3.'),
     'python comment': (r'^%', '#'), 'python and': (r'(?<=\)), (?=[a-z])', ' and '),
@@ -274,7 +276,7 @@ SLIPS = {  # name -> (pattern, replacement): what people write who come from ano
     'misspelled': (r'(?<= )([a-z]\w{3,})(?=\([A-Z_])', lambda m: m[0][:-1]),
     'argument too many': (r'(?<= )([a-z]\w*\([A-Z]\w*)\)', r'\1,_)'),
     'no bounds': (r'(?:^\w+ )?(\{[^{}\n]*\})(?: *(?:=|<=) *| )\w+(?= *(?:\.|:-))', r'\1'),
-    'swallowed condition': (r'(: [a-z]\w*\([^()\n]*\)); ', r'\1, '),
+    'swallowed condition': (r'(:- [^.{\n]*: [a-z]\w*\([^()\n]*\)); ', r'\1, '),
     'equal tuples': (r'(\{ *[\w@-]+)(?:,[A-Z]\w*)+(?= *:)', r'\1'),
     'facts in a row': (rf'^{_HEAD}\. *\n?(?={_HEAD}\.)', r'\1; ')}
 _ANYWHERE = ('python comment', 'markdown')  # the others do not touch comments and strings
@@ -300,7 +302,7 @@ def repairs(
     for task, mutants in zip(tasks, mutate_many((t['gold'] for t in tasks), skip=True)):
         number, gold = _number(seed, task['id']), task['gold'].strip()
         slips = [found for name in SLIPS if (found := slips_in(gold, name))]
-        wrong = [m.program for m in mutants]
+        wrong = [m.program for m in mutants if m.program.strip()]
         if slips and (number%2 or not wrong): number, wrong = number//2, slips[number//2 % len(slips)]
         if wrong: yield Proposal([], gold, wrong[number//len(SLIPS) % len(wrong)].strip())
         else: yield Proposal([], '', refused='no place for a mistake')
@@ -330,6 +332,14 @@ KINDS = {  # kind -> (how it is proposed, what it does)
     'phrasing': (rephrased, 'the description in other words'), 'steps': (stepwise, 'one statement a turn'),
     'repair': (repairs, 'a wrong program and what the solver says of it; the right one')}
 
+def compare_once(
+    jobs, # (candidate, gold, task) triples
+):        # an iterator over a `Verdict` for each
+    "Compare; what comes twice, for two texts with one program, is asked once."
+    jobs = list(jobs)
+    verdicts = dict(zip(once := dict.fromkeys(jobs), compare_many(once, lint=False)))
+    return iter([verdicts[job] for job in jobs])
+
 def admit(
     tasks,     # rows of tasks.jsonl
     kind: str, # a key of `KINDS`
@@ -338,7 +348,7 @@ def admit(
     "Propose a row for each task, and let the solver decide."
     found = list(KINDS[kind][0](tasks, kind, seed))
     asked = [(t, p) for t, p in zip(tasks, found) if not p.refused]
-    right = compare_many(((p.program, p.gold or t['gold'], Task.from_dict(t | p.fields)) for t, p in asked), lint=False)
+    right = compare_once((p.program, p.gold or t['gold'], Task.from_dict(t | p.fields)) for t, p in asked)
     wrong = compare_many((p.wrong, t['gold'], Task.from_dict(t)) for t, p in asked if p.wrong)
     for task, p in zip(tasks, found):
         if p.refused: yield task, None, {}, p.refused; continue
