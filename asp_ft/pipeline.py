@@ -186,7 +186,7 @@ def mutation_table(
 
 # %% ../nbs/13_pipeline.ipynb #db3d54e8
 def mutate(
-    raw: Param('problem folders, tables or conversations, as `convert` reads them', nargs='+'), # sources
+    raw: Param('problem folders, tables or conversations, as convert reads them', nargs='+'), # sources
     survivors: bool=False, # list the mutants that no instance notices, too
     least: float=0.,       # percent that must be noticed, of the mutants that run
     json: bool=False,      # print JSON
