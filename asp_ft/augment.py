@@ -430,6 +430,8 @@ def augment(
         raise AspFtError(f'{show_path(out)}: is the folder that is read; name another --out')
     if not (source/'tasks.jsonl').exists():
         raise AspFtError(f'{show_path(source)}: no tasks.jsonl; write it with asp_ft convert')
+    if any(Path(out).glob('*')) and not (Path(out)/'augment.json').exists():
+        raise AspFtError(f'{show_path(out)}: holds something else, and would be replaced; name another --out')
     tasks = [t for t in read_jsonl(source/'tasks.jsonl') if t['split'] == 'train' and t['outputs']]
     with atomic_dir(out) as folder:
         for path in source.glob('*.jsonl'): shutil.copy2(path, folder/path.name)
