@@ -62,7 +62,7 @@ def of_frames(
 def new_names(
     task: dict, # a row of tasks.jsonl
     seed: int,  # which names
-) -> tuple:     # (predicate of the contract -> new name, constant -> new name): of those that can be renamed in the text
+) -> tuple:     # (predicate -> new name, constant -> new name), of those that can be renamed in the text
     "Names for the predicates and constants of a task, from the words that training may see."
     text, gold = ' '.join(turn['content'] for turn in task['prompt']), syntax.strip_comments(task['gold'])
     facts, frames = ' '.join(i['text'] for i in task['instances']), of_frames(task)
@@ -129,7 +129,8 @@ def renamed(
     "Other names for the predicates of the contract, in program, instances, contract and text."
     new = [new_names(t, _number(seed, t['id'])) for t in tasks]
     contracts = [[*t['inputs'], *t['outputs']] for t in tasks]
-    maps = [({p: (n[p.split('/')[0]], None) for p in c if p.split('/')[0] in n}, cs) for c, (n, cs) in zip(contracts, new)]
+    maps = [({p: (names[name], None) for p in contract if (name := p.split('/')[0]) in names}, constants)
+            for contract, (names, constants) in zip(contracts, new)]
     texts = [[t['gold'], *(i['text'] for i in t['instances'])] for t in tasks]
     found = rename_many(((t, *m) for t, m in zip(texts, maps)), skip=True)
     for task, names, changed in zip(tasks, new, found):
@@ -207,8 +208,8 @@ def read_slots(
     pattern, known = '', set()
     for i, part in enumerate(re.split(r'<([a-z]+)>', FAMILIES[task['family']].program)):
         if i%2 == 0: pattern += re.escape(part)
-        else: pattern += f'(?P={part})' if part in known else f'(?P<{part}>{_SLOTS.get(part, _SLOT)})'
-        if i%2: known.add(part)
+        elif part in known: pattern += f'(?P={part})'
+        else: pattern += f'(?P<{part}>{_SLOTS.get(part, _SLOT)})'; known.add(part)
     found = re.fullmatch(pattern, task['gold'].strip())
     return found.groupdict() if found else {}
 
@@ -228,11 +229,11 @@ def reword(
 # %% ../nbs/05_augment.ipynb #1c5fd3a9
 PHRASES = (('Find', 'Determine', 'Compute'), ('Report', 'Output', 'Return'), ('Choose', 'Select', 'Pick'),
            ('Minimise', 'Minimize'), ('Maximise', 'Maximize'), ('minimise', 'minimize'), ('maximise', 'maximize'),
-           ('at most', 'no more than'), ('at least', 'no less than'), ('exactly', 'precisely'), ('for each', 'for every'),
-           (') says that', ') states that'))  # of each group any one stands for any other
+           ('at most', 'no more than'), ('at least', 'no less than'), ('exactly', 'precisely'),
+           ('for each', 'for every'), (') says that', ') states that'))  # of each group any one stands for any other
 _GROUPS = {phrase: group for group in PHRASES for phrase in group}
-_PHRASE = re.compile('|'.join((r'(?<!\w)' if p[0].isalpha() else '')+re.escape(p)+r'(?![\w(/:])(?! (?:of|as|out|other)\b)'
-                              for p in _GROUPS))
+_BEHIND = r'(?![\w(/:])(?! (?:of|as|out|other)\b)'  # what must not follow: a name, or a turn of phrase of its own
+_PHRASE = re.compile('|'.join((r'(?<!\w)' if p[0].isalpha() else '') + re.escape(p) + _BEHIND for p in _GROUPS))
 
 def rephrase(
     text: str, # a description
@@ -257,7 +258,8 @@ def rephrased(
         number, slots = _number(seed, task['id']), read_slots(task) if of_frames(task) else {}
         told = reword(task, slots, random.Random(number)) if slots else rephrase(text, number)
         turns = [*before, last | dict(content=told+line+contract)]
-        yield NOTHING if told == text else Proposal(_answered(task | dict(prompt=turns), task['gold'].strip()), task['gold'])
+        messages = _answered(task | dict(prompt=turns), task['gold'].strip())
+        yield NOTHING if told == text else Proposal(messages, task['gold'])
 
 # %% ../nbs/05_augment.ipynb #ee69d3b0
 _HEAD, _BODY = r'([a-z]\w*\([^()\n]*\))', r'((?:[^.\n]|\.\.)+)'
@@ -325,9 +327,10 @@ def _repair_turns(task, wrong, verdict):
 
 # %% ../nbs/05_augment.ipynb #0d92b7dc
 KINDS = {  # kind -> (how it is proposed, what it does)
-    'rules': (rewritten, 'the rules in another order'), 'bodies': (rewritten, 'the literals of bodies in another order'),
-    'variables': (rewritten, 'other variables'), 'names': (renamed, 'other predicates, in text and contract too'),
-    'bare': (commented, 'no comments'), 'labelled': (commented, 'a comment above each part: generate, define, test, …'),
+    'rules': (rewritten, 'the rules in another order'),
+    'bodies': (rewritten, 'the literals of bodies in another order'), 'variables': (rewritten, 'other variables'),
+    'names': (renamed, 'other predicates, in text and contract too'), 'bare': (commented, 'no comments'),
+    'labelled': (commented, 'a comment above each part: generate, define, test, …'),
     'header': (commented, 'a comment at the top: what is given and what is sought'),
     'phrasing': (rephrased, 'the description in other words'), 'steps': (stepwise, 'one statement a turn'),
     'repair': (repairs, 'a wrong program and what the solver says of it; the right one')}
