@@ -1092,9 +1092,10 @@ def _change_item(texts, limits=OWN, **how):
     if refused := _objection([(text, '', limits) for text in texts]): return dict(ready=refused)
     return _job('change', limits, texts=texts, **how)
 
-def _changed(reply):
-    "The reply of a change; `AspFtError` where the program does not parse."
+def _changed(reply, skip=False):
+    "The reply of a change; where there is none an empty one with `skip`, else `AspFtError`."
     if (outcome := reply.get('death') or reply['outcome']) == 'SATISFIABLE': return reply
+    if skip: return dict(texts=(), mutants=())
     said = ''.join(f'; {m.line}:{m.column}: {m.text}' for m in _messages(reply)[:1])
     raise AspFtError(f'expected a program that can be changed, found {outcome}{said}')
 
@@ -1103,10 +1104,11 @@ def rewrite_many(
     limits: Limits=OWN,# of the programs
     workers: int=None, # processes side by side; None: one more than cores
     desc: str=None,    # of the progress bar; None: no bar
+    skip: bool=False,  # yield None for a program that cannot be changed, and go on
 ):                     # yields a text for each item, in order
     "Rewrite many programs side by side; `AspFtError` for one that does not parse."
     jobs = (_change_item([program], limits, how=kind, seed=seed) for program, kind, seed in items)
-    for reply in run_jobs(jobs, workers, desc): yield _changed(reply)['texts'][0]
+    for reply in run_jobs(jobs, workers, desc): yield next(iter(_changed(reply, skip)['texts']), None)
 
 # %% ../nbs/02_solver.ipynb #b64e94ff
 def rewrite(
@@ -1124,10 +1126,11 @@ def rename_many(
     limits: Limits=OWN,# of the texts
     workers: int=None, # processes side by side; None: one more than cores
     desc: str=None,    # of the progress bar; None: no bar
+    skip: bool=False,  # yield None for texts that cannot be changed, and go on
 ):                     # yields a list of texts for each item, in order
     "Rename predicates and constants in a program and its instances alike; `AspFtError` where that cannot be done."
     jobs = (_change_item(list(texts), limits, how='rename', predicates=p, constants=c) for texts, p, c in items)
-    for reply in run_jobs(jobs, workers, desc): yield _changed(reply)['texts']
+    for reply in run_jobs(jobs, workers, desc): yield _changed(reply, skip)['texts'] or None
 
 # %% ../nbs/02_solver.ipynb #623b3c1b
 def mutate_many(
@@ -1135,10 +1138,11 @@ def mutate_many(
     limits: Limits=OWN,# of the programs
     workers: int=None, # processes side by side; None: one more than cores
     desc: str=None,    # of the progress bar; None: no bar
+    skip: bool=False,  # yield () for a program that cannot be changed, and go on
 ):                     # yields a tuple of `syntax.Mutant` for each, in order
     "All mutants of many programs; `AspFtError` for one that does not parse."
     for reply in run_jobs((_change_item([p], limits, how='mutants') for p in programs), workers, desc):
-        yield tuple(syntax.Mutant(**m) for m in _changed(reply)['mutants'])
+        yield tuple(syntax.Mutant(**m) for m in _changed(reply, skip)['mutants'])
 
 def mutate(
     program: str, # a program that parses
