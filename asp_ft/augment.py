@@ -435,13 +435,16 @@ def augment(
         raise AspFtError(f'{show_path(source)}: no tasks.jsonl; write it with asp_ft convert')
     if any(Path(out).glob('*')) and not (Path(out)/'augment.json').exists():
         raise AspFtError(f'{show_path(out)}: holds something else, and would be replaced; name another --out')
-    tasks = [t for t in read_jsonl(source/'tasks.jsonl') if t['split'] == 'train' and t['outputs']]
+    training = [t for t in read_jsonl(source/'tasks.jsonl') if t['split'] == 'train']
+    tasks = [t for t in training if t['outputs']]
+    left_out = [t['id'] for t in training if not t['outputs']]
     with atomic_dir(out) as folder:
         for path in source.glob('*.jsonl'): shutil.copy2(path, folder/path.name)
         added = _append(augment_tasks(tasks, wanted, copies, seed, books), folder/'train.jsonl', folder/'tasks.jsonl')
-        report = dict(kinds=wanted, copies=copies, seed=seed, tasks=len(tasks), **vars(books))
+        report = dict(kinds=wanted, copies=copies, seed=seed, tasks=len(tasks), left_out=left_out, **vars(books))
         (folder/'augment.json').write_text(json.dumps(report, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
     print(f'{added} rows from {len(tasks)}; {show_path(out)}')
+    if left_out: print(f'  {len(left_out)} rows left out, whose contract names no outputs to compare: {left_out[0]}, …')
     for kind in wanted:
         refused = ', '.join(f'{n} {why}' for why, n in sorted(books.refused.get(kind, {}).items()))
         print(f'  {kind:10} {books.admitted.get(kind, 0):6} admitted' + (f'; refused: {refused}' if refused else ''))
