@@ -10,16 +10,16 @@ __all__ = ['CORPUS', 'ARITY', 'FAMILIES', 'FIRST', 'NOUNS', 'LEADS', 'WRAPPERS',
 
 # %% ../nbs/04_problems.ipynb #afb8f9e7
 import random, re
+from array import array
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 
 import yaml
 from fastcore.script import Param
 
 from .core import NANO, AspFtError, atomic_dir, progress, show_path, text_hash, unknown_name
-from .solver import Task, compare_many, examine_many
+from .solver import Task, verify_many
 
 # %% ../nbs/04_problems.ipynb #ff3f1a21
 CORPUS = NANO.parent/'corpus'
@@ -790,7 +790,7 @@ def _step_lines(family, number, slots):
     return tuple(('|'.join(f'step {number} {key}' for key in keys.split('|')), _renamed(value, slots))
                  for keys, value in family.lines)
 
-# %% ../nbs/04_problems.ipynb #bf7a2f96
+# %% ../nbs/04_problems.ipynb #09da1dcf
 def compose_families(
     first: Family,  # what it derives is an input of the second
     second: Family, # what it derives is asked for
@@ -798,7 +798,8 @@ def compose_families(
     "Put two families in a row; `AspFtError` where the second cannot read what the first derives."
     if not (slot := _joint(first, second)):
         raise AspFtError(f'{second.teaches!r} cannot follow {first.teaches!r}: expected that the first derives what the second '
-                         'reads, with a number or constant in one of them only; try the other order, or another pair')
+                         'reads, that only one has a number or constant, and that the second has no instance meant to be '
+                         'unsatisfiable; try the other order, or another pair')
     mine, theirs = {'o': 'mid'}, {s: f'y{s}' for s in (*second.inputs, *second.extra)} | {slot: 'mid'}
     inputs = first.inputs | {theirs[s]: shape for s, shape in second.inputs.items() if s != slot}
     before, after = _renamed(first.program, mine), _renamed(second.program, theirs)
@@ -1038,14 +1039,14 @@ def make_instances(
     return tuple(found), ('odd.lp',) if short else ()
 
 # %% ../nbs/04_problems.ipynb #dc47148f
-def _flaw(problem, examination, verdicts):
+def _flaw(problem, examination, told):
     "Why the solver refuses a drawn problem; '' where it does not."
     for name, outcome in examination.instances:
         wanted = ('UNSATISFIABLE',) if name in problem.unsatisfiable else ('SATISFIABLE', 'OPTIMUM')
         if outcome not in wanted: return f'{name} is {outcome}'
     if examination.trivial: return 'the empty program solves it'
     if any(m.code != 'redefinition' for m in examination.messages): return examination.messages[0].text
-    wrong = next((w for w, v in zip(problem.near_misses, verdicts) if v.verdict != 'different'), '')
+    wrong = next((w for w, apart in zip(problem.near_misses, told) if not apart), '')
     return f'no instance tells it from {wrong}' if wrong else ''
 
 # %% ../nbs/04_problems.ipynb #ff9ed966
@@ -1053,14 +1054,12 @@ def find_flaws(
     problems: list, # of drawn problems
 ) -> list:          # of sentences; '' where all is well
     "Ask the solver about drawn problems."
-    wrong = ((text, p.asp, p.task()) for p in problems for text in p.near_misses)
-    verdicts = compare_many(wrong, lint=False)
-    examined = list(examine_many((p.asp, p.task()) for p in problems))
-    return [_flaw(p, e, list(islice(verdicts, len(p.near_misses)))) for p, e in zip(problems, examined)]
+    verified = verify_many((p.asp, p.near_misses, p.task()) for p in problems)
+    return [_flaw(p, *found) for p, found in zip(problems, verified)]
 
 # %% ../nbs/04_problems.ipynb #2ebfb117
-CHUNK = 128  # problems that are verified together, so that the solver's workers stay busy
-DRAWS = 20   # attempts at one problem; a good recipe needs one or two
+CHUNK = 512  # problems that are verified together, so that the solver's workers stay busy
+DRAWS = 30   # attempts at one problem; most recipes need one or two
 
 # %% ../nbs/04_problems.ipynb #4386bc4d
 def _verified(keys, seed, split):
@@ -1076,23 +1075,55 @@ def _verified(keys, seed, split):
     flaw = next(filter(None, flaws))
     raise AspFtError(f'family {missing[0][0]!r}: {DRAWS} draws and no sound problem; the last flaw: {flaw}')
 
+# %% ../nbs/04_problems.ipynb #9e6d1dca
+def _whole(name, value, least):
+    "An integer that is at least `least`."
+    if isinstance(value, bool) or not re.fullmatch(r'[+-]?\d+', str(value)):
+        raise AspFtError(f'{name}: expected a whole number, found {value!r}')
+    if int(value) < least: raise AspFtError(f'{name}: expected at least {least}, found {value}')
+    return int(value)
+
+# %% ../nbs/04_problems.ipynb #4c326aa5
+class _Seen:
+    "A set of texts that keeps 64 bits of each, in a table of at most twice the size; a set of texts would need 20 times as much."
+    def __init__(self): self.table, self.n = array('Q', bytes(8*1024)), 0
+    def _place(self, key):
+        at = key%len(self.table)
+        while self.table[at] not in (0, key): at = (at+1)%len(self.table)
+        return at
+    def __contains__(self, text): return bool(self.table[self._place(self._key(text))])
+    def _key(self, text): return int(text_hash(text)[:16], 16) | 1  # 0 is an empty place
+    def add(self, text):
+        key, self.n = self._key(text), self.n+1
+        self.table[self._place(key)] = key
+        if self.n*4 > len(self.table)*3: self._grow()
+    def _grow(self):
+        old, self.table = self.table, array('Q', bytes(16*len(self.table)))
+        for key in filter(None, old): self.table[self._place(key)] = key
+
 # %% ../nbs/04_problems.ipynb #cf6c553d
 def generate_problems(
-    families=None,      # names of families, which take turns; None: all
+    families=None,      # names of families, which take turns, see `find_family`; None: all
     n: int=100,         # problems in all
     seed: int=42,       # of everything random
     split: str='train', # test: wordings and names that training never uses
 ):                      # yields a `Problem` at a time, no two with the same description
-    "Draw problems that the solver has verified."
-    names, seen, i = list(families or FAMILIES), set(), 0
+    "Draw problems that the solver has verified; `AspFtError` for what cannot be."
+    names = [families] if isinstance(families, str) else list(families or FAMILIES)
     for name in names: find_family(name)
     if split not in ('train', 'test'): raise unknown_name('split', split, ('train', 'test'))
-    while len(seen) < n:
-        keys = [(names[j%len(names)], j//len(names)) for j in range(i, i + min(CHUNK, n-len(seen)))]
+    return _stream(names, _whole('n', n, 1), _whole('seed', seed, 0), split)
+
+def _stream(names, n, seed, split):
+    "Problems one after the other; of those that went before only fingerprints are kept."
+    seen, done, i = _Seen(), 0, 0
+    while done < n:
+        keys = [(names[j%len(names)], j//len(names)) for j in range(i, i + min(CHUNK, n-done))]
         i += len(keys)
         for problem in _verified(keys, seed, split):
-            if {problem.nl, problem.ir} & seen: continue
-            seen |= {problem.nl}
+            if problem.ir in seen or problem.nl in seen: continue
+            seen.add(problem.nl)
+            done += 1
             yield problem
 
 # %% ../nbs/04_problems.ipynb #80ca5bf0
@@ -1113,24 +1144,14 @@ def write_problem(
         for name, text in texts.items(): (folder/name).write_text(text, encoding='utf-8', newline='\n')
     return Path(out)/problem.name
 
-# %% ../nbs/04_problems.ipynb #9e6d1dca
-def _whole(name, value, least):
-    "An integer that is at least `least`."
-    if isinstance(value, bool) or not re.fullmatch(r'[+-]?\d+', str(value)):
-        raise AspFtError(f'{name}: expected a whole number, found {value!r}')
-    if int(value) < least: raise AspFtError(f'{name}: expected at least {least}, found {value}')
-    return int(value)
-
 # %% ../nbs/04_problems.ipynb #11f294d3
 def problems(
     out: str,           # folder to write to
-    family: Param('a family; may be given several times', action='append')=None, # names, which take turns; None: all
+    family: Param('a family, or two as first+second; may be given several times', action='append')=None, # names, which take turns; None: all
     n: int=100,         # problems in all
     seed: int=42,       # of everything random
     split: str='train', # train, or test: wordings and names that training never uses
 ) -> list:              # of the folders written
     "Write verified problems as raw folders, which `asp_ft convert` takes."
-    n, seed = _whole('n', n, 1), _whole('seed', seed, 0)
-    names = [family] if isinstance(family, str) else list(family or FAMILIES)
-    drawn = generate_problems(names, n, seed, split)
-    return [write_problem(p, Path(out)) for p in progress(drawn, total=n, desc='problems')]
+    drawn = generate_problems(family, n, seed, split)
+    return [write_problem(p, Path(out)) for p in progress(drawn, total=int(n), desc='problems')]
