@@ -402,16 +402,18 @@ FAMILIES['product'] = Family(
     lines=(('kind|task|type', 'product'), ('first|left', '<a>'), ('second|right', '<b>'), ('result|output', '<o>')),
     new=True)
 
-# %% ../nbs/04_problems.ipynb #90ef4475
+# %% ../nbs/04_problems.ipynb #f77caa75
 FAMILIES['labelled'] = Family(
     'filter by a constant', dict(a='labels'), 1,
     program='<o>(X) :- <a>(X,<label>).',
     near_misses=('<o>(X) :- <a>(X,_).', '<o>(X) :- <a>(X,Y), Y != <label>.'),
     wording=(
         'all <n> whose <a> is <label>', 'every X with <a>(X,<label>)', 'the <n> that have <label> as <a>',
-        'what has the <a> <label>', 'all X where the <a> of X is <label>', 'each [element|object] with <label> for its <a>'),
+        'what has the <a> <label>', 'all X where the <a> of X is <label>',
+        'each [element|object] with <label> for its <a>'),
     held_out=(
-        'every [element|object] whose <a> is <label>', 'the <n> with <label> for their <a>', 'all X that have the <a> <label>'),
+        'every [element|object] whose <a> is <label>', 'the <n> with <label> for their <a>',
+        'all X that have the <a> <label>'),
     lines=(('kind|task|type', 'filter'), ('of|value', '<a>'), ('equal|is', '<label>'), ('result|output', '<o>')),
     new=True, extra=('label',))
 
@@ -450,7 +452,7 @@ FAMILIES['usually'] = Family(
         ('result|output', '<o>')),
     new=True, difficulty='medium', extra=('p',))
 
-# %% ../nbs/04_problems.ipynb #7e86af3e
+# %% ../nbs/04_problems.ipynb #359986cb
 FAMILIES['spread'] = Family(
     'recursion with an obstacle', dict(a='pairs', b='some', c='some'), 1,
     program='<o>(X) :- <b>(X).\n<o>(Y) :- <o>(X), <a>(X,Y), not <c>(Y).',
@@ -464,14 +466,15 @@ FAMILIES['spread'] = Family(
         'every <b> and, again and again, the <n> one <a> step further that are not <c>',
         '<b> spread along <a>, except into <c>'),
     held_out=(
-        'all that is reached from <b> by steps of <a> without entering <c>', 'what spreads from <b> along <a>, except into <c>',
+        'all that is reached from <b> by steps of <a> without entering <c>',
+        'what spreads from <b> along <a>, except into <c>',
         'every <b> and all <n> further along <a> that are not <c>'),
     lines=(
         ('kind|task|type', 'spread'), ('from|start', '<b>'), ('along|by', '<a>'), ('stop|not', '<c>'),
         ('result|output', '<o>')),
     new=True, difficulty='hard', cases=((3, 1), (7, 1), (6, 2)))
 
-# %% ../nbs/04_problems.ipynb #e6ed0ce5
+# %% ../nbs/04_problems.ipynb #9e471c31
 FAMILIES['largest'] = Family(
     'the largest value', dict(a='small'), 1,
     program='<o>(X) :- <a>(X,N), N = #max { M : <a>(_,M) }.',
@@ -480,11 +483,12 @@ FAMILIES['largest'] = Family(
         'all <n> with the largest <a>', 'what has the greatest <a> of all', 'every X whose <a> is the maximum',
         'the [element|object] or the <n> with the highest <a>', 'each [element|object] that no other exceeds in <a>',
         'the <n> at the top by <a>'),
-    held_out=('every [element|object] with the greatest <a>', 'all <n> whose <a> is the largest', 'what has the highest <a> of all'),
+    held_out=('every [element|object] with the greatest <a>', 'all <n> whose <a> is the largest',
+    'what has the highest <a> of all'),
     lines=(('kind|task|type', 'maximum'), ('of|value', '<a>'), ('result|output', '<o>')),
     new=True, difficulty='medium')
 
-# %% ../nbs/04_problems.ipynb #d1eed2f4
+# %% ../nbs/04_problems.ipynb #f2d1f1f3
 FAMILIES['total'] = Family(
     'sum', dict(a='all', b='weighted'), 2,
     program='<o>(X,N) :- <a>(X), N = #sum { W,Y : <b>(X,Y,W) }.',
@@ -492,7 +496,8 @@ FAMILIES['total'] = Family(
         '<o>(X,N) :- <a>(X), N = #sum { W : <b>(X,Y,W) }.', '<o>(X,N) :- <a>(X), N = #count { Y : <b>(X,Y,_) }.'),
     wording=(
         'For each <a>, <o> gives the sum of its <b>.', 'Add up the <b> of every <a>. [Call|Name] the result <o>.',
-        '<o>(X,N) says that the numbers in <b> add up to N for <a> X.', 'What is the total <b> of each <a>? Put it into <o>.',
+        '<o>(X,N) says that the numbers in <b> add up to N for <a> X.',
+        'What is the total <b> of each <a>? Put it into <o>.',
         'Give every <a> its total of <b> as <o>.', '<o> sums up <b> for [each|every] <a>.'),
     held_out=(
         'For every <a>, <o> sums up its <b>.', 'Add up the <b> of each <a>. Put the total into <o>.',
@@ -500,28 +505,32 @@ FAMILIES['total'] = Family(
     lines=(('kind|task|type', 'sum'), ('each|for', '<a>'), ('total|of', '<b>'), ('result|output', '<o>')),
     choice=True, new=True, difficulty='medium', number=True, cases=((3, 1), (5, 1), (4, 1)))
 
-# %% ../nbs/04_problems.ipynb #e91d0bca
+# %% ../nbs/04_problems.ipynb #835a6ae8
 FAMILIES['disjoin'] = Family(
     'disjunction', dict(a='all'), 2,
     program='<o>(X,<p>) | <o>(X,<q>) :- <a>(X).',
-    near_misses=('{ <o>(X,<p>); <o>(X,<q>) } :- <a>(X).', '1 { <o>(X,<p>); <o>(X,<q>) } :- <a>(X).', '<o>(X,<p>) :- <a>(X).'),
+    near_misses=('{ <o>(X,<p>); <o>(X,<q>) } :- <a>(X).', '1 { <o>(X,<p>); <o>(X,<q>) } :- <a>(X).',
+    '<o>(X,<p>) :- <a>(X).'),
     wording=(
         'Every <a> is either <p> or <q>. Call this <o>.', 'Give each <a> one of <p> and <q> by <o>.',
         '<o> says of every <a> whether it is <p> or <q>.', 'Each <a> gets <p> or <q> as its <o>, never both.',
-        'Label every <a> with <p> or with <q>. Name the labels <o>.', 'For each <a>, <o> is one of the two values <p> and <q>.'),
+        'Label every <a> with <p> or with <q>. Name the labels <o>.',
+        'For each <a>, <o> is one of the two values <p> and <q>.'),
     held_out=(
-        'Each <a> is either <p> or <q>, never both. Name this <o>.', 'Give every <a> one of the two labels <p> and <q> by <o>.',
+        'Each <a> is either <p> or <q>, never both. Name this <o>.',
+        'Give every <a> one of the two labels <p> and <q> by <o>.',
         '<o> is <p> or <q> for each <a>.'),
     lines=(
         ('kind|task|type', 'either'), ('each|for', '<a>'), ('one|this', '<p>'), ('other|that', '<q>'),
         ('result|output', '<o>')),
     choice=True, new=True, difficulty='medium', extra=('p', 'q'), cases=((2, 1), (4, 1), (1, 1)))
 
-# %% ../nbs/04_problems.ipynb #93c007f1
+# %% ../nbs/04_problems.ipynb #f3182766
 FAMILIES['cover'] = Family(
     'minimality', dict(a='pairs'), 1,
     program='<o>(X) | <o>(Y) :- <a>(X,Y).',
-    near_misses=('1 { <o>(X); <o>(Y) } :- <a>(X,Y).', '<o>(X) :- <a>(X,Y).', '<o>(X) :- <a>(X,_).\n<o>(X) :- <a>(_,X).'),
+    near_misses=('1 { <o>(X); <o>(Y) } :- <a>(X,Y).', '<o>(X) :- <a>(X,Y).',
+    '<o>(X) :- <a>(X,_).\n<o>(X) :- <a>(_,X).'),
     wording=(
         'Of each pair in <a> at least one end is in <o>, and <o> has nothing that is not needed.',
         '<o> covers every pair of <a> by one of its ends and is minimal.',
@@ -535,7 +544,7 @@ FAMILIES['cover'] = Family(
     lines=(('kind|task|type', 'cover'), ('of|relation', '<a>'), ('result|output', '<o>')),
     choice=True, new=True, difficulty='hard')
 
-# %% ../nbs/04_problems.ipynb #37dbba3d
+# %% ../nbs/04_problems.ipynb #b67ef784
 FAMILIES['several'] = Family(
     'choice with two bounds, for each', dict(a='all', b='other'), 2,
     program='<k> { <o>(X,Y) : <b>(Y) } <m> :- <a>(X).',
@@ -548,7 +557,8 @@ FAMILIES['several'] = Family(
         'For every <a> choose from <k> to <m> <b> <n> as its <o>.',
         'Every <a> has no less than <k> and no more than <m> <b> <n>, given by <o>.'),
     held_out=(
-        'Give each <a> at least <k> and at most <m> <b> <n> by <o>.', 'For each <a> choose between <k> and <m> <n> of <b> as <o>.',
+        'Give each <a> at least <k> and at most <m> <b> <n> by <o>.',
+        'For each <a> choose between <k> and <m> <n> of <b> as <o>.',
         'Every <a> gets <k> up to <m> <b> <n> in <o>.'),
     lines=(
         ('kind|task|type', 'several'), ('each|for', '<a>'), ('value|from', '<b>'), ('least|low', '<k>'),
@@ -577,7 +587,7 @@ FAMILIES['colour'] = Family(
         ('result|output', '<o>')),
     choice=True, new=True, difficulty='hard', cases=((2, 2), (4, 3), (3, 3)), unsatisfiable=True)
 
-# %% ../nbs/04_problems.ipynb #8c3ea561
+# %% ../nbs/04_problems.ipynb #15e71080
 FAMILIES['capacity'] = Family(
     'constraint on a count', dict(a='all', b='other'), 2,
     program='1 { <o>(X,Y) : <b>(Y) } 1 :- <a>(X).\n:- <b>(Y), #count { X : <o>(X,Y) } > <k>.',
@@ -586,37 +596,41 @@ FAMILIES['capacity'] = Family(
         '1 { <o>(X,Y) : <b>(Y) } 1 :- <a>(X).\n:- <b>(Y), #count { X : <o>(X,Y) } >= <k>.',
         '1 { <o>(X,Y) : <b>(Y) } 1 :- <a>(X).\n:- #count { X,Y : <o>(X,Y) } > <k>.'),
     wording=(
-        'Give every <a> exactly one <b> by <o>, and no <b> more than <k> times.',
-        'Each <a> gets one <b> in <o>. A <b> has room for <k>.', 'Assign one <b> to each <a> by <o>, at most <k> to the same <b>.',
+        'Give every <a> exactly one <b> by <o>, and no <b> to more than <k>.',
+        'Each <a> gets one <b> in <o>. A <b> has room for <k>.',
+        'Assign one <b> to each <a> by <o>, at most <k> to the same <b>.',
         '<o> maps every <a> to one <b>, where no <b> is taken by more than <k>.',
         'For each <a> choose one <b> as its <o>; at most <k> may share a <b>.'),
     held_out=(
-        'For every <a> choose one <b> as <o>; no <b> has room for more than <k>.', 'Give each <a> one <b> by <o>, at most <k> to the same.',
-        '<o> maps each <a> to exactly one <b>, no <b> more than <k> times.'),
+        'For every <a> choose one <b> as <o>; no <b> has room for more than <k>.',
+        'Give each <a> one <b> by <o>, at most <k> to the same.',
+        '<o> maps each <a> to exactly one <b>, no <b> for more than <k>.'),
     lines=(
         ('kind|task|type', 'capacity'), ('each|for', '<a>'), ('one|value', '<b>'), ('most|room', '<k>'),
         ('result|output', '<o>')),
     choice=True, new=True, difficulty='hard', limit=2, cases=((2, 2), (3, 3), (3, 4)))
 
-# %% ../nbs/04_problems.ipynb #3cf1db49
+# %% ../nbs/04_problems.ipynb #f72ae647
 FAMILIES['avoid'] = Family(
     'preference', dict(a='all', b='some'), 1,
     program='<k> { <o>(X) : <a>(X) } <k>.\n:~ <o>(X), <b>(X). [1,X]',
     near_misses=('<k> { <o>(X) : <a>(X) } <k>.', '<k> { <o>(X) : <a>(X) } <k>.\n:~ <o>(X), not <b>(X). [1,X]'),
     wording=(
-        'Choose exactly <k> <a> <n> as <o>, as few of them <b> as possible.', 'Pick <k> of <a> for <o> and avoid <b> where you can.',
+        'Choose exactly <k> <a> <n> as <o>, as few of them <b> as possible.',
+        'Pick <k> of <a> for <o> and avoid <b> where you can.',
         'Select <k> <n> from <a>. Call them <o> and prefer those that are not <b>.',
         '<o> has <k> of the <a> <n>, with the least number of <b> among them.',
         'Which <k> <a> <n> have the fewest <b> among them? Call them <o>.'),
     held_out=(
-        'Pick exactly <k> <n> of <a> as <o>, with as few <b> as possible.', 'Choose <k> of the <a> <n> as <o> and prefer those without <b>.',
+        'Pick exactly <k> <n> of <a> as <o>, with as few <b> as possible.',
+        'Choose <k> of the <a> <n> as <o> and prefer those without <b>.',
         'Select <k> <a> <n> for <o> and avoid <b> where possible.'),
     lines=(
         ('kind|task|type', 'preference'), ('from|of', '<a>'), ('number|count', '<k>'), ('avoid|least', '<b>'),
         ('result|output', '<o>')),
     choice=True, new=True, difficulty='medium', limit=5)
 
-# %% ../nbs/04_problems.ipynb #1a7f646d
+# %% ../nbs/04_problems.ipynb #9e76c20d
 FAMILIES['cheapest'] = Family(
     'assignment with a preference', dict(a='all', b='other', c='priced'), 2,
     program='1 { <o>(X,Y) : <b>(Y) } 1 :- <a>(X).\n#minimize { N,X,Y : <o>(X,Y), <c>(X,Y,N) }.',
@@ -625,18 +639,20 @@ FAMILIES['cheapest'] = Family(
         '1 { <o>(X,Y) : <b>(Y) } 1 :- <a>(X).\n#maximize { N,X,Y : <o>(X,Y), <c>(X,Y,N) }.'),
     wording=(
         'Give every <a> exactly one <b> by <o>, with the [least|smallest] total <c>.',
-        'Each <a> gets one <b> in <o>. Minimize the sum of <c>.', 'Assign one <b> to each <a> by <o> as cheaply as <c> allows.',
+        'Each <a> gets one <b> in <o>. Minimize the sum of <c>.',
+        'Assign one <b> to each <a> by <o> as cheaply as <c> allows.',
         '<o> maps every <a> to one <b> such that the total <c> is smallest.',
         'For each <a> choose one <b> as its <o> and minimize the <c> of all.'),
     held_out=(
-        'For every <a> choose one <b> as <o> and minimize the total <c>.', 'Give each <a> one <b> by <o> such that the sum of <c> is smallest.',
+        'For every <a> choose one <b> as <o> and minimize the total <c>.',
+        'Give each <a> one <b> by <o> such that the sum of <c> is smallest.',
         '<o> assigns exactly one <b> to every <a> with the least <c> of all.'),
     lines=(
         ('kind|task|type', 'cheapest'), ('each|for', '<a>'), ('one|value', '<b>'), ('minimize|cost', '<c>'),
         ('result|output', '<o>')),
     choice=True, new=True, difficulty='hard', cases=((2, 2), (4, 3), (3, 2)))
 
-# %% ../nbs/04_problems.ipynb #1b47caa9
+# %% ../nbs/04_problems.ipynb #47345b25
 FAMILIES['budget'] = Family(
     'constraint on a sum', dict(a='all', b='small'), 1,
     program='{ <o>(X) : <a>(X) }.\n:- #sum { W,X : <o>(X), <b>(X,W) } > <k>.',
@@ -644,11 +660,14 @@ FAMILIES['budget'] = Family(
         '{ <o>(X) : <a>(X) }.', '{ <o>(X) : <a>(X) }.\n:- #sum { W,X : <o>(X), <b>(X,W) } >= <k>.',
         '{ <o>(X) : <a>(X) }.\n:- <o>(X), <b>(X,W), W > <k>.'),
     wording=(
-        'Choose any <a> <n> as <o> with a total <b> of at most <k>.', 'Pick some of <a> for <o>. Their <b> may add up to <k>, no more.',
-        '<o> is any part of <a> whose sum of <b> does not exceed <k>.', 'Select <n> from <a> as <o> within a limit of <k> for the total <b>.',
+        'Choose any <a> <n> as <o> with a total <b> of at most <k>.',
+        'Pick some of <a> for <o>. Their <b> may add up to <k>, no more.',
+        '<o> is any part of <a> whose sum of <b> does not exceed <k>.',
+        'Select <n> from <a> as <o> within a limit of <k> for the total <b>.',
         'Any set <o> of <a> <n> is fine if its <b> sums up to <k> or less.'),
     held_out=(
-        'Pick any <a> <n> as <o> whose total <b> does not exceed <k>.', 'Any part <o> of <a> is fine if its <b> adds up to at most <k>.',
+        'Pick any <a> <n> as <o> whose total <b> does not exceed <k>.',
+        'Any part <o> of <a> is fine if its <b> adds up to at most <k>.',
         'Choose some of <a> for <o> within a limit of <k> for the sum of <b>.'),
     lines=(
         ('kind|task|type', 'budget'), ('from|of', '<a>'), ('sum|weight', '<b>'), ('most|limit', '<k>'),
@@ -677,12 +696,13 @@ FAMILIES['dominate'] = Family(
         ('result|output', '<o>')),
     choice=True, new=True, difficulty='hard')
 
-# %% ../nbs/04_problems.ipynb #f9bfe69b
+# %% ../nbs/04_problems.ipynb #fd32993d
 FAMILIES['schedule'] = Family(
     'times and precedence', dict(a='all', b='steps', c='order'), 2,
     program='1 { <o>(X,T) : <b>(T) } 1 :- <a>(X).\n:- <c>(X,Y), <o>(X,T), <o>(Y,U), T >= U.',
     near_misses=(
-        '1 { <o>(X,T) : <b>(T) } 1 :- <a>(X).', '1 { <o>(X,T) : <b>(T) } 1 :- <a>(X).\n:- <c>(X,Y), <o>(X,T), <o>(Y,U), T > U.',
+        '1 { <o>(X,T) : <b>(T) } 1 :- <a>(X).',
+        '1 { <o>(X,T) : <b>(T) } 1 :- <a>(X).\n:- <c>(X,Y), <o>(X,T), <o>(Y,U), T > U.',
         '1 { <o>(X,T) : <b>(T) } 1 :- <a>(X).\n:- <c>(X,Y), <o>(X,T), <o>(Y,U), T <= U.'),
     wording=(
         'Give every <a> one <b> by <o>. Where <c> holds, the first comes before the second.',
@@ -699,7 +719,7 @@ FAMILIES['schedule'] = Family(
         ('result|output', '<o>')),
     choice=True, new=True, difficulty='hard', cases=((2, 1), (3, 1), (3, 1)), unsatisfiable=True)
 
-# %% ../nbs/04_problems.ipynb #079e8d93
+# %% ../nbs/04_problems.ipynb #63ed8aad
 FAMILIES['turns'] = Family(
     'durations on one machine', dict(a='small', b='hours'), 2,
     program='1 { <o>(X,T) : <b>(T) } 1 :- <a>(X,_).\n:- <o>(X,T), <a>(X,D), <o>(Y,U), X != Y, T <= U, U < T+D.',
@@ -710,17 +730,19 @@ FAMILIES['turns'] = Family(
     wording=(
         'Everything in <a> gets one <b> as its start by <o> and lasts as long as <a> says. No two overlap.',
         'Schedule one after the other: <a> gives the length, <o> the <b> at which each starts.',
-        'Start each [element|object] of <a> at one <b>, called <o>, so that it is over before another starts. <a> holds the lengths.',
+        'Start each [element|object] of <a> at one <b>, called <o>, so that it is over before another starts. <a> '
+        'holds the lengths.',
         '<a>(X,D) says that X takes D. Choose a start <b> for each in <o>, never two at once.'),
     held_out=(
-        'Choose one <b> as the start of each [element|object] in <a>, called <o>. <a> holds the lengths, and no two overlap.',
+        'Choose one <b> as the start of each [element|object] in <a>, called <o>. <a> holds the lengths, and no two '
+        'overlap.',
         '<a>(X,D) says that X lasts D. <o> starts each at one <b>, one after the other.'),
     lines=(
         ('kind|task|type', 'turns'), ('length|duration', '<a>'), ('start|time', '<b>'), ('overlap|together', 'never'),
         ('result|output', '<o>')),
     choice=True, new=True, difficulty='hard', cases=((2, 1), (3, 1), (1, 1)))
 
-# %% ../nbs/04_problems.ipynb #b370641a
+# %% ../nbs/04_problems.ipynb #01e8a2d7
 FAMILIES['leads'] = Family(
     'closure, join and filter', dict(a='pairs', b='labels'), 1,
     program='<p>(X,Y) :- <a>(X,Y).\n<p>(X,Z) :- <p>(X,Y), <a>(Y,Z).\n<o>(X) :- <p>(X,Y), <b>(Y,<label>).',
@@ -728,14 +750,17 @@ FAMILIES['leads'] = Family(
         '<o>(X) :- <a>(X,Y), <b>(Y,<label>).',
         '<p>(X,Y) :- <a>(X,Y).\n<p>(X,Z) :- <p>(X,Y), <a>(Y,Z).\n<o>(X) :- <p>(X,Y), <b>(Y,_).'),
     wording=(
-        'all <n> from which steps of <a> lead to one whose <b> is <label>', 'every X with a path of <a> to some Y with <b>(Y,<label>)',
+        'all <n> from which steps of <a> lead to one whose <b> is <label>',
+        'every X with a path of <a> to some Y with <b>(Y,<label>)',
         'what reaches the <b> <label> along <a>', 'the <n> that come to a place with <label> as <b> by following <a>',
         'all <n> with a path of <a> to something that has <label> for its <b>'),
     held_out=(
-        'all <n> that reach one whose <b> is <label> along <a>', 'every X from which steps of <a> lead to some Y with <b>(Y,<label>)',
+        'all <n> that reach one whose <b> is <label> along <a>',
+        'every X from which steps of <a> lead to some Y with <b>(Y,<label>)',
         'what comes to something with <label> as <b> by following <a>'),
     lines=(
-        ('kind|task|type', 'leads'), ('along|by', '<a>'), ('value|of', '<b>'), ('equal|is', '<label>'), ('result|output', '<o>')),
+        ('kind|task|type', 'leads'), ('along|by', '<a>'), ('value|of', '<b>'), ('equal|is',
+        '<label>'), ('result|output', '<o>')),
     new=True, difficulty='hard', extra=('p', 'label'), cases=((3, 4), (6, 5), (5, 3)))
 
 # %% ../nbs/04_problems.ipynb #96defd22
@@ -755,8 +780,8 @@ COMPARISONS = {
     '>=': ('at least <k>', '<k> or more', 'no less than <k>'),
     '<=': ('at most <k>', '<k> or less', 'no more than <k>')}
 
-# %% ../nbs/04_problems.ipynb #65ee735c
-_ONCE = ('k', 'm', 'cmp', 'op', 'label', 'constants', 'facts', 'mid')  # slots of a program or text that cannot serve two parts
+# %% ../nbs/04_problems.ipynb #98d01026
+_ONCE = ('k', 'm', 'cmp', 'op', 'label', 'constants', 'facts', 'mid')  # slots that cannot serve two parts
 
 def _slots(family): return set(re.findall('<([a-z]+)>', repr([family.program, family.wording])))
 
@@ -790,16 +815,17 @@ def _step_lines(family, number, slots):
     return tuple(('|'.join(f'step {number} {key}' for key in keys.split('|')), _renamed(value, slots))
                  for keys, value in family.lines)
 
-# %% ../nbs/04_problems.ipynb #09da1dcf
+# %% ../nbs/04_problems.ipynb #d11e28ea
 def compose_families(
     first: Family,  # what it derives is an input of the second
     second: Family, # what it derives is asked for
 ) -> Family:        # of harder problems
     "Put two families in a row; `AspFtError` where the second cannot read what the first derives."
     if not (slot := _joint(first, second)):
-        raise AspFtError(f'{second.teaches!r} cannot follow {first.teaches!r}: expected that the first derives what the second '
-                         'reads, that only one has a number or constant, and that the second has no instance meant to be '
-                         'unsatisfiable; try the other order, or another pair')
+        raise AspFtError(
+            f'{second.teaches!r} cannot follow {first.teaches!r}: expected that the first derives what the second '
+            'reads, that only one has a number or constant, and that the second has no instance meant to be '
+            'unsatisfiable; try the other order, or another pair')
     mine, theirs = {'o': 'mid'}, {s: f'y{s}' for s in (*second.inputs, *second.extra)} | {slot: 'mid'}
     inputs = first.inputs | {theirs[s]: shape for s, shape in second.inputs.items() if s != slot}
     before, after = _renamed(first.program, mine), _renamed(second.program, theirs)
@@ -810,7 +836,8 @@ def compose_families(
     return Family(
         f'{first.teaches}, then {second.teaches}', inputs, second.output, f'{before}\n{after}', tuple(near), *texts,
         _step_lines(first, 1, mine) + _step_lines(second, 2, theirs), choice=True, new=True, difficulty='hard', limit=2,
-        extra=(*first.extra, *(theirs[s] for s in second.extra), 'mid'), number=second.number, cases=((3, 3), (6, 3), (4, 1)))
+        extra=(*first.extra, *(theirs[s] for s in second.extra), 'mid'),
+        number=second.number, cases=((3, 3), (6, 3), (4, 1)))
 
 # %% ../nbs/04_problems.ipynb #dc5f6304
 @lru_cache(maxsize=None)
@@ -826,10 +853,10 @@ def find_family(
     try: return compose_families(*map(FAMILIES.get, parts))
     except AspFtError as e: raise AspFtError(f'family {name!r}: {e}') from None
 
-# %% ../nbs/04_problems.ipynb #aa459642
-for _name in ('difference+assign', 'either+forbid', 'symmetric+reach', 'compose+mutual', 'tally+threshold', 'usually+tally',
-              'threshold+untouched', 'exactly+difference'):
-    FAMILIES[_name] = find_family(_name)
+# %% ../nbs/04_problems.ipynb #e2652776
+FAMILIES |= {name: find_family(name) for name in (
+    'difference+assign', 'either+forbid', 'symmetric+reach', 'compose+mutual', 'tally+threshold', 'usually+tally',
+    'threshold+untouched', 'exactly+difference')}
 
 # %% ../nbs/04_problems.ipynb #664d4eee
 def is_held_out(
@@ -1083,9 +1110,9 @@ def _whole(name, value, least):
     if int(value) < least: raise AspFtError(f'{name}: expected at least {least}, found {value}')
     return int(value)
 
-# %% ../nbs/04_problems.ipynb #4c326aa5
+# %% ../nbs/04_problems.ipynb #9acf69ca
 class _Seen:
-    "A set of texts that keeps 64 bits of each, in a table of at most twice the size; a set of texts would need 20 times as much."
+    "A set of texts that keeps 64 bits of each, in a table with room to spare."
     def __init__(self): self.table, self.n = array('Q', bytes(8*1024)), 0
     def _place(self, key):
         at = key%len(self.table)
@@ -1147,7 +1174,7 @@ def write_problem(
 # %% ../nbs/04_problems.ipynb #11f294d3
 def problems(
     out: str,           # folder to write to
-    family: Param('a family, or two as first+second; may be given several times', action='append')=None, # names, which take turns; None: all
+    family: Param('a family, or first+second; may be given several times', action='append')=None, # names; None: all
     n: int=100,         # problems in all
     seed: int=42,       # of everything random
     split: str='train', # train, or test: wordings and names that training never uses

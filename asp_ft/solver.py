@@ -533,13 +533,14 @@ def _examine_job(job, tell):
     try: return out | dict(trivial=_is_trivial(job['program'], out['outputs'], job['instances']))
     except _Stop: return out
 
-# %% ../nbs/02_solver.ipynb #d9ed4ebd
+# %% ../nbs/02_solver.ipynb #d347c0b7
 def _told_apart(job):
     "For each of the wrong programs of a job, whether some instance tells it from the program."
     gold, told = _readied(job['program']), [False]*len(job['wrong'])
     sides = [(i, _readied(w), _derivable(w) if syntax.may_derive(w, job['inputs']) else set())
              for i, w in enumerate(job['wrong'])]
     for instance in job['instances']:
+        if all(told): break
         known = _gold_on(gold, instance[1], job, True)
         for i, side, derives in sides:
             try: told[i] = told[i] or bool(_candidate_on(side, derives, instance, job, known, _Notes())[0])
@@ -547,7 +548,7 @@ def _told_apart(job):
     return told
 
 def _verify_job(job, tell):
-    "Kind `verify`: examine several problems, each with wrong programs that its instances are to tell from the right one."
+    "Kind `verify`: examine problems, each with wrong programs that its instances are to tell from the right one."
     found = []
     for problem in job['problems']:
         examined = _examine_job(problem, lambda state: None)
@@ -1109,7 +1110,7 @@ def examine(
     "All that the solver can say about one problem."
     return next(examine_many([(program, task)], limits, workers=1))
 
-# %% ../nbs/02_solver.ipynb #9deb04b9
+# %% ../nbs/02_solver.ipynb #50d42677
 BATCH = 16  # problems that share a child: the fork then costs little, and a reply is not waited for too long
 
 def _verify_item(problems, limits):
@@ -1117,7 +1118,8 @@ def _verify_item(problems, limits):
     for _, _, task in problems: _valid_contract(task)
     found = [dict(program=program, wrong=list(wrong), inputs=task.inputs, outputs=task.outputs, instances=task.cases())
              for program, wrong, task in problems]
-    texts = ((text, '', limits) for p in found for text in (p['program'], *p['wrong'], *(facts for _, facts in p['instances'])))
+    texts = ((text, '', limits) for p in found
+             for text in (p['program'], *p['wrong'], *(facts for _, facts in p['instances'])))
     if refused := _objection(texts): return dict(ready=refused | dict(death=refused['outcome']))
     return _job('verify', limits, problems=found)
 
