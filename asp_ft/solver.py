@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['OUTCOMES', 'RUNS', 'UNDECIDED', 'GENERATED', 'OWN', 'WALL', 'GRACE', 'START', 'REPLY', 'LINTED', 'HINTED', 'EXACT',
-           'SAMPLE', 'ALIGN', 'PROGRESS', 'FORK', 'AHEAD', 'TRIES', 'PREDICATE', 'worst', 'Limits', 'Message',
+           'SAMPLE', 'ALIGN', 'PROGRESS', 'FORK', 'AHEAD', 'TRIES', 'PREDICATE', 'BATCH', 'worst', 'Limits', 'Message',
            'read_message', 'in_characters', 'serve', 'close_sandbox', 'run_jobs', 'Check', 'check_many', 'solve',
            'check', 'Task', 'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine',
-           'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate', 'MutationTest', 'mutation_tests']
+           'verify_many', 'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate', 'MutationTest',
+           'mutation_tests']
 
 # %% ../nbs/02_solver.ipynb #ad2a8f49
 import atexit, gc, json, os, re, signal, sys, time
-from collections import namedtuple
+from collections import deque, namedtuple
 from dataclasses import asdict, dataclass, replace
 from itertools import islice, permutations, product
 from pathlib import Path
@@ -533,6 +534,30 @@ def _examine_job(job, tell):
     try: return out | dict(trivial=_is_trivial(job['program'], out['outputs'], job['instances']))
     except _Stop: return out
 
+# %% ../nbs/02_solver.ipynb #d347c0b7
+def _told_apart(job):
+    "For each of the wrong programs of a job, whether some instance tells it from the program."
+    gold, told = _readied(job['program']), [False]*len(job['wrong'])
+    sides = [(i, _readied(w), _derivable(w) if syntax.may_derive(w, job['inputs']) else set())
+             for i, w in enumerate(job['wrong'])]
+    for instance in job['instances']:
+        if all(told): break
+        known = _gold_on(gold, instance[1], job, True)
+        for i, side, derives in sides:
+            try: told[i] = told[i] or bool(_candidate_on(side, derives, instance, job, known, _Notes())[0])
+            except _Stop as stop: told[i] = str(stop) not in UNDECIDED
+    return told
+
+def _verify_job(job, tell):
+    "Kind `verify`: examine problems, each with wrong programs that its instances are to tell from the right one."
+    found = []
+    for problem in job['problems']:
+        examined = _examine_job(problem, lambda state: None)
+        try: told = _told_apart(problem)
+        except _Stop: told = [False]*len(problem['wrong'])
+        found.append(examined | dict(told=told))
+    return dict(problems=found)
+
 # %% ../nbs/02_solver.ipynb #42916d17
 def _change_job(job, note):
     "Kind `change`: mutants of a program, a rewrite of it, or texts with predicates and constants renamed."
@@ -546,7 +571,7 @@ def _change_job(job, note):
     except ValueError as e: return out | dict(outcome='UNKNOWN', messages=[asdict(Message('rename', 0, 0, str(e)))])
 
 # %% ../nbs/02_solver.ipynb #83870ff0
-_JOBS = dict(solve=_solve_job, compare=_compare_job, examine=_examine_job, change=_change_job)
+_JOBS = dict(solve=_solve_job, compare=_compare_job, examine=_examine_job, verify=_verify_job, change=_change_job)
 
 def _write(file, data):
     "Write all of `data` to a file descriptor."
@@ -1085,6 +1110,40 @@ def examine(
 ) -> Examination:
     "All that the solver can say about one problem."
     return next(examine_many([(program, task)], limits, workers=1))
+
+# %% ../nbs/02_solver.ipynb #50d42677
+BATCH = 16  # problems that share a child: the fork then costs little, and a reply is not waited for too long
+
+def _verify_item(problems, limits):
+    "The job of verifying (program, wrong programs, task) triples together."
+    for _, _, task in problems: _valid_contract(task)
+    found = [dict(program=program, wrong=list(wrong), inputs=task.inputs, outputs=task.outputs, instances=task.cases())
+             for program, wrong, task in problems]
+    texts = ((text, '', limits) for p in found
+             for text in (p['program'], *p['wrong'], *(facts for _, facts in p['instances'])))
+    if refused := _objection(texts): return dict(ready=refused | dict(death=refused['outcome']))
+    return _job('verify', limits, problems=found)
+
+def _verified(reply, problems, limits):
+    "(`Examination`, told apart) for the problems of a reply; where it failed, each has a job of its own."
+    if not reply.get('death'): return [(_as_examination(r), tuple(r['told'])) for r in reply['problems']]
+    if len(problems) == 1: return [(_as_examination(reply), (False,)*len(problems[0][1]))]
+    again = run_jobs(_verify_item([p], limits) for p in problems)
+    return [found for r, p in zip(again, problems) for found in _verified(r, [p], limits)]
+
+# %% ../nbs/02_solver.ipynb #7ad0ba7d
+def verify_many(
+    items,              # iterable of (program, wrong programs, task) triples; the task names inputs and outputs
+    limits: Limits=OWN, # for a batch of problems
+    workers: int=None,  # processes side by side; None: one more than cores
+):                      # yields (`Examination`, a bool for each wrong program: is it told apart?), in order
+    "Examine many problems of your own, and see whether their instances tell wrong programs from the right one."
+    items, waiting = iter(items), deque()
+    def jobs():
+        while problems := list(islice(items, BATCH)):
+            waiting.append(problems)
+            yield _verify_item(problems, limits)
+    for reply in run_jobs(jobs(), workers): yield from _verified(reply, waiting.popleft(), limits)
 
 # %% ../nbs/02_solver.ipynb #c2e9f39c
 def _change_item(texts, limits=OWN, **how):
