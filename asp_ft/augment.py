@@ -9,7 +9,9 @@ __all__ = ['NOTHING', 'PHRASES', 'SLIPS', 'SHORT', 'KINDS', 'BATCH', 'Proposal',
 
 # %% ../nbs/05_augment.ipynb #a038330b
 import json, random, re, shutil
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from fastcore.script import Param
@@ -33,6 +35,8 @@ class Proposal:
 NOTHING = Proposal([], '', refused='nothing changes')
 
 def _answered(task, program): return [*task['prompt'], dict(role='assistant', content=program)]
+
+_bare = lru_cache(1000)(syntax.strip_comments)  # one program is looked at many times
 
 def _number(*parts): return int(text_hash(json.dumps(parts))[:12], 16)
 
@@ -64,11 +68,11 @@ def new_names(
     seed: int,  # which names
 ) -> tuple:     # (predicate -> new name, constant -> new name), of those that can be renamed in the text
     "Names for the predicates and constants of a task, from the words that training may see."
-    text, gold = ' '.join(turn['content'] for turn in task['prompt']), syntax.strip_comments(task['gold'])
+    text, gold = ' '.join(turn['content'] for turn in task['prompt']), _bare(task['gold'])
     facts, frames = ' '.join(i['text'] for i in task['instances']), of_frames(task)
     taken, known = set(re.findall(r"[\w']+", ' '.join((text, task['gold'], facts)))), words('train')
-    count = lambda name, end='': len(re.findall(rf"(?<![\w']){name}(?![\w']){end}", text))
-    free = lambda name: count(name) > 0 and (frames or count(name) == count(name, r'(?=[(/])'))
+    there, called = (Counter(re.findall(rf"[\w']+{end}", text)) for end in ('', '(?=[(/])'))
+    free = lambda name: there[name] and (frames or there[name] == called[name])
     predicates = sorted({p.split('/')[0] for p in (*task['inputs'], *task['outputs']) if p[0] != '-'})
     ordered = re.search(r'[<>]|#m|#sum', gold)  # costs are numbers, but their order may break a tie between constants
     constants = sorted(set(re.findall(r'(?<=[(,;=])[a-z]\w*(?=[),;])', gold))) if frames and not ordered else []
@@ -97,12 +101,12 @@ def bridge(
 
 def _stale(texts, old):
     "An old name that still stands in a program or its instances, as a term perhaps, or in a string; '' for none."
-    there = ' '.join([*map(syntax.strip_comments, texts), *(s for t in texts for s in re.findall(r'"[^"\n]*"', t))])
+    there = ' '.join([*map(_bare, texts), *(s for t in texts for s in re.findall(r'"[^"\n]*"', t))])
     return next((w for w in re.findall(r"[\w']+", there) if w in old), '')
 
 def _with_comments(program, new):
     "Carry new predicates into comments, where they stand before a bracket or a slash."
-    bare = syntax.strip_comments(program)
+    bare = _bare(program)
     told = lambda m: m[0] if bare[m.start()] == program[m.start()] else new.get(m[0], m[0])
     return re.sub(r"(?<![\w'])[a-z_][\w']*(?=[(/])", told, program)
 
@@ -151,7 +155,7 @@ def part_of(
 
 def _statements(program):
     "(part, text) of each statement, without comments."
-    bare = syntax.strip_comments(program)
+    bare = _bare(program)
     for begin, end in syntax.statement_spans(bare):
         kept = [(m.start(), m.end()) for m in re.finditer(r'" *"', bare[begin:end])]  # strings, which are blanked there
         text, whole = list(bare[begin:end]), program[begin:end]
@@ -288,7 +292,7 @@ def slips_in(
     name: str,    # a key of `SLIPS`
 ) -> list:        # the program with one slip of this kind, for each of its places
     "Write one place of a program as in another language."
-    (pattern, new), bare, found = SLIPS[name], syntax.strip_comments(program), []
+    (pattern, new), bare, found = SLIPS[name], _bare(program), []
     for m in re.finditer(pattern, program, re.M):
         if name not in _ANYWHERE and bare[m.start():m.end()] != m[0]: continue
         found.append(program[:m.start()] + (new(m) if callable(new) else m.expand(new)) + program[m.end():])
