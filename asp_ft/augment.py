@@ -341,29 +341,33 @@ KINDS = {  # kind -> (how it is proposed, what it does)
     'repair': (repairs, 'a wrong program and what the solver says of it; the right one')}
 
 def compare_once(
-    jobs, # (candidate, gold, task) triples
-):        # an iterator over a `Verdict` for each
-    "Compare; what comes twice, for two texts with one program, is asked once."
-    jobs = list(jobs)
-    verdicts = dict(zip(once := dict.fromkeys(jobs), compare_many(once, lint=False)))
+    jobs,       # (candidate, gold, task) triples
+    lint=False, # look for mistakes that clingo accepts, too
+):              # an iterator over a `Verdict` for each
+    "Compare; what comes twice is asked once, and gold is solved once for the candidates of a problem."
+    jobs, groups = list(jobs), {}
+    for job in dict.fromkeys(jobs): groups.setdefault(job[1:], []).append(job)
+    once = [job for group in groups.values() for job in group]
+    verdicts = dict(zip(once, compare_many(once, lint=lint, together=True)))
     return iter([verdicts[job] for job in jobs])
 
 def admit(
     tasks,     # rows of tasks.jsonl
-    kind: str, # a key of `KINDS`
+    kinds,     # keys of `KINDS`
     seed: int, # of what is drawn
-):             # yields (task, messages, fields that change, '') for what is admitted, else (task, None, {}, reason)
-    "Propose a row for each task, and let the solver decide."
-    found = list(KINDS[kind][0](tasks, kind, seed))
-    asked = [(t, p) for t, p in zip(tasks, found) if not p.refused]
+):             # yields (kind, task, messages, fields that change, '') for what is admitted, else (…, None, {}, reason)
+    "Propose a row of each kind for each task, and let the solver decide."
+    found = [(kind, *row) for kind in kinds for row in zip(tasks, KINDS[kind][0](tasks, kind, seed))]
+    asked = [(t, p) for _, t, p in found if not p.refused]
     right = compare_once((p.program, p.gold or t['gold'], Task.from_dict(t | p.fields)) for t, p in asked)
-    wrong = compare_many((p.wrong, t['gold'], Task.from_dict(t)) for t, p in asked if p.wrong)
-    for task, p in zip(tasks, found):
-        if p.refused: yield task, None, {}, p.refused; continue
+    wrong = compare_once(((p.wrong, t['gold'], Task.from_dict(t)) for t, p in asked if p.wrong), lint=True)
+    for kind, task, p in found:
+        if p.refused: yield kind, task, None, {}, p.refused; continue
         verdict, mistake = next(right), next(wrong) if p.wrong else None
-        if verdict.verdict != 'equal': yield task, None, {}, f'{verdict.verdict}: {verdict.reason}'.split(' (')[0]
-        elif mistake and mistake.verdict != 'different': yield task, None, {}, f'the mistake is {mistake.verdict}'
-        else: yield task, _repair_turns(task, p.wrong, mistake) if mistake else p.messages, p.fields, ''
+        if verdict.verdict != 'equal': yield kind, task, None, {}, f'{verdict.verdict}: {verdict.reason}'.split(' (')[0]
+        elif mistake and mistake.verdict != 'different': yield kind, task, None, {}, f'the mistake is {mistake.verdict}'
+        else: yield kind, task, _repair_turns(task, p.wrong, mistake) if mistake else p.messages, p.fields, ''
+
 
 # %% ../nbs/05_augment.ipynb #82869d12
 BATCH = 200  # tasks that are asked about together: memory stays flat
@@ -396,9 +400,9 @@ def augment_tasks(
 ):                # yields (row of train.jsonl, row of tasks.jsonl)
     "Rows that the solver has admitted; no program comes twice for one prompt."
     seen = {_mark(t['prompt'], t['gold']) for t in tasks}
-    todo = [(kind, n, i) for kind in kinds for n in range(copies) for i in range(0, len(tasks), BATCH)]
-    for kind, n, i in progress(todo, desc='augment', unit='batch'):
-        for task, messages, fields, reason in admit(tasks[i:i+BATCH], kind, _number(seed, n)):
+    todo = [(n, i) for n in range(copies) for i in range(0, len(tasks), BATCH)]
+    for n, i in progress(todo, desc='augment', unit='batch'):
+        for kind, task, messages, fields, reason in admit(tasks[i:i+BATCH], kinds, _number(seed, n)):
             mark = messages and _mark(messages[:-1], messages[-1]['content'])
             if not reason and mark in seen: reason = 'a row like it exists'
             books.count(kind, reason)
