@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['OUTCOMES', 'RUNS', 'UNDECIDED', 'GENERATED', 'OWN', 'WALL', 'GRACE', 'START', 'REPLY', 'LINTED', 'HINTED', 'EXACT',
-           'SAMPLE', 'ALIGN', 'PROGRESS', 'FORK', 'AHEAD', 'TRIES', 'PREDICATE', 'BATCH', 'worst', 'Limits', 'Message',
-           'read_message', 'in_characters', 'serve', 'close_sandbox', 'run_jobs', 'Check', 'check_many', 'solve',
-           'check', 'Task', 'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine',
+           'SAMPLE', 'ALIGN', 'PROGRESS', 'FORK', 'AHEAD', 'TRIES', 'PREDICATE', 'TOGETHER', 'worst', 'Limits',
+           'Message', 'read_message', 'in_characters', 'serve', 'close_sandbox', 'run_jobs', 'Check', 'check_many',
+           'solve', 'check', 'Task', 'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine',
            'verify_many', 'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate', 'MutationTest',
            'mutation_tests']
 
@@ -14,7 +14,7 @@ __all__ = ['OUTCOMES', 'RUNS', 'UNDECIDED', 'GENERATED', 'OWN', 'WALL', 'GRACE',
 import atexit, gc, json, os, re, signal, sys, time
 from collections import deque, namedtuple
 from dataclasses import asdict, dataclass, replace
-from itertools import islice, permutations, product
+from itertools import groupby, islice, permutations, product
 from pathlib import Path
 
 from . import core, syntax
@@ -361,9 +361,11 @@ def _instance_verdict(job, programs, derives, instance, notes, tell):
     "Compare on one instance: what `_candidate_on` says, and what is known of gold."
     tell(dict(who='gold', instance=instance[0]))
     apart = instance is job['instances'][0]  # on the first one each program has shown that it parses by itself
-    known = _gold_on(programs[0], instance[1], job, apart)
+    known = job.get('memory', {}).get(instance[1]) or _gold_on(programs[0], instance[1], job, apart)
     tell(dict(who='candidate', **notes.news()))
-    return _candidate_on(programs[1], derives, instance, job, known, notes, apart), known
+    found = _candidate_on(programs[1], derives, instance, job, known, notes, apart)
+    if 'memory' in job: job['memory'][instance[1]] = known if found[2] == 'exact' and known[1][1] else None
+    return found, known
 
 # %% ../nbs/02_solver.ipynb #e7f3e8c2
 _NOTHING_KNOWN = dict(verdict='unknown', evidence='', reason='', witness=None, outcome='UNKNOWN', parsed=False,
@@ -411,6 +413,11 @@ def _compare_job(job, tell):
     if not (job['align'] and state['grounded'] and state['verdict'] == 'different'): return state
     tell(state | dict(complete=True))  # whatever happens from here on, the verdict stands
     return state | dict(alignment=_alignment(job, known))
+
+def _together_job(job, tell):
+    "Kind `together`: a comparison for each candidate; where all answer sets of gold are known, they are found once."
+    one = job | dict(memory={})
+    return dict(states=[_compare_job(one | dict(candidate=c), lambda state: None) for c in job['candidates']])
 
 def _compare_instances(job, programs, derives, notes, state, tell):
     "The state and what is known of gold; the candidate is run on each instance, also after a difference was found."
@@ -571,7 +578,8 @@ def _change_job(job, note):
     except ValueError as e: return out | dict(outcome='UNKNOWN', messages=[asdict(Message('rename', 0, 0, str(e)))])
 
 # %% ../nbs/02_solver.ipynb #83870ff0
-_JOBS = dict(solve=_solve_job, compare=_compare_job, examine=_examine_job, verify=_verify_job, change=_change_job)
+_JOBS = dict(solve=_solve_job, compare=_compare_job, together=_together_job, examine=_examine_job,
+             verify=_verify_job, change=_change_job)
 
 def _write(file, data):
     "Write all of `data` to a file descriptor."
@@ -1028,6 +1036,23 @@ def _as_verdict(reply):
     return Verdict(**state, messages=_messages(reply), seconds=reply.get('seconds', 0.))
 
 # %% ../nbs/02_solver.ipynb #8ae05098
+TOGETHER = 16  # programs that may share a process: the fork then costs little, and no reply is waited for too long
+
+def _joined(jobs):
+    "One job of comparisons that share gold and task; what is ready needs none."
+    asked = [job for job in jobs if 'ready' not in job]
+    if len(asked) < 2: return (asked or [dict(ready={})])[0]
+    return asked[0] | dict(kind='together', candidates=[job['candidate'] for job in asked])
+
+def _parted(jobs, reply, workers):
+    "The reply to each of the jobs that were joined; where a limit was hit, each is asked again, by itself."
+    asked = [job for job in jobs if 'ready' not in job]
+    whole = len(asked) < 2 or not reply.get('death') and all(s['outcome'] not in UNDECIDED for s in reply['states'])
+    if len(asked) < 2: found = iter([reply])
+    elif whole: found = (s | dict(seconds=round(reply['seconds']/len(asked), 4)) for s in reply['states'])
+    else: found = run_jobs(asked, workers)
+    return [job['ready'] if 'ready' in job else next(found) for job in jobs]
+
 def compare_many(
     items,                    # iterable of (candidate, gold, task) triples
     limits: Limits=GENERATED, # for the candidate's text, and the time and memory of a comparison
@@ -1035,10 +1060,21 @@ def compare_many(
     desc: str=None,           # of the progress bar; None: no bar
     align: bool=False,        # where different, look for other names or orders of arguments that make it equal
     lint: bool=True,          # look for mistakes in the candidate that clingo accepts, too
+    together: bool=False,     # candidates that follow each other under one gold and task share a process
 ):                            # yields a `Verdict` for each item, in order
     "Compare many candidates side by side."
-    jobs = (_compare_item(*i, limits=limits, align=align, lint=lint) for i in items)
-    for reply in run_jobs(jobs, workers, desc): yield _as_verdict(reply)
+    groups, most = deque(), TOGETHER if together else 1
+    def joined():
+        for _, run in groupby(items, lambda item: item[1:]):
+            while group := [_compare_item(*i, limits, align, lint) for i in islice(run, most)]:
+                groups.append(group)
+                yield _joined(group)
+    bar = progress(total=len(items) if hasattr(items, '__len__') else None, desc=desc, unit='program') if desc else None
+    for reply in run_jobs(joined(), workers):
+        for one in _parted(groups.popleft(), reply, workers):
+            if bar is not None: bar.update()
+            yield _as_verdict(one)
+    if bar is not None: bar.close()
 
 # %% ../nbs/02_solver.ipynb #110cdf10
 def compare(
@@ -1112,8 +1148,6 @@ def examine(
     return next(examine_many([(program, task)], limits, workers=1))
 
 # %% ../nbs/02_solver.ipynb #50d42677
-BATCH = 16  # problems that share a child: the fork then costs little, and a reply is not waited for too long
-
 def _verify_item(problems, limits):
     "The job of verifying (program, wrong programs, task) triples together."
     for _, _, task in problems: _valid_contract(task)
@@ -1140,7 +1174,7 @@ def verify_many(
     "Examine many problems of your own, and see whether their instances tell wrong programs from the right one."
     items, waiting = iter(items), deque()
     def jobs():
-        while problems := list(islice(items, BATCH)):
+        while problems := list(islice(items, TOGETHER)):
             waiting.append(problems)
             yield _verify_item(problems, limits)
     for reply in run_jobs(jobs(), workers): yield from _verified(reply, waiting.popleft(), limits)
