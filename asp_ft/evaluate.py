@@ -272,10 +272,11 @@ def _witness(witness):
     kind = {'allowed': 'is an answer set of the answer, and none of the gold program',
             'missing': 'is an answer set of the gold program, and none of the answer',
             'input': 'derives atoms of an input predicate, which is given',
-            'cost': 'is what the best costs to the answer, highest priority first, and not to the gold program'}.get(witness['kind'], witness['kind'])
+            'cost': 'is what the best costs in the answer, and not in the gold program'}.get(witness['kind'], witness['kind'])
+    found, nothing = (witness['atoms'], 'the empty set') if 'atoms' in witness else (witness['costs'], 'nothing')
     instance = ft.Code(witness['instance'] or 'without a name')
     return (ft.H4('Witness'), ft.P('On the instance ', instance, f' this {kind}:'),
-            ft.Pre(' '.join(map(str, witness.get('costs', witness.get('atoms')))) or '(the empty set)'))
+            ft.Pre(' '.join(map(str, found)) or f'({nothing})'))
 
 # %% ../nbs/11_evaluate.ipynb #cf80c6b3
 def _answer(row, task, text):
