@@ -272,7 +272,7 @@ def _witness(witness):
     kind = {'allowed': 'is an answer set of the answer, and none of the gold program',
             'missing': 'is an answer set of the gold program, and none of the answer',
             'input': 'derives atoms of an input predicate, which is given',
-            'cost': 'is what the best costs in the answer, and not in the gold program'}.get(witness['kind'], witness['kind'])
+            'cost': 'is what the best costs in the answer, and not in the gold program'}[witness['kind']]
     found, nothing = (witness['atoms'], 'the empty set') if 'atoms' in witness else (witness['costs'], 'nothing')
     instance = ft.Code(witness['instance'] or 'without a name')
     return (ft.H4('Witness'), ft.P('On the instance ', instance, f' this {kind}:'),

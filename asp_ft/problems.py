@@ -365,7 +365,7 @@ FAMILIES['shortcut'] = Family(
     lines=(
         ('kind|task|type', 'missing'), ('first|left', '<a>'), ('then|right', '<b>'), ('without|minus', '<c>'),
         ('result|output', '<o>')),
-    new=True, difficulty='medium')
+    difficulty='medium')
 
 # %% ../nbs/04_problems.ipynb #77f8cc08
 FAMILIES['between'] = Family(
@@ -382,11 +382,10 @@ FAMILIES['between'] = Family(
         'Pick from <k> up to <m> <a> <n> for <o>.'),
     lines=(
         ('kind|task|type', 'range'), ('from|of', '<a>'), ('least|low', '<k>'), ('most|high', '<m>'),
-        ('result|output', '<o>')), choice=True,
-    new=True)
+        ('result|output', '<o>')), choice=True)
 
 # %% ../nbs/04_problems.ipynb #ffe9af80
-FIRST = tuple(FAMILIES)  # the families nano was made with: no name may be a word of their wordings
+FIRST = tuple(FAMILIES)  # the families that came first: no name may be a word of their wordings
 
 # %% ../nbs/04_problems.ipynb #4ea31019
 FAMILIES['product'] = Family(
@@ -399,8 +398,7 @@ FAMILIES['product'] = Family(
         'the cartesian product of <a> and <b>', 'the pairs of any <a> and any <b>'),
     held_out=(
         'all pairs of any <a> and any <b>', 'every combination of <a> and <b>', 'each <a> paired with each <b>'),
-    lines=(('kind|task|type', 'product'), ('first|left', '<a>'), ('second|right', '<b>'), ('result|output', '<o>')),
-    new=True)
+    lines=(('kind|task|type', 'product'), ('first|left', '<a>'), ('second|right', '<b>'), ('result|output', '<o>')))
 
 # %% ../nbs/04_problems.ipynb #f77caa75
 FAMILIES['labelled'] = Family(
@@ -415,7 +413,7 @@ FAMILIES['labelled'] = Family(
         'every [element|object] whose <a> is <label>', 'the <n> with <label> for their <a>',
         'all X that have the <a> <label>'),
     lines=(('kind|task|type', 'filter'), ('of|value', '<a>'), ('equal|is', '<label>'), ('result|output', '<o>')),
-    new=True, extra=('label',))
+    extra=('label',))
 
 # %% ../nbs/04_problems.ipynb #dd17f137
 FAMILIES['unlabelled'] = Family(
@@ -432,7 +430,7 @@ FAMILIES['unlabelled'] = Family(
     lines=(
         ('kind|task|type', 'exclude'), ('from|of', '<a>'), ('by|value', '<b>'), ('except|not', '<label>'),
         ('result|output', '<o>')),
-    new=True, extra=('label',))
+    extra=('label',))
 
 # %% ../nbs/04_problems.ipynb #dde1bd6f
 FAMILIES['usually'] = Family(
@@ -450,7 +448,7 @@ FAMILIES['usually'] = Family(
     lines=(
         ('kind|task|type', 'default'), ('from|of', '<a>'), ('except|but', '<b>'), ('unless|again', '<c>'),
         ('result|output', '<o>')),
-    new=True, difficulty='medium', extra=('p',))
+    difficulty='medium', extra=('p',))
 
 # %% ../nbs/04_problems.ipynb #359986cb
 FAMILIES['spread'] = Family(
@@ -472,7 +470,7 @@ FAMILIES['spread'] = Family(
     lines=(
         ('kind|task|type', 'spread'), ('from|start', '<b>'), ('along|by', '<a>'), ('stop|not', '<c>'),
         ('result|output', '<o>')),
-    new=True, difficulty='hard', cases=((3, 1), (7, 1), (6, 2)))
+    difficulty='hard', cases=((3, 1), (7, 1), (6, 2)))
 
 # %% ../nbs/04_problems.ipynb #9e471c31
 FAMILIES['largest'] = Family(
@@ -486,7 +484,7 @@ FAMILIES['largest'] = Family(
     held_out=('every [element|object] with the greatest <a>', 'all <n> whose <a> is the largest',
     'what has the highest <a> of all'),
     lines=(('kind|task|type', 'maximum'), ('of|value', '<a>'), ('result|output', '<o>')),
-    new=True, difficulty='medium')
+    difficulty='medium')
 
 # %% ../nbs/04_problems.ipynb #f2d1f1f3
 FAMILIES['total'] = Family(
@@ -503,7 +501,7 @@ FAMILIES['total'] = Family(
         'For every <a>, <o> sums up its <b>.', 'Add up the <b> of each <a>. Put the total into <o>.',
         'Give each <a> the sum of its <b> as <o>.'),
     lines=(('kind|task|type', 'sum'), ('each|for', '<a>'), ('total|of', '<b>'), ('result|output', '<o>')),
-    choice=True, new=True, difficulty='medium', number=True, cases=((3, 1), (5, 1), (4, 1)))
+    choice=True, difficulty='medium', number=True, cases=((3, 1), (5, 1), (4, 1)))
 
 # %% ../nbs/04_problems.ipynb #835a6ae8
 FAMILIES['disjoin'] = Family(
@@ -523,7 +521,7 @@ FAMILIES['disjoin'] = Family(
     lines=(
         ('kind|task|type', 'either'), ('each|for', '<a>'), ('one|this', '<p>'), ('other|that', '<q>'),
         ('result|output', '<o>')),
-    choice=True, new=True, difficulty='medium', extra=('p', 'q'), cases=((2, 1), (4, 1), (1, 1)))
+    choice=True, difficulty='medium', extra=('p', 'q'), cases=((2, 1), (4, 1), (1, 1)))
 
 # %% ../nbs/04_problems.ipynb #f3182766
 FAMILIES['cover'] = Family(
@@ -542,7 +540,7 @@ FAMILIES['cover'] = Family(
         'Of every <a> at least one end is in <o>, and nothing in <o> can be left out.',
         'Each <a> must have an end in <o>, and <o> is minimal.'),
     lines=(('kind|task|type', 'cover'), ('of|relation', '<a>'), ('result|output', '<o>')),
-    choice=True, new=True, difficulty='hard')
+    choice=True, difficulty='hard')
 
 # %% ../nbs/04_problems.ipynb #b67ef784
 FAMILIES['several'] = Family(
@@ -563,7 +561,7 @@ FAMILIES['several'] = Family(
     lines=(
         ('kind|task|type', 'several'), ('each|for', '<a>'), ('value|from', '<b>'), ('least|low', '<k>'),
         ('most|high', '<m>'), ('result|output', '<o>')),
-    choice=True, new=True, difficulty='medium', limit=2, cases=((1, 6), (2, 4), (3, 2)))
+    choice=True, difficulty='medium', limit=2, cases=((1, 6), (2, 4), (3, 2)))
 
 # %% ../nbs/04_problems.ipynb #c095919f
 FAMILIES['colour'] = Family(
@@ -585,7 +583,7 @@ FAMILIES['colour'] = Family(
     lines=(
         ('kind|task|type', 'coloring'), ('each|for', '<a>'), ('one|value', '<b>'), ('differ|conflict', '<c>'),
         ('result|output', '<o>')),
-    choice=True, new=True, difficulty='hard', cases=((2, 2), (4, 3), (3, 3)), unsatisfiable=True)
+    choice=True, difficulty='hard', cases=((2, 2), (4, 3), (3, 3)), unsatisfiable=True)
 
 # %% ../nbs/04_problems.ipynb #15e71080
 FAMILIES['capacity'] = Family(
@@ -608,7 +606,7 @@ FAMILIES['capacity'] = Family(
     lines=(
         ('kind|task|type', 'capacity'), ('each|for', '<a>'), ('one|value', '<b>'), ('most|room', '<k>'),
         ('result|output', '<o>')),
-    choice=True, new=True, difficulty='hard', limit=2, cases=((2, 2), (3, 3), (3, 4)))
+    choice=True, difficulty='hard', limit=2, cases=((2, 2), (3, 3), (3, 4)))
 
 # %% ../nbs/04_problems.ipynb #f72ae647
 FAMILIES['avoid'] = Family(
@@ -628,7 +626,7 @@ FAMILIES['avoid'] = Family(
     lines=(
         ('kind|task|type', 'preference'), ('from|of', '<a>'), ('number|count', '<k>'), ('avoid|least', '<b>'),
         ('result|output', '<o>')),
-    choice=True, new=True, difficulty='medium', limit=5)
+    choice=True, difficulty='medium', limit=5)
 
 # %% ../nbs/04_problems.ipynb #9e76c20d
 FAMILIES['cheapest'] = Family(
@@ -650,7 +648,7 @@ FAMILIES['cheapest'] = Family(
     lines=(
         ('kind|task|type', 'cheapest'), ('each|for', '<a>'), ('one|value', '<b>'), ('minimize|cost', '<c>'),
         ('result|output', '<o>')),
-    choice=True, new=True, difficulty='hard', cases=((2, 2), (4, 3), (3, 2)))
+    choice=True, difficulty='hard', cases=((2, 2), (4, 3), (3, 2)))
 
 # %% ../nbs/04_problems.ipynb #47345b25
 FAMILIES['budget'] = Family(
@@ -672,7 +670,7 @@ FAMILIES['budget'] = Family(
     lines=(
         ('kind|task|type', 'budget'), ('from|of', '<a>'), ('sum|weight', '<b>'), ('most|limit', '<k>'),
         ('result|output', '<o>')),
-    choice=True, new=True, difficulty='hard', limit=6)
+    choice=True, difficulty='hard', limit=6)
 
 # %% ../nbs/04_problems.ipynb #2e2066da
 FAMILIES['dominate'] = Family(
@@ -694,7 +692,7 @@ FAMILIES['dominate'] = Family(
     lines=(
         ('kind|task|type', 'dominate'), ('from|of', '<a>'), ('reach|by', '<b>'), ('minimize|least', 'size'),
         ('result|output', '<o>')),
-    choice=True, new=True, difficulty='hard')
+    choice=True, difficulty='hard')
 
 # %% ../nbs/04_problems.ipynb #fd32993d
 FAMILIES['schedule'] = Family(
@@ -717,7 +715,7 @@ FAMILIES['schedule'] = Family(
     lines=(
         ('kind|task|type', 'schedule'), ('each|job', '<a>'), ('time|slot', '<b>'), ('before|order', '<c>'),
         ('result|output', '<o>')),
-    choice=True, new=True, difficulty='hard', cases=((2, 1), (3, 1), (3, 1)), unsatisfiable=True)
+    choice=True, difficulty='hard', cases=((2, 1), (3, 1), (3, 1)), unsatisfiable=True)
 
 # %% ../nbs/04_problems.ipynb #63ed8aad
 FAMILIES['turns'] = Family(
@@ -740,7 +738,7 @@ FAMILIES['turns'] = Family(
     lines=(
         ('kind|task|type', 'turns'), ('length|duration', '<a>'), ('start|time', '<b>'), ('overlap|together', 'never'),
         ('result|output', '<o>')),
-    choice=True, new=True, difficulty='hard', cases=((2, 1), (3, 1), (1, 1)))
+    choice=True, difficulty='hard', cases=((2, 1), (3, 1), (1, 1)))
 
 # %% ../nbs/04_problems.ipynb #01e8a2d7
 FAMILIES['leads'] = Family(
@@ -761,7 +759,7 @@ FAMILIES['leads'] = Family(
     lines=(
         ('kind|task|type', 'leads'), ('along|by', '<a>'), ('value|of', '<b>'), ('equal|is',
         '<label>'), ('result|output', '<o>')),
-    new=True, difficulty='hard', extra=('p', 'label'), cases=((3, 4), (6, 5), (5, 3)))
+    difficulty='hard', extra=('p', 'label'), cases=((3, 4), (6, 5), (5, 3)))
 
 # %% ../nbs/04_problems.ipynb #96defd22
 NOUNS = ('elements', 'objects', 'things', 'items')
@@ -835,7 +833,8 @@ def compose_families(
     texts = [tuple(f.replace('<x>', x).replace('<y>', y) for f in frames) for frames, (x, y) in zip(_FRAMES, steps)]
     return Family(
         f'{first.teaches}, then {second.teaches}', inputs, second.output, f'{before}\n{after}', tuple(near), *texts,
-        _step_lines(first, 1, mine) + _step_lines(second, 2, theirs), choice=True, new=True, difficulty='hard', limit=2,
+        _step_lines(first, 1, mine) + _step_lines(second, 2, theirs), choice=True, new=first.new or second.new,
+        difficulty='hard', limit=2,
         extra=(*first.extra, *(theirs[s] for s in second.extra), 'mid'),
         number=second.number, cases=((3, 3), (6, 3), (4, 1)))
 
