@@ -18,7 +18,7 @@ from fastcore.script import Param
 
 from . import syntax
 from .core import AspFtError, atomic_dir, progress, read_jsonl, show_path, text_hash, unknown_name
-from .problems import COMPARISONS, FAMILIES, NOUNS, _frame_words, _sentence, _structured, listed, words
+from .problems import COMPARISONS, FAMILIES, NOUNS, draw_lines, draw_sentence, frame_words, listed, words
 from .solver import Task, compare_many, mutate_many, rename_many, rewrite_many
 
 # %% ../nbs/05_augment.ipynb #160ab9f8
@@ -61,7 +61,7 @@ def of_frames(
     text = task['prompt'][-1]['content']
     rest = set(re.findall(r'[^\W\d]\w*', text)) - (names := set(re.findall(r'\w+', task['gold'])))
     known = task.get('family') in FAMILIES and names.isdisjoint(NOUNS)
-    return known and {word.lower() for word in rest} <= _frame_words().union(NOUNS)
+    return known and {word.lower() for word in rest} <= frame_words(task['family']).union(NOUNS)
 
 def new_names(
     task: dict, # a row of tasks.jsonl
@@ -228,7 +228,7 @@ def reword(
     rng.shuffle(inputs)
     rest = {'n': rng.choice(NOUNS), 'in': listed(inputs), 'cmp': rng.choice(COMPARISONS.get(slots.get('op'), ('',))),
             'constants': listed(facts or ['']), 'comma': ', '.join(facts)}
-    return (_sentence if task['source'] == 'NL' else _structured)(family, rng, 'train', slots | rest)
+    return (draw_sentence if task['source'] == 'NL' else draw_lines)(family, rng, 'train', slots | rest)
 
 # %% ../nbs/05_augment.ipynb #1c5fd3a9
 PHRASES = (('Find', 'Determine', 'Compute'), ('Report', 'Output', 'Return'), ('Choose', 'Select', 'Pick'),

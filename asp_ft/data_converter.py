@@ -951,6 +951,9 @@ def summary(
     sides = [f"{s['rows']} {side} ({s['groups']} groups)" for side, s in report['splits'].items() if s['rows']]
     lines = [f"{counts['problems']} problems, {counts['rows']} rows: {', '.join(sides)}",
              f"{counts['rejected']} rejected, {counts['findings']} findings"]
+    for pair, leaks in report['leaks'].items():
+        told = ', '.join(f'{n} {kind}' for kind, n in leaks['counts'].items())
+        if told: lines.append(f'shared by {pair.replace("/", " and ")}: {told}; see leaks in report.json')
     for kind, title in (('rejected', 'left out'), ('findings', 'kept, but look at')):
         notes = [Note(**n) for n in report[kind]]
         if notes: lines += ['', f'{title}:', *(f'  {n.code:17} {n}' for n in notes[:most])]

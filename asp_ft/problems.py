@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['CORPUS', 'ARITY', 'FAMILIES', 'FIRST', 'NOUNS', 'LEADS', 'WRAPPERS', 'HELD_OUT_WRAPPERS', 'COMPARISONS', 'CHUNK',
            'DRAWS', 'corpus_folders', 'Family', 'choose', 'fill', 'compose_families', 'find_family', 'is_held_out',
-           'words', 'make_name', 'make_names', 'listed', 'Problem', 'draw_problem', 'make_instances', 'find_flaws',
-           'generate_problems', 'write_problem', 'problems']
+           'words', 'frame_words', 'make_name', 'make_names', 'listed', 'draw_sentence', 'draw_lines', 'Problem',
+           'draw_problem', 'make_instances', 'find_flaws', 'generate_problems', 'write_problem', 'problems']
 
 # %% ../nbs/04_problems.ipynb #afb8f9e7
 import random, re
@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 from fastcore.script import Param
 
-from .core import NANO, AspFtError, atomic_dir, progress, show_path, text_hash, unknown_name
+from .core import NANO, AspFtError, atomic_dir, progress, text_hash, unknown_name
 from .solver import Task, verify_many
 
 # %% ../nbs/04_problems.ipynb #ff3f1a21
@@ -481,8 +481,9 @@ FAMILIES['largest'] = Family(
         'all <n> with the largest <a>', 'what has the greatest <a> of all', 'every X whose <a> is the maximum',
         'the [element|object] or the <n> with the highest <a>', 'each [element|object] that no other exceeds in <a>',
         'the <n> at the top by <a>'),
-    held_out=('every [element|object] with the greatest <a>', 'all <n> whose <a> is the largest',
-    'what has the highest <a> of all'),
+    held_out=(
+        'every [element|object] with the greatest <a>', 'all <n> whose <a> is the largest',
+        'what has the highest <a> of all'),
     lines=(('kind|task|type', 'maximum'), ('of|value', '<a>'), ('result|output', '<o>')),
     difficulty='medium')
 
@@ -507,8 +508,9 @@ FAMILIES['total'] = Family(
 FAMILIES['disjoin'] = Family(
     'disjunction', dict(a='all'), 2,
     program='<o>(X,<p>) | <o>(X,<q>) :- <a>(X).',
-    near_misses=('{ <o>(X,<p>); <o>(X,<q>) } :- <a>(X).', '1 { <o>(X,<p>); <o>(X,<q>) } :- <a>(X).',
-    '<o>(X,<p>) :- <a>(X).'),
+    near_misses=(
+        '{ <o>(X,<p>); <o>(X,<q>) } :- <a>(X).', '1 { <o>(X,<p>); <o>(X,<q>) } :- <a>(X).',
+        '<o>(X,<p>) :- <a>(X).'),
     wording=(
         'Every <a> is either <p> or <q>. Call this <o>.', 'Give each <a> one of <p> and <q> by <o>.',
         '<o> says of every <a> whether it is <p> or <q>.', 'Each <a> gets <p> or <q> as its <o>, never both.',
@@ -527,8 +529,9 @@ FAMILIES['disjoin'] = Family(
 FAMILIES['cover'] = Family(
     'minimality', dict(a='pairs'), 1,
     program='<o>(X) | <o>(Y) :- <a>(X,Y).',
-    near_misses=('1 { <o>(X); <o>(Y) } :- <a>(X,Y).', '<o>(X) :- <a>(X,Y).',
-    '<o>(X) :- <a>(X,_).\n<o>(X) :- <a>(_,X).'),
+    near_misses=(
+        '1 { <o>(X); <o>(Y) } :- <a>(X,Y).', '<o>(X) :- <a>(X,Y).',
+        '<o>(X) :- <a>(X,_).\n<o>(X) :- <a>(_,X).'),
     wording=(
         'Of each pair in <a> at least one end is in <o>, and <o> has nothing that is not needed.',
         '<o> covers every pair of <a> by one of its ends and is minimal.',
@@ -873,20 +876,25 @@ def words(
     known = (NANO/'words.txt').read_text(encoding='utf-8').split()
     corpus = (p.read_text(encoding='utf-8') for p in CORPUS.rglob('*') if p.suffix in ('.lp', '.txt', '.yaml'))
     seen = set(re.findall(r'[a-z]\w*', ' '.join(corpus))) if split == 'test' else ()
-    return tuple(w for w in known if w not in _frame_words() and w not in seen and is_held_out(w) == (split == 'test'))
+    return tuple(w for w in known if w not in frame_words() and w not in seen and is_held_out(w) == (split == 'test'))
 
 # %% ../nbs/04_problems.ipynb #7eea32f6
+def _words_of(texts): return set(re.findall('[a-z]+', ' '.join(texts).lower()))
+
 @lru_cache
-def _frame_words():
-    "Every word that stands in a wording of the first families: as a name it would be misread."
+def frame_words(
+    family: str='', # whose words come in addition, see `find_family`; '': those of the first families only
+) -> set:           # of words
+    "The words that descriptions are made of: as a name each of them would be misread."
     texts = ['input output predicates not none', *WRAPPERS, *HELD_OUT_WRAPPERS, *LEADS, *sum(COMPARISONS.values(), ())]
-    for f in map(FAMILIES.get, FIRST): texts += [*f.wording, *f.held_out, *(' '.join(line) for line in f.lines)]
-    return set(re.findall('[a-z]+', ' '.join(texts).lower()))
+    for f in [*map(FAMILIES.get, FIRST), *([find_family(family)] if family else [])]:
+        texts += [*f.wording, *f.held_out, *(' '.join(line) for line in f.lines)]
+    return _words_of(texts)
 
 @lru_cache(maxsize=None)
 def _words_in(*texts):
     "Every word of some tuples of texts."
-    return set(re.findall('[a-z]+', repr(texts).lower()))
+    return _words_of([repr(texts)])
 
 # %% ../nbs/04_problems.ipynb #3334df75
 def make_name(
@@ -901,7 +909,7 @@ def make_name(
         elif kind < .95: name = ''.join(rng.choices('abcdefghijklmnopqrstuvwxyz', k=rng.randint(2, 8)))
         else: name = f"{rng.choice(words())}_{rng.choice(words())}"
         if split != 'test' and rng.random() < .03: name += str(rng.randint(1, 9))
-        if is_held_out(name) == (split == 'test') and name not in _frame_words() and name not in taken: return name
+        if is_held_out(name) == (split == 'test') and name not in frame_words() and name not in taken: return name
 
 # %% ../nbs/04_problems.ipynb #5ac71551
 def make_names(
@@ -941,8 +949,13 @@ def _values(family, rng, split):
     return found | dict(zip(family.extra, more))
 
 # %% ../nbs/04_problems.ipynb #c86f678a
-def _sentence(family, rng, split, values):
-    "A description in words; sentences start with a capital letter unless they start with a name."
+def draw_sentence(
+    family: Family,     # the recipe
+    rng: random.Random, # the source of chance
+    split: str,         # train or test: wordings
+    values: dict,       # slot -> text
+) -> str:               # a description in words
+    "Draw a description; sentences start with a capital letter unless they start with a name."
     phrase = choose(rng, rng.choice(family.held_out if split == 'test' else family.wording))
     wrappers = WRAPPERS + HELD_OUT_WRAPPERS if split == 'test' else WRAPPERS
     frame = rng.choice(LEADS) + '<phrase>' if family.choice else choose(rng, rng.choice(wrappers))
@@ -951,8 +964,13 @@ def _sentence(family, rng, split, values):
     return fill(text, values)
 
 # %% ../nbs/04_problems.ipynb #039df83b
-def _structured(family, rng, split, values):
-    "A description as `key: value` lines."
+def draw_lines(
+    family: Family,     # the recipe
+    rng: random.Random, # the source of chance
+    split: str,         # train or test: layouts
+    values: dict,       # slot -> text
+) -> str:               # a description as `key: value` lines
+    "Draw a structured description."
     while True:
         first, *rest = [(choose(rng, f'[{keys}]'), value) for keys, value in family.lines]
         rng.shuffle(rest)
@@ -995,7 +1013,7 @@ def draw_problem(
     "Draw a problem of a family: names, numbers, wording, program, instances."
     recipe = find_family(family)
     values = _values(recipe, rng, split)
-    nl, ir = _sentence(recipe, rng, split, values), _structured(recipe, rng, split, values)
+    nl, ir = draw_sentence(recipe, rng, split, values), draw_lines(recipe, rng, split, values)
     asp, *near_misses = (fill(program, values) for program in (recipe.program, *recipe.near_misses))
     inputs = sorted(f'{values[slot]}/{ARITY[shape]}' for slot, shape in recipe.inputs.items())
     cases = make_instances(recipe, rng, split, values) if instances else ((), ())
@@ -1177,7 +1195,8 @@ def problems(
     n: int=100,         # problems in all
     seed: int=42,       # of everything random
     split: str='train', # train, or test: wordings and names that training never uses
-) -> list:              # of the folders written
+) -> int:               # problems written
     "Write verified problems as raw folders, which `asp_ft convert` takes."
     drawn = generate_problems(family, n, seed, split)
-    return [write_problem(p, Path(out)) for p in progress(drawn, total=int(n), desc='problems')]
+    for p in progress(drawn, total=int(n), desc='problems', unit='problem'): write_problem(p, Path(out))
+    return int(n)
