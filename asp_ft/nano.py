@@ -20,6 +20,7 @@ import yaml
 
 from .core import NANO, atomic_write, progress, require, write_json, write_text
 from .chat import encode_prompt, load_tokenizer, quiet, stop_ids
+from .evaluate import wilson
 from .problems import FAMILIES, corpus_folders, draw_problem, generate_problems, make_names, words
 from .solver import compare_many
 
@@ -389,8 +390,9 @@ def score_lines(
     def line(name, rows):
         total = sum((Counter(r) for r in rows), Counter())
         shares = ' | '.join(f"{100*total[k]/total['n']:.0f} %" for k in ('stopped', 'parsed', 'equal'))
-        return f"| {name} | {total['n']} | {shares} |"
-    lines = ['| family | n | stopped | parsed | equal |', '|---|--:|--:|--:|--:|']
+        low, high = wilson(total['equal']/total['n'], total['n'])
+        return f"| {name} | {total['n']} | {shares} | {100*low:.0f}–{100*high:.0f} |"
+    lines = ['| family | n | stopped | parsed | equal | 95 % interval |', '|---|--:|--:|--:|--:|--:|']
     for title, known in (('pretrained', PRETRAINED), ('new', NEW)):
         names = [name for name in known if name in scores]
         lines += [line(name, [scores[name]]) for name in names]
@@ -406,8 +408,9 @@ system turn. It writes short Answer Set Programs for descriptions in the manner 
 nothing else. It exists so that notebooks, tests and the demo run without a network.
 
 **Data.** {rows:,} rows drawn by `asp_ft.nano.pretraining_row`: {problems:.0%} problems of {families} families,
-{copying:.0%} copying, {dictation:.0%} dictated random rules, {corpus:.0%} parts of corpus programs; names from {words:,} real words (`words.txt`) and random
-letters. Held out: one name in eight (by a hash of the name), the test wordings of each family, and the new families.
+{copying:.0%} copying, {dictation:.0%} dictated random rules, {corpus:.0%} parts of corpus programs; names from
+{words:,} real words (`words.txt`) and random letters. Held out: one name in eight (by a hash of the name), the test
+wordings of each family, and the new families.
 
 **Recipe.** {steps} updates of {batch} rows, AdamW, learning rate {rate}, held and then lowered linearly over the last
 {cooldown:.0%}, loss on the answers only, seed {seed}, 2 CPU threads.{took} Rebuild: `asp_ft.nano.train_nano(folder)`.
@@ -432,7 +435,8 @@ def write_card(
     model, tokenizer = load_nano(out)
     text = CARD.format(
         parameters=model.num_parameters(), layers=LAYERS, width=WIDTH, tokens=len(tokenizer), rows=STEPS*BATCH,
-        problems=1-COPYING-DICTATION-CORPUS, families=len(PRETRAINED), copying=COPYING, dictation=DICTATION, corpus=CORPUS,
+        problems=1-COPYING-DICTATION-CORPUS, families=len(PRETRAINED), copying=COPYING, dictation=DICTATION,
+        corpus=CORPUS,
         words=len(words()), steps=STEPS, batch=BATCH, rate=LEARNING_RATE, cooldown=COOLDOWN, seed=seed,
         took=took and f' {took}', table='\n'.join(score_lines(scores)))
     write_text(Path(out)/'README.md', text)
