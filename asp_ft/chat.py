@@ -368,20 +368,21 @@ def preflight(
     tokenizer,         # with a chat template
     rows: list,        # rows of train.jsonl
     config: RunConfig, # max_length, skip_long and batch_size count here
+    name: str='rows',  # what messages call the rows, e.g. the file
 ) -> dict:             # rows, tokens, trained tokens, longest, too_long, end_of_turn, padding
     "What training would see: counts, what does not fit, and what of it is trained."
-    encoded, _ = encode_rows(tokenizer, rows, 10**9)
+    encoded, _ = encode_rows(tokenizer, rows, 10**9, name=name)
     lengths, stop, pad = [len(e) for e in encoded], end_of_turn(tokenizer), pad_id(tokenizer)
-    name = lambda i: rows[i].get('id', f'row {i+1}')
+    row_id = lambda i: rows[i].get('id', f'row {i+1}')
     longest = max(range(len(rows)), key=lengths.__getitem__)
     by_length = sorted(encoded, key=len)
     batches = [pad_batch(by_length[i:i+config.batch_size], pad) for i in range(0, len(rows), config.batch_size)]
     padding = [label for b in batches for row, n in zip(b['labels'], b['lengths']) for label in row[n:]]
     answers = sum(m['role'] == 'assistant' for row in rows for m in row['messages'])
     return dict(rows=len(rows), tokens=sum(lengths), trained_tokens=sum(sum(e.trained) for e in encoded),
-                longest=dict(id=name(longest), tokens=lengths[longest]), max_length=config.max_length,
+                longest=dict(id=row_id(longest), tokens=lengths[longest]), max_length=config.max_length,
                 skip_long=config.skip_long,
-                too_long=[dict(id=name(i), tokens=n) for i, n in enumerate(lengths) if n > config.max_length],
+                too_long=[dict(id=row_id(i), tokens=n) for i, n in enumerate(lengths) if n > config.max_length],
                 end_of_turn=dict(token=tokenizer.convert_ids_to_tokens(stop), answers=answers,
                                  trained=sum(row.count(stop) for b in batches for row in b['labels'])),
                 padding=dict(token=tokenizer.convert_ids_to_tokens(pad), positions=len(padding),

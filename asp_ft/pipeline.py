@@ -56,11 +56,11 @@ def read_program(
         raise AspFtError(f'{show_path(path)}: not UTF-8 (byte {e.start}); save the file as UTF-8') from None
 
 # %% ../nbs/13_pipeline.ipynb #f36e3ebb
-_COLOURS = dict(good=32, bad=31, unsure=33, place=1, caret=36)  # numbers of ANSI
+_COLOURS = dict(good=32, bad=31, unsure=33, place=1, caret=36, trained='30;42')  # numbers of ANSI
 
 def paint(
     text: str,   # what to print
-    colour: str, # good, bad, unsure, place or caret
+    colour: str, # good, bad, unsure, place, caret or trained
 ) -> str:        # with codes for a colour where standard output is a terminal
     "Colour for a terminal; plain text elsewhere, and where NO_COLOR is set (no-color.org)."
     if not sys.stdout.isatty() or os.environ.get('NO_COLOR'): return text
@@ -253,13 +253,28 @@ def train(
     print(f'{show_path(folder)}: the adapter, with config.yaml, run.json, log.jsonl and loss.png')
 
 # %% ../nbs/13_pipeline.ipynb #eb3485d8
+def _show_row(view):
+    "A row with its trained tokens coloured, or in brackets."
+    clean = lambda s: '\n'.join(map(_visible, s.split('\n')))
+    in_colour = paint('', 'trained') != ''
+    mark = lambda s: '\n'.join(paint(line, 'trained') for line in clean(s).split('\n')) if in_colour else f'⟦{clean(s)}⟧'
+    return ''.join(mark(s) if t else clean(s) for s, t in view.parts)
+
 def _dry_run(config):
-    "Preflight: the resolved configuration, counts, and what is trained of the rows."
+    "Preflight: the configuration, a row of each kind, what is trained, and what the run will cost."
     from asp_ft import chat
+    backend = _train_with(config).__module__.rpartition('_')[2]
+    path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model)
+    raw = read_jsonl(path); report = chat.preflight(tokenizer, raw, config, show_path(path))
     with tempfile.TemporaryDirectory() as d:
         save_config(config, Path(d)/'config.yaml'); print((Path(d)/'config.yaml').read_text())
-    rows, tokenizer = read_jsonl(Path(config.data)/'train.jsonl'), chat.load_tokenizer(config.model)
-    print(chat.preflight_table(chat.preflight(tokenizer, rows, config)))
+    for kind, (n, view) in chat.show_kinds(tokenizer, raw).items():
+        print(paint(f'== {kind}: {n} row{"s"*(n > 1)}; the shortest, as it is trained', 'place'), _show_row(view), '', sep='\n')
+    print(chat.preflight_table(report))
+    if backend == 'mlx': return print('time, memory    are estimated for --backend pytorch only')
+    from asp_ft.train_pytorch import estimate_run, estimate_table, training_rows
+    rows = training_rows(config, tokenizer)
+    print(estimate_table(estimate_run(config, chat.model_folder(config.model, weights=False), rows)))
 
 # %% ../nbs/13_pipeline.ipynb #41c69e2b
 DEMO = dict(new=('mutual', 'siblings', 'untouched', 'symmetric'),

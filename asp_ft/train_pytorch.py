@@ -8,15 +8,15 @@ __all__ = ['GROUP', 'SCHEDULES', 'SCALED_HEADS', 'INPUTS', 'SIZE', 'NF4', 'SLICE
            'collate', 'trainer_class', 'checkpoint_layers', 'ModelShape', 'empty_model', 'model_shape',
            'lora_parameters', 'token_flops', 'kept_bytes', 'memory_parts', 'Speed', 'training_device', 'measure_speed',
            'batch_sizes', 'count_run', 'memory_needed', 'time_needed', 'disk_needed', 'estimate_run', 'memory_text',
-           'estimate_table', 'watch_class', 'loss_plot', 'save_adapter', 'finished_run', 'make_trainer',
-           'train_pytorch']
+           'estimate_table', 'out_of_memory', 'watch_class', 'loss_plot', 'save_adapter', 'finished_run',
+           'make_trainer', 'train_pytorch']
 
 # %% ../nbs/07_train_pytorch.ipynb #c4423ea6
 import functools, json, math, random, re, tempfile, time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from .chat import (IGNORE, encode_rows, load_tokenizer, model_folder, pad_batch, pad_id, quiet, template_hash,
+from .chat import (IGNORE, Encoded, encode_rows, load_tokenizer, model_folder, pad_batch, pad_id, quiet, template_hash,
                          weights_hash)
 from .core import (AspFtError, MODELS, RunConfig, atomic_dir, file_hash, log, progress, read_jsonl, require,
                          run_manifest,
@@ -206,7 +206,6 @@ def collate(
 ) -> dict:      # tensors: input_ids, labels, lengths
     "A batch of tensors, padded on the right."
     import torch
-    from asp_ft.chat import Encoded
     encoded = [Encoded(list(r['input_ids']), [label != IGNORE for label in r['labels']]) for r in rows]
     return {k: torch.tensor(v) for k, v in pad_batch(encoded, pad).items()}
 
@@ -557,6 +556,19 @@ def estimate_table(
         f"memory          about {memory_text(c['memory'])}",
         f"disk            {_size(c['disk'])} for the adapter and its checkpoints"])
 
+# %% ../nbs/07_train_pytorch.ipynb #764cad1e
+def out_of_memory(
+    config: RunConfig, # the run
+    dataset,           # its training rows: input_ids and labels
+) -> AspFtError:       # the error to raise
+    "What to lower where a GPU's memory does not suffice, with the estimate."
+    rows = [Encoded(r['input_ids'], [label != IGNORE for label in r['labels']]) for r in dataset]
+    parts = memory_needed(config, model_shape(model_folder(config.model, weights=False)), rows)
+    return AspFtError(
+        f'the GPU has too little memory; needed are about {memory_text(parts)}. Lower --batch_size (now '
+        f'{config.batch_size}) and raise --grad_accumulation by as much, set --gradient_checkpointing true (now '
+        f'{config.gradient_checkpointing}), lower --max_length (now {config.max_length}), or train with --quantize 4bit')
+
 # %% ../nbs/07_train_pytorch.ipynb #9917577e
 @functools.lru_cache(maxsize=1)
 def watch_class():
@@ -681,10 +693,7 @@ def _identity(config, folder, tokenizer):
 def _train(trainer, config):
     import torch
     try: trainer.train()
-    except torch.cuda.OutOfMemoryError: raise AspFtError(
-        f'the GPU has too little memory: lower --batch_size (now {config.batch_size}) and raise --grad_accumulation '
-        'by as much, '
-        'set --gradient_checkpointing true, lower --max_length, or train with --quantize 4bit') from None
+    except torch.cuda.OutOfMemoryError: raise out_of_memory(config, trainer.train_dataset) from None
 
 # %% ../nbs/07_train_pytorch.ipynb #0323859c
 def train_pytorch(
