@@ -257,8 +257,9 @@ def _show_row(view):
     "A row with its trained tokens coloured, or in brackets."
     clean = lambda s: '\n'.join(map(_visible, s.split('\n')))
     in_colour = paint('', 'trained') != ''
-    mark = lambda s: '\n'.join(paint(line, 'trained') for line in clean(s).split('\n')) if in_colour else f'⟦{clean(s)}⟧'
-    return ''.join(mark(s) if t else clean(s) for s, t in view.parts)
+    colour = lambda s: '\n'.join(paint(line, 'trained') for line in s.split('\n'))
+    mark = colour if in_colour else '⟦{}⟧'.format
+    return ''.join(mark(clean(s)) if t else clean(s) for s, t in view.parts)
 
 def _dry_run(config):
     "Preflight: the configuration, a row of each kind, what is trained, and what the run will cost."
@@ -269,7 +270,8 @@ def _dry_run(config):
     with tempfile.TemporaryDirectory() as d:
         save_config(config, Path(d)/'config.yaml'); print((Path(d)/'config.yaml').read_text())
     for kind, (n, view) in chat.show_kinds(tokenizer, raw).items():
-        print(paint(f'== {kind}: {n} row{"s"*(n > 1)}; the shortest, as it is trained', 'place'), _show_row(view), '', sep='\n')
+        title = f'== {kind}: {n} row{"s"*(n > 1)}; the shortest, as it is trained'
+        print(paint(title, 'place'), _show_row(view), '', sep='\n')
     print(chat.preflight_table(report))
     if backend == 'mlx': return print('time, memory    are estimated for --backend pytorch only')
     from asp_ft.train_pytorch import estimate_run, estimate_table, training_rows

@@ -312,7 +312,8 @@ def model_shape(
                       sum(p.numel() for p in model.parameters()))
 
 # %% ../nbs/07_train_pytorch.ipynb #70c524c3
-INPUTS = ('q_proj', 'k_proj', 'v_proj', 'qkv_proj'), ('o_proj',), ('gate_proj', 'up_proj', 'gate_up_proj'), ('down_proj',)
+INPUTS = (('q_proj', 'k_proj', 'v_proj', 'qkv_proj'), ('o_proj',), ('gate_proj', 'up_proj', 'gate_up_proj'),
+          ('down_proj',))  # what reads the same numbers, in the order of a layer
 
 def _adapted(config, shape): return shape.layers[max(0, len(shape.layers)-config.num_layers):]
 
@@ -506,8 +507,8 @@ def time_needed(
     "Training and evaluation, without loading."
     share, again = counts['trained']/counts['tokens'], _checkpointed(config.gradient_checkpointing)
     flops = token_flops(config, shape, counts['width'], share, again)
-    forward = token_flops(replace(config, target_modules=()), shape, counts['width'], share)
-    evaluate = forward['frozen']+forward['head']/2+sum(2*sum(map(math.prod, l.values())) for l in _adapted(config, shape))
+    plain = replace(shape, layers=shape.layers+shape.layers[:1])   # one layer more, and only that one adapted
+    evaluate = token_flops(replace(config, num_layers=1), plain, counts['width'])['frozen'] + flops['head']/2
     return (counts['tokens']*((flops['frozen']+flops['head'])/speed.forward+flops['adapted']/speed.training)
             + counts['evaluations']*valid*evaluate/speed.forward
             + counts['updates']*speed.update*len(_adapted(config, shape)))
@@ -570,7 +571,8 @@ def out_of_memory(
     return AspFtError(
         f'the GPU has too little memory; needed are about {memory_text(parts)}. Lower --batch_size (now '
         f'{config.batch_size}) and raise --grad_accumulation by as much, set --gradient_checkpointing true (now '
-        f'{config.gradient_checkpointing}), lower --max_length (now {config.max_length}), or train with --quantize 4bit')
+        f'{config.gradient_checkpointing}), lower --max_length (now {config.max_length}), or train with --quantize '
+        '4bit')
 
 # %% ../nbs/07_train_pytorch.ipynb #9917577e
 @functools.lru_cache(maxsize=1)
