@@ -244,12 +244,14 @@ def solver_score(
 def train(
     config: str=None,    # a YAML file with fields of `RunConfig`
     dry_run: bool=False, # show what would be trained, and stop
+    resume: bool=False,  # go on with an unfinished run of the same configuration, if there is one
+    restart: bool=False, # throw an unfinished run away; with --resume: only where it is another run
     **flags,             # any field of `RunConfig`; wins over the file
 ):
     "Fine-tune a model with LoRA and write an adapter folder."
     resolved = load_config(config, **flags)
     if dry_run: return _dry_run(resolved)
-    folder = _train_with(resolved)(resolved, solver_score(resolved))
+    folder = _train_with(resolved)(resolved, solver_score(resolved), resume=resume, restart=restart)
     print(f'{show_path(folder)}: the adapter, with config.yaml, run.json, log.jsonl and loss.png')
 
 # %% ../nbs/13_pipeline.ipynb #eb3485d8
@@ -342,7 +344,7 @@ def demo(
     config = load_config(**{f.name: getattr(config, f.name) for f in fields(config)} | dict(backend=backend))
     training = _train_with(config)  # a backend that is not there is reported before any work
     tasks = _stage('problems: made, checked by the solver and converted', _demo_data, ws, sizes, seed)
-    adapter = _stage('training: LoRA on nano', training, config)
+    adapter = _stage('training: LoRA on nano', training, config, resume=True, restart=True)
     model = _stage('fusion: adapter into base', fuse_model, 'nano', adapter, ws.model('demo'), force=True)
     base = _stage('base model: generate and judge', _graded, 'nano', 'base', tasks, ws, seed)
     fused = _stage('fused model: generate and judge', _graded, model, 'fused', tasks, ws, seed)
@@ -422,8 +424,9 @@ def run_command(
     except AspFtError as e:
         print(f'asp_ft {name}: {e}', file=sys.stderr)
         return 2 if name in ('check', 'compare') else 1
-    except KeyboardInterrupt:
-        print(f'\nasp_ft {name}: interrupted; run the same command again to go on', file=sys.stderr)
+    except KeyboardInterrupt as e:
+        why = e.args[0] if e.args else 'interrupted; run the same command again to go on'
+        print(f'\nasp_ft {name}: {why}', file=sys.stderr)
         return 130
 
 def _finish(name, result):
