@@ -7,7 +7,8 @@ __all__ = ['GROUP', 'SCHEDULES', 'SCALED_HEADS', 'OURS', 'LOCK', 'training_rows'
            'linear_names', 'to_lora_config', 'load_base', 'add_masked_loss', 'collate', 'trainer_class',
            'checkpoint_layers', 'watch_class', 'loss_plot', 'partial_folder', 'checkpoints', 'seal_checkpoint',
            'read_checkpoint', 'newest_checkpoint', 'differences', 'same_random', 'disk_error', 'surviving_class',
-           'keeper_class', 'save_adapter', 'finished_run', 'make_trainer', 'working_folder', 'train_pytorch']
+           'keeper_class', 'save_adapter', 'read_run', 'finished_run', 'adapter_differences', 'load_adapter',
+           'make_trainer', 'run_identity', 'working_folder', 'train_pytorch']
 
 # %% ../nbs/07_train_pytorch.ipynb #c4423ea6
 import contextlib, errno, functools, json, math, os, random, shutil, signal, tempfile, threading, time
@@ -105,7 +106,8 @@ def to_sft_config(
         max_length=None, packing=False, dataset_kwargs=dict(skip_prepare_dataset=True), remove_unused_columns=False,
         eval_strategy='no', save_strategy='no', logging_steps=max(1, min(10, updates//50)),
         logging_nan_inf_filter=False,
-        report_to=[config.report_to] if config.report_to else [], disable_tqdm=True, prediction_loss_only=True,
+        report_to=[config.report_to] if config.report_to else [], run_name=Path(config.out).name, project='asp_ft',
+        trackio_static_space_id=False, disable_tqdm=True, prediction_loss_only=True,
         dataloader_num_workers=0, dataloader_pin_memory=cuda, push_to_hub=False)
     if args.n_gpu > 1: args._n_gpu = 1  # one process uses one GPU; more of them are for `accelerate launch`
     return args
@@ -172,8 +174,11 @@ def _need(config):
     require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate')
     from importlib.util import find_spec
     if config.quantize == '4bit' and find_spec('bitsandbytes') is None:
-        raise AspFtError('quantize: 4bit needs bitsandbytes: run  pip install bitsandbytes , or train without '
+        raise AspFtError("quantize: 4bit needs bitsandbytes: run  pip install 'asp_ft[torch]' , or train without "
                          '--quantize')
+    if config.report_to and find_spec(config.report_to) is None:
+        raise AspFtError(f'report_to: {config.report_to} is not installed: run  pip install {config.report_to} , or '
+                         'train without --report_to')
 
 # %% ../nbs/07_train_pytorch.ipynb #1e51ca75
 SCALED_HEADS = 'final_logit_softcapping', 'logit_scale', 'output_multiplier', 'lm_head_multiplier', 'logits_scaling'
@@ -301,6 +306,7 @@ def watch_class():
                     save_adapter(self.trainer.model, d, self.config.model)
                     metrics['solver_equal'] = self.score(Path(d))
             self.write(step=state.global_step, **metrics)
+            self.trainer.log({'eval_'+k.removeprefix('eval_'): v for k, v in metrics.items()})   # for `report_to`
         def on_train_end(self, args, state, control, **_): self.bar.close()
     return Watch
 
@@ -496,7 +502,12 @@ def keeper_class():
             last = state.global_step >= state.max_steps   # what follows is the adapter itself
             control.should_save |= not last and state.global_step % self.config.save_steps == 0
             self._ask(control)
-        def on_evaluate(self, args, state, control, **_): self._ask(control)
+        def on_evaluate(self, args, state, control, metrics=None, **_):
+            rank = lambda m: (m['solver_equal'], -m['eval_loss'])
+            if 'solver_equal' in metrics and (not self.best or rank(metrics) > rank(self.best)):
+                self.best = dict(step=state.global_step, **metrics)
+                control.should_save = state.global_step < state.max_steps
+            self._ask(control)
     return Keeper
 
 @contextlib.contextmanager
@@ -529,15 +540,70 @@ def save_adapter(
     write_json(Path(folder)/'adapter_config.json', dict(sorted(settings.items())))
 
 # %% ../nbs/07_train_pytorch.ipynb #4b512211
+def read_run(
+    folder,  # of an adapter
+) -> dict:   # its run.json; {} where there is none that can be read
+    "The manifest of the run that made an adapter."
+    try: run = json.loads((Path(folder)/'run.json').read_text(encoding='utf-8'))
+    except (OSError, ValueError): return {}
+    return run if isinstance(run, dict) else {}
+
 def finished_run(
     out,             # an adapter folder
     identity: dict,  # what the run depends on, as `run.json` holds it
 ) -> bool:           # whether `out` is already the result of it
     "Is the adapter that is asked for already there, whole?"
-    try: run = json.loads((Path(out)/'run.json').read_text(encoding='utf-8'))
-    except (OSError, ValueError): return False
-    weights = Path(out)/'adapter_model.safetensors'
+    run, weights = read_run(out), Path(out)/'adapter_model.safetensors'
     return run.get('identity') == identity and weights.is_file() and file_hash(weights) == run.get('adapter')
+
+# %% ../nbs/07_train_pytorch.ipynb #6ebb540d
+def _meaning(settings, depth):
+    "What decides how the numbers of an adapter are used: field of `RunConfig` -> value."
+    modules, layers = settings.get('target_modules'), settings.get('layers_to_transform')
+    plain = lambda x, every: sorted(every if x is None else [x] if isinstance(x, (str, int)) else x)
+    kind = [k for k in ('use_rslora', 'use_dora', 'lora_bias', 'modules_to_save', 'rank_pattern', 'alpha_pattern')
+            if settings.get(k)]
+    return dict(rank=settings.get('r'), alpha=settings.get('lora_alpha'), target_modules=plain(modules, []),
+                layers=plain(layers, range(depth)), kind=', '.join(kind) or 'plain LoRA')
+
+def adapter_differences(
+    settings: dict,    # adapter_config.json of the adapter to begin with
+    run: dict,         # its run.json, {} where there is none
+    lora,              # of `to_lora_config`
+    config: RunConfig, # the run
+    base_hash: str,    # of the base model's weights
+    depth: int,        # the base model's layers
+) -> list:             # one text for each difference
+    "Why an adapter cannot be continued."
+    there, here = _meaning(settings, depth), _meaning(lora.to_dict(), depth)
+    out = [f'{k}: {there[k]} there, {here[k]} here' for k in here if there[k] != here[k]]
+    name, known = settings.get('base_model_name_or_path'), (run.get('base') or {}).get('weights')
+    other = known != base_hash if known else name not in (config.model, MODELS.get(config.model))
+    return out + [f'base model: {name} there, {config.model} here']*other
+
+def load_adapter(
+    model,             # a PeftModel; its adapter is overwritten
+    config: RunConfig, # `adapter` names the folder
+    base_hash: str,    # of the base model's weights
+):
+    "Begin with the weights of an adapter; `AspFtError` lists what does not fit."
+    import torch
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+    from safetensors.torch import load_file
+    folder, lora = Path(config.adapter), model.peft_config['default']
+    try:
+        settings = json.loads((folder/'adapter_config.json').read_text(encoding='utf-8'))
+        state = load_file(folder/'adapter_model.safetensors')
+    except (OSError, ValueError, _safetensors_error()) as e:
+        raise AspFtError(f'adapter: {show_path(folder)} cannot be read ({_first(e)}); give a folder with '
+                         'adapter_config.json and adapter_model.safetensors') from None
+    depth = model.config.get_text_config().num_hidden_layers
+    found = adapter_differences(settings, read_run(folder), lora, config, base_hash, depth)
+    shapes = lambda d: {k: tuple(t.shape) for k, t in d.items()}
+    if not found and shapes(state) != shapes(get_peft_model_state_dict(model)): found = ['its weights differ in shape']
+    if not found and not all(torch.isfinite(t).all() for t in state.values()): found = ['it holds NaN']
+    if found: raise AspFtError(f"adapter: {show_path(folder)} cannot be continued: {'; '.join(found)}")
+    set_peft_model_state_dict(model, state)
 
 # %% ../nbs/07_train_pytorch.ipynb #910fe1cc
 def make_trainer(
@@ -556,6 +622,7 @@ def make_trainer(
     set_seed(config.seed)
     base = load_base(config, base_folder)
     model = get_peft_model(base, to_lora_config(config, base))
+    if config.adapter: load_adapter(model, config, weights_hash(base_folder))
     data = {k: Dataset.from_dict(dict(input_ids=[e.input_ids for e in part], labels=[e.labels for e in part]))
             for k, part in dict(train=rows['train'], valid=sorted(rows['valid'], key=len)).items() if part}
     trainer = surviving_class()(model=model, args=to_sft_config(config, folder, len(rows['train'])),
@@ -568,16 +635,29 @@ def make_trainer(
     trainer.remove_callback(PrinterCallback)
     trainer.watch = watch_class()(config, trainer, Path(folder), score); trainer.add_callback(trainer.watch)
     trainer.keeper = keeper_class()(config, trainer); trainer.add_callback(trainer.keeper)
+    for callback in trainer.callback_handler.callbacks:
+        if hasattr(callback, 'tb_writer'): callback.logging_dir = str(Path(folder)/'tensorboard')
     return trainer
 
 # %% ../nbs/07_train_pytorch.ipynb #b40201d6
-def _identity(config, folder, tokenizer):
-    "What decides the result: everything but where it is written and how it is watched."
-    aside = 'out', 'data', 'backend', 'save_steps', 'keep', 'report_to'
+def run_identity(
+    config: RunConfig, # the run
+    tokenizer=None,    # of the base model; None: it is loaded
+) -> dict:             # config, and hashes of data, base, template, adapter
+    "What decides the result of a run: everything but where it is written and how it is watched."
+    folder, tokenizer = model_folder(config.model), tokenizer or load_tokenizer(config.model)
+    aside = 'out', 'data', 'adapter', 'backend', 'save_steps', 'keep', 'report_to'
     plain = json.loads(json.dumps({k: v for k, v in asdict(config).items() if k not in aside}))
     files = [p for p in (Path(config.data)/f'{n}.jsonl' for n in ('train', 'valid')) if p.is_file()]
     return dict(config=plain, data={p.name: file_hash(p) for p in files}, base=weights_hash(folder),
-                template=template_hash(tokenizer), processes=int(os.environ.get('WORLD_SIZE', 1)))
+                template=template_hash(tokenizer), processes=int(os.environ.get('WORLD_SIZE', 1)),
+                adapter=_adapter_hash(config))
+
+def _adapter_hash(config):
+    weights = config.adapter and Path(config.adapter)/'adapter_model.safetensors'
+    if weights and not weights.is_file(): raise AspFtError(
+        f'adapter: {show_path(config.adapter)} holds no adapter_model.safetensors; give the folder that training wrote')
+    return file_hash(weights) if weights else None
 
 def _train(trainer, config, checkpoint=None):
     import torch
@@ -618,7 +698,8 @@ def _begin(work, identity, resume, restart):
     if changed or not resume: path = None
     for p in work.iterdir():
         older = path and p in checkpoints(work) and int(p.name.rpartition('-')[2]) <= record['step']
-        if not older and p.name != LOCK: shutil.rmtree(p) if p.is_dir() else p.unlink()
+        kept = LOCK, 'tensorboard' if path else ''
+        if not older and p.name not in kept: shutil.rmtree(p) if p.is_dir() else p.unlink()
     if path: log.info('going on after update %d', record['step'])
     return path
 
@@ -670,7 +751,9 @@ def train_pytorch(
     _need(config); started, out = time.time(), Path(config.out)
     folder, tokenizer = model_folder(config.model), load_tokenizer(config.model)
     rows = training_rows(config, tokenizer)
-    identity = _identity(config, folder, tokenizer)
+    if solver_score and not rows['valid']: raise AspFtError(
+        f'solver_eval: {show_path(config.data)} has no valid.jsonl with rows; convert with a smaller --train_fraction')
+    identity = run_identity(config, tokenizer)
     if finished_run(out, identity):
         log.info('%s is already the result of this configuration and data', show_path(out))
         return out
@@ -685,18 +768,36 @@ def train_pytorch(
 
 def _write_result(config, identity, trainer, rows, work, started):
     if not _first_process(): return
-    save_adapter(trainer.model, work, config.model)
+    best, last = trainer.keeper.best, trainer.state.global_step
+    step = best['step'] if best else last
+    if step == last: save_adapter(trainer.model, work, config.model)
+    for name in ('adapter_model.safetensors', 'adapter_config.json') if step < last else ():
+        shutil.copyfile(work/f'checkpoint-{step}'/name, work/name)
     save_config(config, work/'config.yaml'); loss_plot(trainer.watch.lines, work/'loss.png')
     write_json(work/'run.json', _manifest(config, identity, trainer, rows, work, started))
 
 def _manifest(config, identity, trainer, rows, out, started):
     lines, data = trainer.watch.lines, [Path(config.data)/f'{n}.jsonl' for n in ('train', 'valid')]
-    last = lambda key: next((r[key] for r in reversed(lines) if key in r), None)
-    return run_manifest('train_pytorch', config, [p for p in data if p.is_file()], started, identity=identity,
-        base=dict(name=config.model, weights=identity['base'], template=identity['template']),
-        adapter=file_hash(out/'adapter_model.safetensors'), device=str(trainer.args.device), seed=config.seed,
+    best, last = trainer.keeper.best, lambda key: next((r[key] for r in reversed(lines) if key in r), None)
+    manifest = run_manifest('train_pytorch', config, [p for p in data if p.is_file()], started, identity=identity,
+        base=dict(name=config.model, revision=_revision(config.model), weights=identity['base'],
+                  template=identity['template']),
+        adapter=file_hash(out/'adapter_model.safetensors'), seed=config.seed, **_hardware(trainer.args.device),
         rows={k: len(rows[k]) for k in ('train', 'valid')},
         left_out=[dict(id=i, tokens=n) for i, n in rows['left_out']],
-        updates=trainer.state.global_step, tokens=int(trainer.tokens),
-        trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
-        loss=last('loss'), valid_loss=last('eval_loss'))
+        updates=trainer.state.global_step, best=best,
+        adapter_update=best['step'] if best else trainer.state.global_step,
+        tokens=int(trainer.tokens), trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+        loss=last('loss'), valid_loss=best['eval_loss'] if best else last('eval_loss'))
+    manifest['time']['training_seconds'] = round(trainer.watch.seconds(), 1)   # over all processes of a resumed run
+    return manifest
+
+def _revision(model):
+    "The commit of a model from the hub, None for a folder."
+    folder = model_folder(model, weights=False)
+    return folder.name if folder.parent.name == 'snapshots' else None
+
+def _hardware(device):
+    import platform, torch
+    name = torch.cuda.get_device_name(device) if device.type == 'cuda' else platform.machine()
+    return dict(device=str(device), hardware=dict(name=name, threads=torch.get_num_threads()))
