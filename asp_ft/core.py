@@ -258,6 +258,7 @@ class RunConfig:
     model: str = 'nano'              # short name, hub id or folder
     data: str = 'data'               # folder with train.jsonl and valid.jsonl
     out: str = 'adapters/run'        # the adapter folder to write
+    adapter: str | None = None       # an adapter folder to begin with; rank, alpha, modules and layers must be its own
     backend: str = 'auto'            # auto, pytorch or mlx; auto: MLX on Apple silicon, else PyTorch
     rank: int = 16                   # rank of the LoRA update
     alpha: float = 160.              # the update is scaled by alpha / rank
@@ -386,7 +387,7 @@ def file_hash(
     with open(path, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
 
 # %% ../nbs/00_core.ipynb #a62b5cb5
-PACKAGES = 'asp_ft clingo torch transformers trl peft datasets accelerate safetensors mlx mlx-lm'.split()
+PACKAGES = 'asp_ft clingo torch transformers trl peft datasets accelerate safetensors bitsandbytes mlx mlx-lm'.split()
 
 def package_versions() -> dict: # name -> version, of what is installed
     "Versions of Python and of the packages that decide a result."

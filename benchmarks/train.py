@@ -34,8 +34,8 @@ def prepare(folder):
 
 def config(folder, kind, args):
     from asp_ft.core import RunConfig
-    return RunConfig(model=str(folder/'model'), data=str(folder/'data'), out=str(folder/'out'), dtype=args.dtype, dropout=0,
-                     max_steps=args.steps+1, gradient_checkpointing='true' if kind == 'on' else 'false')
+    return RunConfig(model=str(folder/'model'), data=str(folder/'data'), out=str(folder/'out'), dtype=args.dtype,
+                     dropout=0, max_steps=args.steps+1, gradient_checkpointing='true' if kind == 'on' else 'false')
 
 
 def ours(config, folder, rows, tokenizer):
@@ -56,8 +56,9 @@ def plain(config, folder, rows, tokenizer):
     rows = [rows['train'][i] for i in order]
     data = Dataset.from_dict(dict(input_ids=[e.input_ids for e in rows],
                                   assistant_masks=[list(map(int, e.trained)) for e in rows]))
+    layers = list(range(SHAPE['num_hidden_layers']))[-config.num_layers:]
     lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, lora_dropout=0, task_type='CAUSAL_LM',
-                      target_modules=list(config.target_modules), layers_to_transform=list(range(24-config.num_layers, 24)))
+                      target_modules=list(config.target_modules), layers_to_transform=layers)
     args = SFTConfig(output_dir=str(folder/'trl'), per_device_train_batch_size=1, gradient_accumulation_steps=4,
                      max_steps=config.max_steps, learning_rate=config.learning_rate, lr_scheduler_type='cosine',
                      warmup_steps=1, weight_decay=config.weight_decay, max_grad_norm=1., max_length=config.max_length,
@@ -106,10 +107,11 @@ def spread(values, form='{:.0f}'):
 
 def report(found, args):
     "The table, and how far the losses lie apart."
-    print(f'24 layers of width 256, {args.dtype}; updates of 4 rows, {args.steps} a run; median (least, most) of {args.runs} '
-          f'runs; {args.threads} threads, Python {platform.python_version()}, torch {version("torch")}, '
-          f'trl {version("trl")}\n')
-    print('| | trained tokens/s | times plain TRL | the same in processor time | peak memory, MB |\n|---|---|---|---|---|')
+    print(f'24 layers of width {SHAPE["hidden_size"]}, {args.dtype}; updates of 4 rows, {args.steps} a run; median '
+          f'(least, most) of {args.runs} runs; {args.threads} threads, Python {platform.python_version()}, '
+          f'torch {version("torch")}, trl {version("trl")}\n')
+    print('| | trained tokens/s | times plain TRL | the same in processor time | peak memory, MB |')
+    print('|---|---|---|---|---|')
     for kind, title in KINDS.items():
         runs = found[kind]
         ratios = [[t[clock]/r[clock] for t, r in zip(found['trl'], runs)] for clock in ('wall', 'cpu')]
