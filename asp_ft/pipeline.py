@@ -373,7 +373,7 @@ def _manifest(folder):
 def _apart(a, b):
     "The greatest difference of two logs: (difference, field, update); and whether they have the same lines."
     rows = [read_jsonl(Path(f)/'log.jsonl') for f in (a, b)]
-    found = [(abs(x[k]-y[k]), k, x['step']) for x, y in zip(*rows) for k in ('loss', 'eval_loss') if k in x and k in y]
+    found = [(abs(x[k]-y[k]), k, x['step']) for x, y in zip(*rows) for k in ('loss', 'eval_loss') if k in {*x} & {*y}]
     return max(found, default=(0., 'loss', 0)), len(rows[0]) == len(rows[1])
 
 def _surroundings(manifest):
@@ -393,7 +393,8 @@ def show_reproduced(
     a, b = _surroundings(old), _surroundings(new)
     lines = [f'{paint("differs", "bad")}: {key} by at most {most:.3g}, at update {step}'
              + ('' if whole else '; one log is longer')]
-    return '\n'.join(lines + [f'  {k}: {a.get(k)} then, {b.get(k)} now' for k in sorted({*a, *b}) if a.get(k) != b.get(k)])
+    other = [k for k in sorted({*a, *b}) if a.get(k) != b.get(k)]
+    return '\n'.join(lines + [f'  {k}: {a.get(k)} then, {b.get(k)} now' for k in other])
 
 # %% ../nbs/13_pipeline.ipynb #ad76d97b
 def reproduce(
@@ -409,8 +410,8 @@ def reproduce(
         aside = dict(out=str(Path(d)/'run'), report_to='none', backend=manifest['stage'].removeprefix('train_'))
         config = load_config(None, **manifest['config'] | moved | aside)
         work = _train_with(config); module = sys.modules[work.__module__]
-        identity = manifest['identity'] | dict(config=manifest['identity']['config'] | ({'model': model} if model else {}))
-        if changed := module.differences(identity, module.run_identity(config)):
+        was = manifest['identity']; was['config'] |= dict(model=config.model)   # its weights are compared, not its name
+        if changed := module.differences(was, module.run_identity(config)):
             raise AspFtError(f"{show_path(run)} was made from something else: {'; '.join(changed)}")
         again = work(config, solver_score(config)); print(show_reproduced(run, again))
         return int(_manifest(again)['adapter'] != manifest['adapter'])
