@@ -9,14 +9,16 @@ __all__ = ['NOTHING', 'PHRASES', 'SLIPS', 'SHORT', 'KINDS', 'BATCH', 'Proposal',
 
 # %% ../nbs/05_augment.ipynb #a038330b
 import json, random, re, shutil
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from fastcore.script import Param
 
 from . import syntax
 from .core import AspFtError, atomic_dir, progress, read_jsonl, show_path, text_hash, unknown_name
-from .problems import COMPARISONS, FAMILIES, NOUNS, _frame_words, _sentence, _structured, listed, words
+from .problems import COMPARISONS, FAMILIES, NOUNS, draw_lines, draw_sentence, frame_words, listed, words
 from .solver import Task, compare_many, mutate_many, rename_many, rewrite_many
 
 # %% ../nbs/05_augment.ipynb #160ab9f8
@@ -33,6 +35,8 @@ class Proposal:
 NOTHING = Proposal([], '', refused='nothing changes')
 
 def _answered(task, program): return [*task['prompt'], dict(role='assistant', content=program)]
+
+_bare = lru_cache(1000)(syntax.strip_comments)  # one program is looked at many times
 
 def _number(*parts): return int(text_hash(json.dumps(parts))[:12], 16)
 
@@ -57,18 +61,18 @@ def of_frames(
     text = task['prompt'][-1]['content']
     rest = set(re.findall(r'[^\W\d]\w*', text)) - (names := set(re.findall(r'\w+', task['gold'])))
     known = task.get('family') in FAMILIES and names.isdisjoint(NOUNS)
-    return known and {word.lower() for word in rest} <= _frame_words().union(NOUNS)
+    return known and {word.lower() for word in rest} <= frame_words(task['family']).union(NOUNS)
 
 def new_names(
     task: dict, # a row of tasks.jsonl
     seed: int,  # which names
 ) -> tuple:     # (predicate -> new name, constant -> new name), of those that can be renamed in the text
     "Names for the predicates and constants of a task, from the words that training may see."
-    text, gold = ' '.join(turn['content'] for turn in task['prompt']), syntax.strip_comments(task['gold'])
+    text, gold = ' '.join(turn['content'] for turn in task['prompt']), _bare(task['gold'])
     facts, frames = ' '.join(i['text'] for i in task['instances']), of_frames(task)
     taken, known = set(re.findall(r"[\w']+", ' '.join((text, task['gold'], facts)))), words('train')
-    count = lambda name, end='': len(re.findall(rf"(?<![\w']){name}(?![\w']){end}", text))
-    free = lambda name: count(name) > 0 and (frames or count(name) == count(name, r'(?=[(/])'))
+    there, called = (Counter(re.findall(rf"[\w']+{end}", text)) for end in ('', '(?=[(/])'))
+    free = lambda name: there[name] and (frames or there[name] == called[name])
     predicates = sorted({p.split('/')[0] for p in (*task['inputs'], *task['outputs']) if p[0] != '-'})
     ordered = re.search(r'[<>]|#m|#sum', gold)  # costs are numbers, but their order may break a tie between constants
     constants = sorted(set(re.findall(r'(?<=[(,;=])[a-z]\w*(?=[),;])', gold))) if frames and not ordered else []
@@ -97,12 +101,12 @@ def bridge(
 
 def _stale(texts, old):
     "An old name that still stands in a program or its instances, as a term perhaps, or in a string; '' for none."
-    there = ' '.join([*map(syntax.strip_comments, texts), *(s for t in texts for s in re.findall(r'"[^"\n]*"', t))])
+    there = ' '.join([*map(_bare, texts), *(s for t in texts for s in re.findall(r'"[^"\n]*"', t))])
     return next((w for w in re.findall(r"[\w']+", there) if w in old), '')
 
 def _with_comments(program, new):
     "Carry new predicates into comments, where they stand before a bracket or a slash."
-    bare = syntax.strip_comments(program)
+    bare = _bare(program)
     told = lambda m: m[0] if bare[m.start()] == program[m.start()] else new.get(m[0], m[0])
     return re.sub(r"(?<![\w'])[a-z_][\w']*(?=[(/])", told, program)
 
@@ -151,7 +155,7 @@ def part_of(
 
 def _statements(program):
     "(part, text) of each statement, without comments."
-    bare = syntax.strip_comments(program)
+    bare = _bare(program)
     for begin, end in syntax.statement_spans(bare):
         kept = [(m.start(), m.end()) for m in re.finditer(r'" *"', bare[begin:end])]  # strings, which are blanked there
         text, whole = list(bare[begin:end]), program[begin:end]
@@ -224,7 +228,7 @@ def reword(
     rng.shuffle(inputs)
     rest = {'n': rng.choice(NOUNS), 'in': listed(inputs), 'cmp': rng.choice(COMPARISONS.get(slots.get('op'), ('',))),
             'constants': listed(facts or ['']), 'comma': ', '.join(facts)}
-    return (_sentence if task['source'] == 'NL' else _structured)(family, rng, 'train', slots | rest)
+    return (draw_sentence if task['source'] == 'NL' else draw_lines)(family, rng, 'train', slots | rest)
 
 # %% ../nbs/05_augment.ipynb #1c5fd3a9
 PHRASES = (('Find', 'Determine', 'Compute'), ('Report', 'Output', 'Return'), ('Choose', 'Select', 'Pick'),
@@ -256,7 +260,8 @@ def rephrased(
         *before, last = task['prompt']
         text, line, contract = last['content'].partition('\nInput predicates: ')
         number, slots = _number(seed, task['id']), read_slots(task) if of_frames(task) else {}
-        told = reword(task, slots, random.Random(number)) if slots else rephrase(text, number)
+        if slots: told = reword(task, slots, random.Random(number))
+        else: told = text if task.get('family') in FAMILIES else rephrase(text, number)  # might hit a wording for tests
         turns = [*before, last | dict(content=told+line+contract)]
         messages = _answered(task | dict(prompt=turns), task['gold'].strip())
         yield NOTHING if told == text else Proposal(messages, task['gold'])
@@ -288,7 +293,7 @@ def slips_in(
     name: str,    # a key of `SLIPS`
 ) -> list:        # the program with one slip of this kind, for each of its places
     "Write one place of a program as in another language."
-    (pattern, new), bare, found = SLIPS[name], syntax.strip_comments(program), []
+    (pattern, new), bare, found = SLIPS[name], _bare(program), []
     for m in re.finditer(pattern, program, re.M):
         if name not in _ANYWHERE and bare[m.start():m.end()] != m[0]: continue
         found.append(program[:m.start()] + (new(m) if callable(new) else m.expand(new)) + program[m.end():])
@@ -336,29 +341,33 @@ KINDS = {  # kind -> (how it is proposed, what it does)
     'repair': (repairs, 'a wrong program and what the solver says of it; the right one')}
 
 def compare_once(
-    jobs, # (candidate, gold, task) triples
-):        # an iterator over a `Verdict` for each
-    "Compare; what comes twice, for two texts with one program, is asked once."
-    jobs = list(jobs)
-    verdicts = dict(zip(once := dict.fromkeys(jobs), compare_many(once, lint=False)))
+    jobs,       # (candidate, gold, task) triples
+    lint=False, # look for mistakes that clingo accepts, too
+):              # an iterator over a `Verdict` for each
+    "Compare; what comes twice is asked once, and gold is solved once for the candidates of a problem."
+    jobs, groups = list(jobs), {}
+    for job in dict.fromkeys(jobs): groups.setdefault(job[1:], []).append(job)
+    once = [job for group in groups.values() for job in group]
+    verdicts = dict(zip(once, compare_many(once, lint=lint, together=True)))
     return iter([verdicts[job] for job in jobs])
 
 def admit(
     tasks,     # rows of tasks.jsonl
-    kind: str, # a key of `KINDS`
+    kinds,     # keys of `KINDS`
     seed: int, # of what is drawn
-):             # yields (task, messages, fields that change, '') for what is admitted, else (task, None, {}, reason)
-    "Propose a row for each task, and let the solver decide."
-    found = list(KINDS[kind][0](tasks, kind, seed))
-    asked = [(t, p) for t, p in zip(tasks, found) if not p.refused]
+):             # yields (kind, task, messages, fields that change, '') for what is admitted, else (…, None, {}, reason)
+    "Propose a row of each kind for each task, and let the solver decide."
+    found = [(kind, *row) for kind in kinds for row in zip(tasks, KINDS[kind][0](tasks, kind, seed))]
+    asked = [(t, p) for _, t, p in found if not p.refused]
     right = compare_once((p.program, p.gold or t['gold'], Task.from_dict(t | p.fields)) for t, p in asked)
-    wrong = compare_many((p.wrong, t['gold'], Task.from_dict(t)) for t, p in asked if p.wrong)
-    for task, p in zip(tasks, found):
-        if p.refused: yield task, None, {}, p.refused; continue
+    wrong = compare_once(((p.wrong, t['gold'], Task.from_dict(t)) for t, p in asked if p.wrong), lint=True)
+    for kind, task, p in found:
+        if p.refused: yield kind, task, None, {}, p.refused; continue
         verdict, mistake = next(right), next(wrong) if p.wrong else None
-        if verdict.verdict != 'equal': yield task, None, {}, f'{verdict.verdict}: {verdict.reason}'.split(' (')[0]
-        elif mistake and mistake.verdict != 'different': yield task, None, {}, f'the mistake is {mistake.verdict}'
-        else: yield task, _repair_turns(task, p.wrong, mistake) if mistake else p.messages, p.fields, ''
+        if verdict.verdict != 'equal': yield kind, task, None, {}, f'{verdict.verdict}: {verdict.reason}'.split(' (')[0]
+        elif mistake and mistake.verdict != 'different': yield kind, task, None, {}, f'the mistake is {mistake.verdict}'
+        else: yield kind, task, _repair_turns(task, p.wrong, mistake) if mistake else p.messages, p.fields, ''
+
 
 # %% ../nbs/05_augment.ipynb #82869d12
 BATCH = 200  # tasks that are asked about together: memory stays flat
@@ -391,9 +400,9 @@ def augment_tasks(
 ):                # yields (row of train.jsonl, row of tasks.jsonl)
     "Rows that the solver has admitted; no program comes twice for one prompt."
     seen = {_mark(t['prompt'], t['gold']) for t in tasks}
-    todo = [(kind, n, i) for kind in kinds for n in range(copies) for i in range(0, len(tasks), BATCH)]
-    for kind, n, i in progress(todo, desc='augment', unit='batch'):
-        for task, messages, fields, reason in admit(tasks[i:i+BATCH], kind, _number(seed, n)):
+    todo = [(n, i) for n in range(copies) for i in range(0, len(tasks), BATCH)]
+    for n, i in progress(todo, desc='augment', unit='batch'):
+        for kind, task, messages, fields, reason in admit(tasks[i:i+BATCH], kinds, _number(seed, n)):
             mark = messages and _mark(messages[:-1], messages[-1]['content'])
             if not reason and mark in seen: reason = 'a row like it exists'
             books.count(kind, reason)

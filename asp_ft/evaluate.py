@@ -110,7 +110,7 @@ def judge(
     pairs,            # (task, sample, text) as of `pair`
     out,              # folder of verdicts.jsonl
     limits=GENERATED, # of the solver, for one completion
-    workers=None,     # solver processes; None: one a core
+    workers=None,     # solver processes; None: one more than cores
 ) -> list: # one row a pair, in their order
     "The solver's verdict on each completion, written to verdicts.jsonl; what is known already is not judged again."
     final, journal, judge_hash = Path(out)/'verdicts.jsonl', Path(out)/'verdicts.partial.jsonl', _judge_hash(limits)
@@ -271,10 +271,12 @@ def _witness(witness):
     if not witness: return ()
     kind = {'allowed': 'is an answer set of the answer, and none of the gold program',
             'missing': 'is an answer set of the gold program, and none of the answer',
-            'input': 'derives atoms of an input predicate, which is given'}.get(witness['kind'], witness['kind'])
+            'input': 'derives atoms of an input predicate, which is given',
+            'cost': 'is what the best costs in the answer, and not in the gold program'}[witness['kind']]
+    found, nothing = (witness['atoms'], 'the empty set') if 'atoms' in witness else (witness['costs'], 'nothing')
     instance = ft.Code(witness['instance'] or 'without a name')
     return (ft.H4('Witness'), ft.P('On the instance ', instance, f' this {kind}:'),
-            ft.Pre(' '.join(witness['atoms']) or '(the empty set)'))
+            ft.Pre(' '.join(map(str, found)) or f'({nothing})'))
 
 # %% ../nbs/11_evaluate.ipynb #cf80c6b3
 def _answer(row, task, text):
@@ -323,7 +325,7 @@ def evaluate(
     tasks,            # tasks.jsonl they were generated from, as `asp_ft convert` writes it
     out,              # folder for verdicts.jsonl, scores.json, report.html and scores.png
     limits=GENERATED, # of the solver, for one completion: strict, since a model wrote it
-    workers=None,     # solver processes; None: one a core
+    workers=None,     # solver processes; None: one more than cores
     show: bool=True,  # print the table
 ) -> dict: # what stands in scores.json
     "Judge completions and write verdicts, scores, a report and a figure; `AspFtError` where the files do not fit."

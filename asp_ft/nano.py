@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['SPECIAL', 'PIECES', 'WORDS', 'SIGNS', 'TEMPLATE', 'PRETRAINED', 'NEW', 'WIDTH', 'LAYERS', 'HEADS', 'INNER',
-           'POSITIONS', 'SPOKEN', 'SYSTEM', 'COPYING', 'DICTATION', 'LINES', 'BATCH', 'POOL', 'STEPS', 'LEARNING_RATE',
-           'WARMUP', 'COOLDOWN', 'SAVE', 'DEMO', 'LONGEST', 'CARD', 'build_tokenizer', 'build_model', 'dictation',
-           'copying', 'pretraining_row', 'batches', 'train_nano', 'load_nano', 'answers', 'measure_nano', 'score_lines',
-           'write_card']
+           'POSITIONS', 'SPOKEN', 'PART', 'SYSTEM', 'COPYING', 'DICTATION', 'CORPUS', 'LINES', 'BATCH', 'POOL', 'STEPS',
+           'LEARNING_RATE', 'WARMUP', 'COOLDOWN', 'SAVE', 'DEMO', 'LONGEST', 'CARD', 'build_tokenizer', 'build_model',
+           'dictation', 'copying', 'corpus_parts', 'corpus_row', 'pretraining_row', 'batches', 'train_nano',
+           'load_nano', 'answers', 'measure_nano', 'score_lines', 'write_card']
 
 # %% ../nbs/12_nano.ipynb #eca02535
 import json, random, re
 from collections import Counter
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -19,7 +20,8 @@ import yaml
 
 from .core import NANO, atomic_write, progress, require, write_json, write_text
 from .chat import encode_prompt, load_tokenizer, quiet, stop_ids
-from .problems import FAMILIES, draw_problem, generate_problems, make_names, words
+from .evaluate import wilson
+from .problems import FAMILIES, corpus_folders, draw_problem, generate_problems, make_names, words
 from .solver import compare_many
 
 # %% ../nbs/12_nano.ipynb #5ae268b6
@@ -77,7 +79,7 @@ def build_tokenizer(
     return tokenizer
 
 # %% ../nbs/12_nano.ipynb #90bd05dd
-WIDTH, LAYERS, HEADS, INNER = 128, 4, 4, 384  # 0.9 million parameters
+WIDTH, LAYERS, HEADS, INNER = 160, 4, 5, 480  # 1.4 million parameters
 POSITIONS = 2048                              # tokens a conversation may have
 
 # %% ../nbs/12_nano.ipynb #2814964a
@@ -152,9 +154,36 @@ def copying(
     if form > .7: text = dictation(rng)[1]
     return rng.choice(('Copy this.\n', 'Repeat this.\n')) + text, text
 
+# %% ../nbs/12_nano.ipynb #6573a4f5
+PART = 200  # characters of a part; most are shorter
+
+@lru_cache(maxsize=1)
+def corpus_parts() -> tuple: # (comment, statements, contract line)
+    "The commented parts of the corpus programs."
+    found = []
+    for folder in corpus_folders():
+        told = yaml.safe_load((folder/'task.yaml').read_text(encoding='utf-8'))
+        inputs, outputs = (', '.join(sorted(told[k])) for k in ('inputs', 'outputs'))
+        for part in (folder/'ASP.txt').read_text(encoding='utf-8').split('\n\n'):
+            lines = part.strip().split('\n')
+            comment = ' '.join(line[1:].strip() for line in lines if line.startswith('%'))
+            code = '\n'.join(line for line in lines if not line.startswith(('%', '#defined', '#show')))
+            if comment and code and len(code) <= PART:
+                found.append((comment, code, f'Input predicates: {inputs}. Output predicates: {outputs}.'))
+    return tuple(found)
+
+# %% ../nbs/12_nano.ipynb #22aaea9d
+def corpus_row(
+    rng: random.Random, # the source of chance
+) -> tuple:             # (what is said, what is to be written)
+    "A part of a corpus program, to copy or to find from its comment."
+    comment, code, contract = rng.choice(corpus_parts())
+    return (f'Copy this.\n{code}', code) if rng.random() < .5 else (f'{comment}\n{contract}', code)
+
 # %% ../nbs/12_nano.ipynb #272612ab
 SYSTEM = 'You write answer set programs.'  # the system turn of one row in twenty
-COPYING, DICTATION, LINES = .1, .1, .4     # shares of the rows, and of structured descriptions among the problems
+COPYING, DICTATION, CORPUS = .08, .08, .04 # shares of the rows; the others are problems
+LINES = .4                                 # share of structured descriptions among the problems
 
 # %% ../nbs/12_nano.ipynb #28e53075
 def pretraining_row(
@@ -164,6 +193,7 @@ def pretraining_row(
     form = rng.random()
     if form < COPYING: question, answer = copying(rng)
     elif form < COPYING + DICTATION: question, answer = dictation(rng)
+    elif form < COPYING + DICTATION + CORPUS: question, answer = corpus_row(rng)
     else:
         p = draw_problem(rng.choice(PRETRAINED), rng, instances=False)
         question, answer = p.ir if rng.random() < LINES else p.nl, p.asp
@@ -209,7 +239,7 @@ def batches(
             yield ids, labels
 
 # %% ../nbs/12_nano.ipynb #3dd27b5c
-STEPS = 4000             # updates: 128 thousand rows
+STEPS = 6000             # updates: 192 thousand rows
 LEARNING_RATE = 2e-3     # held, and lowered linearly over the last 40 %
 WARMUP, COOLDOWN = 100, .4
 SAVE = 100               # updates between two checkpoints
@@ -360,8 +390,9 @@ def score_lines(
     def line(name, rows):
         total = sum((Counter(r) for r in rows), Counter())
         shares = ' | '.join(f"{100*total[k]/total['n']:.0f} %" for k in ('stopped', 'parsed', 'equal'))
-        return f"| {name} | {total['n']} | {shares} |"
-    lines = ['| family | n | stopped | parsed | equal |', '|---|--:|--:|--:|--:|']
+        low, high = wilson(total['equal']/total['n'], total['n'])
+        return f"| {name} | {total['n']} | {shares} | {100*low:.0f}–{100*high:.0f} |"
+    lines = ['| family | n | stopped | parsed | equal | 95 % interval |', '|---|--:|--:|--:|--:|--:|']
     for title, known in (('pretrained', PRETRAINED), ('new', NEW)):
         names = [name for name in known if name in scores]
         lines += [line(name, [scores[name]]) for name in names]
@@ -377,8 +408,9 @@ system turn. It writes short Answer Set Programs for descriptions in the manner 
 nothing else. It exists so that notebooks, tests and the demo run without a network.
 
 **Data.** {rows:,} rows drawn by `asp_ft.nano.pretraining_row`: {problems:.0%} problems of {families} families,
-{copying:.0%} copying, {dictation:.0%} dictated random rules; names from {words:,} real words (`words.txt`) and random
-letters. Held out: one name in eight (by a hash of the name), the test wordings of each family, and the new families.
+{copying:.0%} copying, {dictation:.0%} dictated random rules, {corpus:.0%} parts of corpus programs; names from
+{words:,} real words (`words.txt`) and random letters. Held out: one name in eight (by a hash of the name), the test
+wordings of each family, and the new families.
 
 **Recipe.** {steps} updates of {batch} rows, AdamW, learning rate {rate}, held and then lowered linearly over the last
 {cooldown:.0%}, loss on the answers only, seed {seed}, 2 CPU threads.{took} Rebuild: `asp_ft.nano.train_nano(folder)`.
@@ -403,7 +435,8 @@ def write_card(
     model, tokenizer = load_nano(out)
     text = CARD.format(
         parameters=model.num_parameters(), layers=LAYERS, width=WIDTH, tokens=len(tokenizer), rows=STEPS*BATCH,
-        problems=1-COPYING-DICTATION, families=len(PRETRAINED), copying=COPYING, dictation=DICTATION,
+        problems=1-COPYING-DICTATION-CORPUS, families=len(PRETRAINED), copying=COPYING, dictation=DICTATION,
+        corpus=CORPUS,
         words=len(words()), steps=STEPS, batch=BATCH, rate=LEARNING_RATE, cooldown=COOLDOWN, seed=seed,
         took=took and f' {took}', table='\n'.join(score_lines(scores)))
     write_text(Path(out)/'README.md', text)

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['DEMO', 'QUICK', 'NOT_PUSHED', 'COMMANDS', 'devices', 'doctor', 'read_program', 'paint', 'show_messages', 'show_check',
-           'exit_code', 'check', 'show_verdict', 'compare', 'mutation_table', 'mutate', 'solver_score', 'train',
-           'demo_config', 'group_scores', 'demo_table', 'demo', 'show_reproduced', 'reproduce', 'push_folder', 'push',
-           'run_command', 'main']
+           'exit_code', 'check', 'show_verdict', 'compare', 'mutation_table', 'mutate', 'leaks', 'solver_score',
+           'train', 'demo_families', 'demo_config', 'group_scores', 'demo_table', 'demo', 'show_reproduced',
+           'reproduce', 'push_folder', 'push', 'run_command', 'main']
 
 # %% ../nbs/13_pipeline.ipynb #42b20c95
 import argparse, importlib, json, logging, os, random, re, shutil, sys, tempfile, time
@@ -57,11 +57,11 @@ def read_program(
         raise AspFtError(f'{show_path(path)}: not UTF-8 (byte {e.start}); save the file as UTF-8') from None
 
 # %% ../nbs/13_pipeline.ipynb #f36e3ebb
-_COLOURS = dict(good=32, bad=31, unsure=33, place=1, caret=36)  # numbers of ANSI
+_COLOURS = dict(good=32, bad=31, unsure=33, place=1, caret=36, trained='30;42')  # numbers of ANSI
 
 def paint(
     text: str,   # what to print
-    colour: str, # good, bad, unsure, place or caret
+    colour: str, # good, bad, unsure, place, caret or trained
 ) -> str:        # with codes for a colour where standard output is a terminal
     "Colour for a terminal; plain text elsewhere, and where NO_COLOR is set (no-color.org)."
     if not sys.stdout.isatty() or os.environ.get('NO_COLOR'): return text
@@ -215,6 +215,21 @@ def _test_as_json(name, test):
              for m, v in test.survivors]
     return dict(problem=name, killed=test.killed, stillborn=test.stillborn, equivalent=test.equivalent, survivors=alive)
 
+# %% ../nbs/13_pipeline.ipynb #803309fd
+def leaks(
+    train: str,             # tasks.jsonl of the training side
+    held_out: str,          # tasks.jsonl of the held-out side
+    phrasing: bool=False,   # the split promises phrasings that training does not have
+    names: bool=False,      # the split promises predicates that training does not have
+    family: bool=False,     # the split promises families that training does not have
+):
+    "Say whether training tasks give away something about held-out ones; fails where they do."
+    from asp_ft.data_converter import refuse_leaks
+    from asp_ft.evaluate import read_tasks
+    sides = [list(read_tasks(path).values()) for path in (train, held_out)]
+    refuse_leaks(*sides, phrasing, names, family)
+    print(f'{len(sides[0])} tasks give away nothing about {len(sides[1])}')
+
 # %% ../nbs/13_pipeline.ipynb #bde7e798
 def _train_with(config):
     "The training function of the configuration's backend."
@@ -260,20 +275,40 @@ def train(
     print(f'{show_path(folder)}: the adapter, with config.yaml, run.json, log.jsonl and loss.png')
 
 # %% ../nbs/13_pipeline.ipynb #eb3485d8
+def _show_row(view):
+    "A row with its trained tokens coloured, or in brackets."
+    clean = lambda s: '\n'.join(map(_visible, s.split('\n')))
+    in_colour = paint('', 'trained') != ''
+    colour = lambda s: '\n'.join(paint(line, 'trained') for line in s.split('\n'))
+    mark = colour if in_colour else '⟦{}⟧'.format
+    return ''.join(mark(clean(s)) if t else clean(s) for s, t in view.parts)
+
 def _dry_run(config):
-    "Preflight: the resolved configuration, counts, and what is trained of the rows."
+    "Preflight: the configuration, a row of each kind, what is trained, and what the run will cost."
     from asp_ft import chat
+    backend = _train_with(config).__module__.rpartition('_')[2]
+    path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model)
+    raw = read_jsonl(path); report = chat.preflight(tokenizer, raw, config, show_path(path))
     with tempfile.TemporaryDirectory() as d:
         save_config(config, Path(d)/'config.yaml'); print((Path(d)/'config.yaml').read_text())
-    rows, tokenizer = read_jsonl(Path(config.data)/'train.jsonl'), chat.load_tokenizer(config.model)
-    print(chat.preflight_table(chat.preflight(tokenizer, rows, config)))
+    for kind, (n, view) in chat.show_kinds(tokenizer, raw).items():
+        title = f'== {kind}: {n} row{"s"*(n > 1)}; the shortest, as it is trained'
+        print(paint(title, 'place'), _show_row(view), '', sep='\n')
+    print(chat.preflight_table(report))
+    if backend == 'mlx': return print('time, memory    are estimated for --backend pytorch only')
+    from asp_ft.train_pytorch import estimate_run, estimate_table, training_rows
+    rows = training_rows(config, tokenizer)
+    print(estimate_table(estimate_run(config, chat.model_folder(config.model, weights=False), rows)))
 
 # %% ../nbs/13_pipeline.ipynb #41c69e2b
-DEMO = dict(new=('mutual', 'siblings', 'untouched', 'symmetric'),
-            known=('both', 'either', 'difference', 'reverse', 'compose', 'reach', 'threshold', 'state', 'exactly',
-                   'assign', 'forbid', 'tally', 'best'),
-            train=dict(new=600, known=780), test=dict(new=60, known=65))  # problems; known ones against forgetting
-QUICK = dict(train=dict(new=40, known=13), test=dict(new=4, known=13), max_steps=10)  # shows the stages only
+DEMO = dict(new=('mutual', 'siblings', 'untouched', 'symmetric'),      # families that nano has not seen
+            train=dict(new=600, known=780), test=dict(new=60, known=78))  # problems; known ones against forgetting
+QUICK = dict(train=dict(new=40, known=39), test=dict(new=4, known=13), max_steps=10)  # shows the stages only
+
+def demo_families() -> dict: # new, known: names
+    "The families that the demonstration teaches, and those that nano was pretrained on."
+    from asp_ft.problems import FAMILIES
+    return dict(new=DEMO['new'], known=tuple(name for name, family in FAMILIES.items() if not family.new))
 
 # %% ../nbs/13_pipeline.ipynb #00d151f2
 def demo_config(
@@ -286,15 +321,17 @@ def demo_config(
 
 def _demo_data(workspace, sizes, seed):
     "Write family problems as raw folders, convert them with the shipped corpus; the held-out ones by themselves."
-    from asp_ft.data_converter import convert, summary
+    from asp_ft.data_converter import convert, refuse_leaks, summary
     from asp_ft.problems import CORPUS, problems
     held_out = workspace.data/'held_out'
     for root, split in ((workspace.raw/'demo', 'train'), (held_out/'raw', 'test')):
         shutil.rmtree(root, ignore_errors=True)  # of an earlier demo, perhaps with other numbers
-        for group in ('new', 'known'): problems(root/group, DEMO[group], sizes[split][group], seed, split)
+        for group, families in demo_families().items(): problems(root/group, families, sizes[split][group], seed, split)
     print(summary(convert([workspace.raw/'demo', CORPUS], workspace.data, seed=seed)))
     print('held out:', summary(convert([held_out/'raw'], held_out, test_fraction=1, seed=seed)))
-    return held_out/'tasks.jsonl'
+    tasks = held_out/'tasks.jsonl'
+    refuse_leaks(read_jsonl(workspace.tasks), read_jsonl(tasks), phrasing=True, names=True)
+    return tasks
 
 # %% ../nbs/13_pipeline.ipynb #763393a6
 def group_scores(
@@ -332,8 +369,8 @@ def demo_table(
     from asp_ft.evaluate import score_table
     titles = dict(new='NEW KINDS OF PROBLEMS (only the fine-tuning saw them)',
                   known='KNOWN KINDS (nano was pretrained on them)')
-    table = lambda group: score_table(*[group_scores(s, DEMO[group]) for s in (base, fused)], names=('base', 'fused'))
-    return '\n\n'.join(f'{title}\n{table(group)}' for group, title in titles.items())
+    parts = {group: [group_scores(s, names) for s in (base, fused)] for group, names in demo_families().items()}
+    return '\n\n'.join(f"{titles[g]}\n{score_table(*part, names=('base', 'fused'))}" for g, part in parts.items())
 
 # %% ../nbs/13_pipeline.ipynb #30d1d4e9
 def demo(
@@ -489,6 +526,7 @@ COMMANDS = {
     'push':     ('asp_ft.pipeline:push', 'put an adapter or a model on the Hugging Face hub'),
     'check':    ('asp_ft.pipeline:check', 'does a program run, and if not, where is it wrong?'),
     'compare':  ('asp_ft.pipeline:compare', 'do two programs mean the same?'),
+    'leaks':    ('asp_ft.pipeline:leaks', 'do training tasks give away something about held-out ones?'),
     'mutate':   ('asp_ft.pipeline:mutate', 'do the instances of problems notice small mistakes?'),
 }
 
@@ -499,8 +537,8 @@ def _help():
                       'asp_ft COMMAND --help lists the arguments of a command.'])
 
 # %% ../nbs/13_pipeline.ipynb #47c81d95
-_POSITIONAL = dict(convert=('raw',), check=('file',), mutate=('raw',), compare=('candidate', 'gold'), reproduce=('run',),
-                   push=('folder',))  # others: flags
+_POSITIONAL = dict(convert=('raw',), check=('file',), mutate=('raw',), compare=('candidate', 'gold'),
+                   leaks=('train', 'held_out'), reproduce=('run',), push=('folder',))  # others: flags
 _NO_FLAG = ('flags', 'limits', 'pdb', 'xtra')  # of the function, or of fastcore, only
 
 def _as_flags(parser, positional):
@@ -557,7 +595,7 @@ def _finish(name, result):
     if name == 'convert':
         from asp_ft.data_converter import summary
         print(summary(result)); return 0 if result['ok'] else 1
-    if name == 'problems': print(f'{len(result)} problems in {show_path(result[0].parent)}')
+    if name == 'problems': print(f'{result} problems written'); return 0
     return result if isinstance(result, int) else 0
 
 # %% ../nbs/13_pipeline.ipynb #e15de9d1

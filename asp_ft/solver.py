@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['OUTCOMES', 'RUNS', 'UNDECIDED', 'GENERATED', 'OWN', 'WALL', 'GRACE', 'START', 'REPLY', 'LINTED', 'HINTED', 'EXACT',
-           'SAMPLE', 'ALIGN', 'PROGRESS', 'FORK', 'AHEAD', 'TRIES', 'PREDICATE', 'worst', 'Limits', 'Message',
-           'read_message', 'in_characters', 'serve', 'close_sandbox', 'run_jobs', 'Check', 'check_many', 'solve',
-           'check', 'Task', 'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine',
-           'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate', 'MutationTest', 'mutation_tests']
+           'SAMPLE', 'ALIGN', 'PROGRESS', 'FORK', 'AHEAD', 'TRIES', 'PREDICATE', 'TOGETHER', 'worst', 'Limits',
+           'Message', 'read_message', 'in_characters', 'serve', 'close_sandbox', 'run_jobs', 'Check', 'check_many',
+           'solve', 'check', 'Task', 'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine',
+           'verify_many', 'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate', 'MutationTest',
+           'mutation_tests']
 
 # %% ../nbs/02_solver.ipynb #ad2a8f49
 import atexit, gc, json, os, re, signal, sys, time
-from collections import namedtuple
+from collections import deque, namedtuple
 from dataclasses import asdict, dataclass, replace
-from itertools import islice, permutations, product
+from itertools import groupby, islice, permutations, product
 from pathlib import Path
 
 from . import core, syntax
@@ -360,9 +361,11 @@ def _instance_verdict(job, programs, derives, instance, notes, tell):
     "Compare on one instance: what `_candidate_on` says, and what is known of gold."
     tell(dict(who='gold', instance=instance[0]))
     apart = instance is job['instances'][0]  # on the first one each program has shown that it parses by itself
-    known = _gold_on(programs[0], instance[1], job, apart)
+    known = job.get('memory', {}).get(instance[1]) or _gold_on(programs[0], instance[1], job, apart)
     tell(dict(who='candidate', **notes.news()))
-    return _candidate_on(programs[1], derives, instance, job, known, notes, apart), known
+    found = _candidate_on(programs[1], derives, instance, job, known, notes, apart)
+    if 'memory' in job: job['memory'][instance[1]] = known if found[2] == 'exact' and known[1][1] else None
+    return found, known
 
 # %% ../nbs/02_solver.ipynb #e7f3e8c2
 _NOTHING_KNOWN = dict(verdict='unknown', evidence='', reason='', witness=None, outcome='UNKNOWN', parsed=False,
@@ -410,6 +413,11 @@ def _compare_job(job, tell):
     if not (job['align'] and state['grounded'] and state['verdict'] == 'different'): return state
     tell(state | dict(complete=True))  # whatever happens from here on, the verdict stands
     return state | dict(alignment=_alignment(job, known))
+
+def _together_job(job, tell):
+    "Kind `together`: a comparison for each candidate; where all answer sets of gold are known, they are found once."
+    one = job | dict(memory={})
+    return dict(states=[_compare_job(one | dict(candidate=c), lambda state: None) for c in job['candidates']])
 
 def _compare_instances(job, programs, derives, notes, state, tell):
     "The state and what is known of gold; the candidate is run on each instance, also after a difference was found."
@@ -533,6 +541,30 @@ def _examine_job(job, tell):
     try: return out | dict(trivial=_is_trivial(job['program'], out['outputs'], job['instances']))
     except _Stop: return out
 
+# %% ../nbs/02_solver.ipynb #d347c0b7
+def _told_apart(job):
+    "For each of the wrong programs of a job, whether some instance tells it from the program."
+    gold, told = _readied(job['program']), [False]*len(job['wrong'])
+    sides = [(i, _readied(w), _derivable(w) if syntax.may_derive(w, job['inputs']) else set())
+             for i, w in enumerate(job['wrong'])]
+    for instance in job['instances']:
+        if all(told): break
+        known = _gold_on(gold, instance[1], job, True)
+        for i, side, derives in sides:
+            try: told[i] = told[i] or bool(_candidate_on(side, derives, instance, job, known, _Notes())[0])
+            except _Stop as stop: told[i] = str(stop) not in UNDECIDED
+    return told
+
+def _verify_job(job, tell):
+    "Kind `verify`: examine problems, each with wrong programs that its instances are to tell from the right one."
+    found = []
+    for problem in job['problems']:
+        examined = _examine_job(problem, lambda state: None)
+        try: told = _told_apart(problem)
+        except _Stop: told = [False]*len(problem['wrong'])
+        found.append(examined | dict(told=told))
+    return dict(problems=found)
+
 # %% ../nbs/02_solver.ipynb #42916d17
 def _change_job(job, note):
     "Kind `change`: mutants of a program, a rewrite of it, or texts with predicates and constants renamed."
@@ -546,7 +578,8 @@ def _change_job(job, note):
     except ValueError as e: return out | dict(outcome='UNKNOWN', messages=[asdict(Message('rename', 0, 0, str(e)))])
 
 # %% ../nbs/02_solver.ipynb #83870ff0
-_JOBS = dict(solve=_solve_job, compare=_compare_job, examine=_examine_job, change=_change_job)
+_JOBS = dict(solve=_solve_job, compare=_compare_job, together=_together_job, examine=_examine_job,
+             verify=_verify_job, change=_change_job)
 
 def _write(file, data):
     "Write all of `data` to a file descriptor."
@@ -1003,6 +1036,23 @@ def _as_verdict(reply):
     return Verdict(**state, messages=_messages(reply), seconds=reply.get('seconds', 0.))
 
 # %% ../nbs/02_solver.ipynb #8ae05098
+TOGETHER = 16  # programs that may share a process: the fork then costs little, and no reply is waited for too long
+
+def _joined(jobs):
+    "One job of comparisons that share gold and task; what is ready needs none."
+    asked = [job for job in jobs if 'ready' not in job]
+    if len(asked) < 2: return (asked or [dict(ready={})])[0]
+    return asked[0] | dict(kind='together', candidates=[job['candidate'] for job in asked])
+
+def _parted(jobs, reply, workers):
+    "The reply to each of the jobs that were joined; where a limit was hit, each is asked again, by itself."
+    asked = [job for job in jobs if 'ready' not in job]
+    whole = len(asked) < 2 or not reply.get('death') and all(s['outcome'] not in UNDECIDED for s in reply['states'])
+    if len(asked) < 2: found = iter([reply])
+    elif whole: found = (s | dict(seconds=round(reply['seconds']/len(asked), 4)) for s in reply['states'])
+    else: found = run_jobs(asked, workers)
+    return [job['ready'] if 'ready' in job else next(found) for job in jobs]
+
 def compare_many(
     items,                    # iterable of (candidate, gold, task) triples
     limits: Limits=GENERATED, # for the candidate's text, and the time and memory of a comparison
@@ -1010,10 +1060,21 @@ def compare_many(
     desc: str=None,           # of the progress bar; None: no bar
     align: bool=False,        # where different, look for other names or orders of arguments that make it equal
     lint: bool=True,          # look for mistakes in the candidate that clingo accepts, too
+    together: bool=False,     # candidates that follow each other under one gold and task share a process
 ):                            # yields a `Verdict` for each item, in order
     "Compare many candidates side by side."
-    jobs = (_compare_item(*i, limits=limits, align=align, lint=lint) for i in items)
-    for reply in run_jobs(jobs, workers, desc): yield _as_verdict(reply)
+    groups, most = deque(), TOGETHER if together else 1
+    def joined():
+        for _, run in groupby(items, lambda item: item[1:]):
+            while group := [_compare_item(*i, limits, align, lint) for i in islice(run, most)]:
+                groups.append(group)
+                yield _joined(group)
+    bar = progress(total=len(items) if hasattr(items, '__len__') else None, desc=desc, unit='program') if desc else None
+    for reply in run_jobs(joined(), workers):
+        for one in _parted(groups.popleft(), reply, workers):
+            if bar is not None: bar.update()
+            yield _as_verdict(one)
+    if bar is not None: bar.close()
 
 # %% ../nbs/02_solver.ipynb #110cdf10
 def compare(
@@ -1085,6 +1146,38 @@ def examine(
 ) -> Examination:
     "All that the solver can say about one problem."
     return next(examine_many([(program, task)], limits, workers=1))
+
+# %% ../nbs/02_solver.ipynb #50d42677
+def _verify_item(problems, limits):
+    "The job of verifying (program, wrong programs, task) triples together."
+    for _, _, task in problems: _valid_contract(task)
+    found = [dict(program=program, wrong=list(wrong), inputs=task.inputs, outputs=task.outputs, instances=task.cases())
+             for program, wrong, task in problems]
+    texts = ((text, '', limits) for p in found
+             for text in (p['program'], *p['wrong'], *(facts for _, facts in p['instances'])))
+    if refused := _objection(texts): return dict(ready=refused | dict(death=refused['outcome']))
+    return _job('verify', limits, problems=found)
+
+def _verified(reply, problems, limits):
+    "(`Examination`, told apart) for the problems of a reply; where it failed, each has a job of its own."
+    if not reply.get('death'): return [(_as_examination(r), tuple(r['told'])) for r in reply['problems']]
+    if len(problems) == 1: return [(_as_examination(reply), (False,)*len(problems[0][1]))]
+    again = run_jobs(_verify_item([p], limits) for p in problems)
+    return [found for r, p in zip(again, problems) for found in _verified(r, [p], limits)]
+
+# %% ../nbs/02_solver.ipynb #7ad0ba7d
+def verify_many(
+    items,              # iterable of (program, wrong programs, task) triples; the task names inputs and outputs
+    limits: Limits=OWN, # for a batch of problems
+    workers: int=None,  # processes side by side; None: one more than cores
+):                      # yields (`Examination`, a bool for each wrong program: is it told apart?), in order
+    "Examine many problems of your own, and see whether their instances tell wrong programs from the right one."
+    items, waiting = iter(items), deque()
+    def jobs():
+        while problems := list(islice(items, TOGETHER)):
+            waiting.append(problems)
+            yield _verify_item(problems, limits)
+    for reply in run_jobs(jobs(), workers): yield from _verified(reply, waiting.popleft(), limits)
 
 # %% ../nbs/02_solver.ipynb #c2e9f39c
 def _change_item(texts, limits=OWN, **how):
