@@ -246,7 +246,7 @@ def solver_score(
     "The solver's score while training: a sample of the validation tasks, answered with base and adapter."
     if not config.solver_eval: return None
     file = Path(config.data)/'tasks.jsonl'
-    tasks = [t for t in read_jsonl(file) if t.get('split') == 'valid']
+    tasks = [t for t in read_jsonl(file) if t.get('split') == 'valid'] if file.is_file() else []
     if not tasks: raise AspFtError(f'solver_eval: {show_path(file)} has no validation tasks; convert with a smaller '
                                    '--train_fraction, or train with --solver_eval 0')
     chosen = random.Random(config.seed).sample(tasks, min(config.solver_eval, len(tasks)))
@@ -270,8 +270,9 @@ def train(
 ):
     "Fine-tune a model with LoRA and write an adapter folder."
     resolved = load_config(config, **flags)
+    score = solver_score(resolved)
     if dry_run: return _dry_run(resolved)
-    folder = _train_with(resolved)(resolved, solver_score(resolved), resume=resume, restart=restart)
+    folder = _train_with(resolved)(resolved, score, resume=resume, restart=restart)
     print(f'{show_path(folder)}: the adapter, with config.yaml, run.json, log.jsonl and loss.png')
 
 # %% ../nbs/13_pipeline.ipynb #eb3485d8
