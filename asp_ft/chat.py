@@ -140,6 +140,8 @@ def check_messages(
             raise AspFtError(f'turn {i}: expected a role of {", ".join(ROLES)}')
         if not isinstance(m.get('content'), str) or not m['content'].strip():
             raise AspFtError(f"turn {i} ({m['role']}) is empty")
+        if any('\ud800' <= c <= '\udfff' for c in m['content']):
+            raise AspFtError(f"turn {i} ({m['role']}) holds half a character (a lone surrogate); mend the text")
         if found := _special(tokenizer).search(m['content']):
             raise AspFtError(f"turn {i} ({m['role']}) holds the special token {found[0]!r} of the model; take it out "
                              "of the text")

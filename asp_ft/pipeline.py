@@ -246,7 +246,7 @@ def solver_score(
     "The solver's score while training: a sample of the validation tasks, answered with base and adapter."
     if not config.solver_eval: return None
     file = Path(config.data)/'tasks.jsonl'
-    tasks = [t for t in read_jsonl(file) if t.get('split') == 'valid']
+    tasks = [t for t in read_jsonl(file) if t.get('split') == 'valid'] if file.is_file() else []
     if not tasks: raise AspFtError(f'solver_eval: {show_path(file)} has no validation tasks; convert with a smaller '
                                    '--train_fraction, or train with --solver_eval 0')
     chosen = random.Random(config.seed).sample(tasks, min(config.solver_eval, len(tasks)))
@@ -270,8 +270,9 @@ def train(
 ):
     "Fine-tune a model with LoRA and write an adapter folder."
     resolved = load_config(config, **flags)
+    score = solver_score(resolved)
     if dry_run: return _dry_run(resolved)
-    folder = _train_with(resolved)(resolved, solver_score(resolved), resume=resume, restart=restart)
+    folder = _train_with(resolved)(resolved, score, resume=resume, restart=restart)
     if first_process(): print(f'{show_path(folder)}: the adapter, with config.yaml, run.json, log.jsonl and loss.png')
 
 # %% ../nbs/13_pipeline.ipynb #eb3485d8
@@ -410,7 +411,7 @@ def _manifest(folder):
 def _apart(a, b):
     "The greatest difference of two logs: (difference, field, update); and whether they have the same lines."
     rows = [read_jsonl(Path(f)/'log.jsonl') for f in (a, b)]
-    found = [(abs(x[k]-y[k]), k, x['step']) for x, y in zip(*rows) for k in ('loss', 'eval_loss') if k in x and k in y]
+    found = [(abs(x[k]-y[k]), k, x['step']) for x, y in zip(*rows) for k in ('loss', 'eval_loss') if k in {*x} & {*y}]
     return max(found, default=(0., 'loss', 0)), len(rows[0]) == len(rows[1])
 
 def _surroundings(manifest):
@@ -430,7 +431,8 @@ def show_reproduced(
     a, b = _surroundings(old), _surroundings(new)
     lines = [f'{paint("differs", "bad")}: {key} by at most {most:.3g}, at update {step}'
              + ('' if whole else '; one log is longer')]
-    return '\n'.join(lines + [f'  {k}: {a.get(k)} then, {b.get(k)} now' for k in sorted({*a, *b}) if a.get(k) != b.get(k)])
+    other = [k for k in sorted({*a, *b}) if a.get(k) != b.get(k)]
+    return '\n'.join(lines + [f'  {k}: {a.get(k)} then, {b.get(k)} now' for k in other])
 
 # %% ../nbs/13_pipeline.ipynb #ad76d97b
 def reproduce(
@@ -446,8 +448,8 @@ def reproduce(
         aside = dict(out=str(Path(d)/'run'), report_to='none', backend=manifest['stage'].removeprefix('train_'))
         config = load_config(None, **manifest['config'] | moved | aside)
         work = _train_with(config); module = sys.modules[work.__module__]
-        identity = manifest['identity'] | dict(config=manifest['identity']['config'] | ({'model': model} if model else {}))
-        if changed := module.differences(identity, module.run_identity(config)):
+        was = manifest['identity']; was['config'] |= dict(model=config.model)   # its weights are compared, not its name
+        if changed := module.differences(was, module.run_identity(config)):
             raise AspFtError(f"{show_path(run)} was made from something else: {'; '.join(changed)}")
         again = work(config, solver_score(config)); print(show_reproduced(run, again))
         return int(_manifest(again)['adapter'] != manifest['adapter'])

@@ -680,6 +680,8 @@ def partial_folder(
     out,     # the adapter folder that is asked for
 ) -> Path:   # `out` with `.partial` appended
     "Where a run works until it is finished."
+    if Path(out).name in ('', '..'): raise AspFtError(f'out: {out} has no name of its own; give a folder to make, such as '
+                                                      'adapters/run')
     return Path(out).with_name(Path(out).name+'.partial')
 
 def checkpoints(
