@@ -10,9 +10,9 @@ __all__ = ['GROUP', 'SCHEDULES', 'SCALED_HEADS', 'INPUTS', 'SIZE', 'NF4', 'LIBRA
            'kept_bytes', 'memory_parts', 'Speed', 'measure_speed', 'batch_sizes', 'count_run', 'memory_needed',
            'time_needed', 'disk_needed', 'estimate_run', 'memory_text', 'estimate_table', 'out_of_memory',
            'watch_class', 'loss_plot', 'partial_folder', 'checkpoints', 'seal_checkpoint', 'read_checkpoint',
-           'newest_checkpoint', 'differences', 'same_random', 'disk_error', 'surviving_class', 'keeper_class',
-           'save_adapter', 'read_run', 'finished_run', 'adapter_differences', 'load_adapter', 'make_trainer',
-           'run_identity', 'working_folder', 'train_pytorch']
+           'newest_checkpoint', 'differences', 'same_random', 'disk_error', 'scattered', 'surviving_class',
+           'keeper_class', 'gathered', 'save_adapter', 'read_run', 'finished_run', 'adapter_differences',
+           'load_adapter', 'make_trainer', 'run_identity', 'working_folder', 'train_pytorch']
 
 # %% ../nbs/07_train_pytorch.ipynb #c4423ea6
 import contextlib, errno, functools, json, math, os, random, re, shutil, signal, statistics, tempfile, threading, time
@@ -650,12 +650,14 @@ def watch_class():
             self.bar.set_postfix_str(f"loss {logs['loss']:.4f}, {self.lines[-1]['time']['tokens_per_second']:,} "
                                      "tokens/s")
         def scored(self):
-            with tempfile.TemporaryDirectory(dir=self.folder, prefix='.scored-') as d:
+            first = first_process()
+            place = tempfile.TemporaryDirectory(dir=self.folder, prefix='.scored-') if first else contextlib.nullcontext()
+            with place as d:
                 save_adapter(self.trainer.model, d, self.config.model)
-                return self.score(Path(d))
+                return self.score(Path(d)) if first else None
         def on_evaluate(self, args, state, control, metrics=None, **_):
             if self.score is not None:
-                metrics['solver_equal'], = broadcast_object_list([self.scored() if first_process() else None])
+                metrics['solver_equal'], = broadcast_object_list([self.scored()])
             self.write(step=state.global_step, **metrics)
             self.trainer.log({'eval_'+k.removeprefix('eval_'): v for k, v in metrics.items()})   # for `report_to`
         def on_train_end(self, args, state, control, **_): self.bar.close()
@@ -783,20 +785,29 @@ def _fill_checkpoint(trainer, tmp, folder):
     for save in (trainer._save_optimizer_and_scheduler, trainer._save_scaler, trainer._save_rng_state): save(str(tmp))
     write_json(tmp/f'process-{number}.json', dict(tokens=int(trainer.tokens), loss=trainer._tr_loss.item(),
         total_loss=trainer._total_loss_scalar, logged=trainer._globalstep_last_logged))
+    save_adapter(trainer.model, tmp, trainer.watch.config.model)
     wait()
     if main:
-        save_adapter(trainer.model, tmp, trainer.watch.config.model)
         trainer.state.save_to_json(str(tmp/'trainer_state.json'))
         seal_checkpoint(tmp, folder, dict(step=trainer.state.global_step, identity=trainer.identity,
             best=trainer.keeper.best, seconds=round(trainer.watch.seconds(), 2), log=trainer.watch.lines))
         trainer.keeper.drop_old()
     wait()
 
+def scattered(
+    tensor, # the whole of it
+    own,    # the tensor it is for, perhaps shared out among processes
+):          # the part of `tensor` that this process holds
+    "The opposite of `gathered`."
+    from torch.distributed.tensor import DTensor, distribute_tensor
+    if not isinstance(own, DTensor): return tensor
+    return distribute_tensor(tensor.to(own.device), own.device_mesh, own.placements)
+
 @functools.lru_cache(maxsize=1)
 def surviving_class():
     "`trainer_class()` with checkpoints that are whole or not there."
     import torch
-    from peft import set_peft_model_state_dict
+    from peft import get_peft_model_state_dict
     from safetensors.torch import load_file
     class SurvivingTrainer(trainer_class()):
         identity, waiting = {}, None   # what the run depends on; sums to take over once training begins
@@ -818,7 +829,9 @@ def surviving_class():
                 raise
         def _load_from_checkpoint(self, checkpoint, model=None):
             record, folder = read_checkpoint(checkpoint), Path(checkpoint)
-            set_peft_model_state_dict(self.model, load_file(folder/'adapter_model.safetensors'))
+            stored = load_file(folder/'adapter_model.safetensors')
+            for name, own in get_peft_model_state_dict(self.model, save_embedding_layers=False).items():
+                own.copy_(scattered(stored[name], own))
             self.watch.lines, self.watch.before, self.keeper.best = record['log'], record['seconds'], record['best']
             self.waiting = json.loads((folder/f'process-{self.args.process_index}.json').read_text())
             self.tokens = self.waiting['tokens']
@@ -876,16 +889,23 @@ def _interruptible(keeper):
     finally: signal.signal(signal.SIGINT, before)
 
 # %% ../nbs/07_train_pytorch.ipynb #6015255f
+def gathered(
+    tensor, # of a model, perhaps shared out among processes (FSDP); then all of them call this
+):          # all of it
+    "A tensor with all its parts."
+    return tensor.full_tensor() if hasattr(tensor, 'full_tensor') else tensor
+
 def save_adapter(
     model,     # a PeftModel
     folder,    # where to write
     base: str, # the base model as the user named it
 ):
-    "Write adapter_model.safetensors and adapter_config.json; the same weights give the same bytes."
+    "Write adapter_model.safetensors and adapter_config.json; the same weights give the same bytes. All processes call it."
     from peft import get_peft_model_state_dict
     from safetensors.torch import save_file
-    state = get_peft_model_state_dict(model, save_embedding_layers=False)
-    save_file({k: v.detach().float().cpu().contiguous() for k, v in sorted(state.items())},
+    state = {k: gathered(v) for k, v in sorted(get_peft_model_state_dict(model, save_embedding_layers=False).items())}
+    if not first_process(): return
+    save_file({k: v.detach().float().cpu().contiguous() for k, v in state.items()},
               Path(folder)/'adapter_model.safetensors')
     plain = lambda x: sorted(x) if isinstance(x, (set, frozenset)) else getattr(x, 'value', x)
     settings = {k: plain(v) for k, v in model.peft_config['default'].to_dict().items()}
@@ -1066,7 +1086,7 @@ def working_folder(
     "The folder in which a run works, held against other processes; `AspFtError` where it may not begin."
     from filelock import FileLock, Timeout
     work = partial_folder(config.out)
-    if not _first_process(): yield work, None; return   # the first one decides
+    if not first_process(): yield work, None; return   # the first one decides
     _check_replaceable(Path(config.out)); work.mkdir(parents=True, exist_ok=True)
     lock = FileLock(work/LOCK)
     try: lock.acquire(timeout=0)
@@ -1080,11 +1100,9 @@ def working_folder(
         lock.release()
         if work.is_dir() and not checkpoints(work): shutil.rmtree(work)   # nothing to go on from
 
-def _first_process(): return os.environ.get('RANK', '0') == '0'
-
 def _install(work, out):
     "Give the finished folder its name; an older result goes away after that."
-    if not _first_process(): return
+    if not first_process(): return
     old = out.with_name(f'.{out.name}.old')
     (work/LOCK).unlink(missing_ok=True); shutil.rmtree(old, ignore_errors=True)
     if out.exists(): os.rename(out, old)
@@ -1117,10 +1135,10 @@ def train_pytorch(
     return out
 
 def _write_result(config, identity, trainer, rows, work, started):
-    if not _first_process(): return
     best, last = trainer.keeper.best, trainer.state.global_step
     step = best['step'] if best else last
     if step == last: save_adapter(trainer.model, work, config.model)
+    if not first_process(): return
     for name in ('adapter_model.safetensors', 'adapter_config.json') if step < last else ():
         shutil.copyfile(work/f'checkpoint-{step}'/name, work/name)
     save_config(config, work/'config.yaml'); loss_plot(trainer.watch.lines, work/'loss.png')
