@@ -425,7 +425,7 @@ def progress(
     desc: str='',   # what is going on
     unit: str='it', # what is counted
 ):
-    "A tqdm bar on standard error; silent where nobody watches (no terminal and not in Jupyter), and in a second process."
+    "A tqdm bar on standard error; silent where nobody watches: no terminal and not in Jupyter, or a second process."
     from tqdm.auto import tqdm
     watched = (sys.stderr.isatty() or 'ipykernel' in sys.modules) and first_process()
     return tqdm(iterable, total=total, desc=desc, unit=unit, disable=not watched, dynamic_ncols=True)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from fastcore.docments import docments
 from fastcore.script import Param, anno_parser
-from .core import (AspFtError, NANO, RunConfig, Workspace, first_process, load_config, log, package_versions, read_jsonl,
-                         require, resolve_backend, save_config, setup_env, show_path, unknown_name, write_jsonl)
+from .core import (AspFtError, NANO, RunConfig, Workspace, first_process, load_config, log,
+                         package_versions, read_jsonl, require, resolve_backend, save_config, setup_env,
+                         show_path, unknown_name, write_jsonl)
 
 # %% ../nbs/13_pipeline.ipynb #6fed01e9
 def devices() -> list: # sentences

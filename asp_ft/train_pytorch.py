@@ -21,8 +21,8 @@ from pathlib import Path
 
 from .chat import (IGNORE, Encoded, encode_rows, load_tokenizer, model_folder, pad_batch, pad_id, quiet,
                          template_hash, weights_hash)
-from .core import (AspFtError, MODELS, RunConfig, file_hash, first_process, log, progress, read_jsonl, require, run_manifest,
-                         save_config, show_path, write_json, write_jsonl)
+from .core import (AspFtError, MODELS, RunConfig, file_hash, first_process, log, progress, read_jsonl,
+                         require, run_manifest, save_config, show_path, write_json, write_jsonl)
 
 # %% ../nbs/07_train_pytorch.ipynb #1d63f0fd
 def training_rows(
@@ -125,7 +125,8 @@ def to_sft_config(
         use_cpu=training_device() == 'cpu',  # or processes without a GPU would train apart
         ddp_find_unused_parameters=False, dataloader_num_workers=0, dataloader_pin_memory=cuda, push_to_hub=False)
     if args.world_size != process_count(): raise AspFtError(
-        f'{process_count()} processes were started and {args.world_size} found each other; start them with accelerate launch')
+        f'{process_count()} processes were started and {args.world_size} found each other; start them with '
+        'accelerate launch')
     if args.n_gpu > 1: args._n_gpu = 1  # one process uses one GPU; more of them are for `accelerate launch`
     return args
 
@@ -231,8 +232,8 @@ def collate(
 
 # %% ../nbs/07_train_pytorch.ipynb #9ac5f221
 class _Order:
-    """The rows of an epoch, as a sampler; the trainer says which epoch it is, also after it was resumed. Several processes
-    get equally many batches: empty rows fill up the last ones."""
+    """The rows of an epoch, as a sampler; the trainer says which epoch it is, also after it was resumed.
+    Several processes get equally many batches: empty rows fill up the last ones."""
     def __init__(self, lengths, batch_size, seed, state): self.args, self.state = (lengths, batch_size, seed), state
     def __len__(self):
         lengths, size, _ = self.args
@@ -251,6 +252,15 @@ class _Rows:
     def __len__(self): return len(self.data)
     def __getitem__(self, i): return self.data[i] if i < len(self.data) else dict(input_ids=[0], labels=[IGNORE])
 
+def _loader(trainer, data, sampler):
+    "The batches of this process: every n-th of those that n processes share."
+    from torch.utils.data import DataLoader
+    args, lengths = trainer.args, [len(i) for i in data['input_ids']]
+    order = sampler(lengths, args.per_device_train_batch_size*process_count(), args.seed, lambda: trainer.state)
+    return trainer.accelerator.prepare(DataLoader(
+        _Rows(data), args.per_device_train_batch_size, sampler=order, collate_fn=trainer.data_collator,
+        pin_memory=args.dataloader_pin_memory))
+
 @functools.lru_cache(maxsize=1)
 def trainer_class():
     "`SFTTrainer` with our order, our loss, and no telemetry."
@@ -261,15 +271,9 @@ def trainer_class():
         loss_is_scaled_for_ga = True
         tokens = 0   # seen so far by this process, without padding
         def _send_telemetry(self): "Nothing is sent."
-        def _loader(self, data, sampler):
-            size, lengths = self.args.per_device_train_batch_size, [len(i) for i in data['input_ids']]
-            order = sampler(lengths, size*process_count(), self.args.seed, lambda: self.state)
-            return self.accelerator.prepare(torch.utils.data.DataLoader(
-                _Rows(data), size, sampler=order, collate_fn=self.data_collator,
-                pin_memory=self.args.dataloader_pin_memory))
-        def get_train_dataloader(self): return self._loader(self.train_dataset, _Order)
+        def get_train_dataloader(self): return _loader(self, self.train_dataset, _Order)
         def get_eval_dataloader(self, eval_dataset=None): 
-            return self._loader(eval_dataset or self.eval_dataset, _AsTheyAre)
+            return _loader(self, eval_dataset or self.eval_dataset, _AsTheyAre)
         def seen(self):
             "Tokens without padding, of all processes; to be called by all of them."
             tokens = torch.as_tensor(self.tokens, device=self.args.device)
@@ -614,6 +618,13 @@ def out_of_memory(
         '4bit')
 
 # %% ../nbs/07_train_pytorch.ipynb #9917577e
+def _scored(watch):
+    "The solver's score of the adapter as it is now, in the first process; all of them give their part of the weights."
+    if not first_process(): return save_adapter(watch.trainer.model, None, watch.config.model)
+    with tempfile.TemporaryDirectory(dir=watch.folder, prefix='.scored-') as d:
+        save_adapter(watch.trainer.model, d, watch.config.model)
+        return watch.score(Path(d))
+
 @functools.lru_cache(maxsize=1)
 def watch_class():
     "A trainer callback: progress bar, log lines, evaluation every `eval_steps` and at the end."
@@ -628,11 +639,11 @@ def watch_class():
             seconds, tokens = self.seconds(), self.trainer.seen()
             self.lines.append(line | dict(tokens=tokens, time=dict(seconds=round(seconds, 2),
                                                                    tokens_per_second=round(tokens/seconds))))
-            if first_process(): self.append(self.lines[-1])
-        def append(self, line):
-            with open(self.folder/'log.jsonl', 'a', encoding='utf-8') as f: f.write(json.dumps(line)+'\n')
+            if not first_process(): return
+            with open(self.folder/'log.jsonl', 'a', encoding='utf-8') as f: f.write(json.dumps(self.lines[-1])+'\n')
         def on_train_begin(self, args, state, control, **_):
-            if first_process(): write_jsonl(self.folder/'log.jsonl', self.lines)   # of a resumed run: up to its checkpoint
+            path = self.folder/'log.jsonl'
+            if first_process(): write_jsonl(path, self.lines)   # of a resumed run: up to its checkpoint
             self.start, self.bar = time.time(), progress(total=state.max_steps, desc='training', unit='update')
             self.bar.initial = self.bar.n = state.global_step
         def on_step_end(self, args, state, control, **_):
@@ -645,19 +656,12 @@ def watch_class():
             if 'loss' not in logs: return
             if not math.isfinite(logs['loss']): raise self.trainer.diverged(logs['loss'])
             self.write(step=state.global_step, epoch=round(state.epoch, 4), loss=logs['loss'],
-                       grad_norm=logs.get('grad_norm'),
-                       learning_rate=logs['learning_rate'])
+                       grad_norm=logs.get('grad_norm'), learning_rate=logs['learning_rate'])
             self.bar.set_postfix_str(f"loss {logs['loss']:.4f}, {self.lines[-1]['time']['tokens_per_second']:,} "
                                      "tokens/s")
-        def scored(self):
-            first = first_process()
-            place = tempfile.TemporaryDirectory(dir=self.folder, prefix='.scored-') if first else contextlib.nullcontext()
-            with place as d:
-                save_adapter(self.trainer.model, d, self.config.model)
-                return self.score(Path(d)) if first else None
         def on_evaluate(self, args, state, control, metrics=None, **_):
             if self.score is not None:
-                metrics['solver_equal'], = broadcast_object_list([self.scored()])
+                metrics['solver_equal'], = broadcast_object_list([_scored(self)])
             self.write(step=state.global_step, **metrics)
             self.trainer.log({'eval_'+k.removeprefix('eval_'): v for k, v in metrics.items()})   # for `report_to`
         def on_train_end(self, args, state, control, **_): self.bar.close()
@@ -682,8 +686,9 @@ def partial_folder(
     out,     # the adapter folder that is asked for
 ) -> Path:   # `out` with `.partial` appended
     "Where a run works until it is finished."
-    if Path(out).name in ('', '..'): raise AspFtError(f'out: {out} has no name of its own; give a folder to make, such as '
-                                                      'adapters/run')
+    if Path(out).name in ('', '..'): raise AspFtError(
+        f'out: {out} has no name of its own; give a folder to make, such as '
+        'adapters/run')
     return Path(out).with_name(Path(out).name+'.partial')
 
 def checkpoints(
@@ -900,7 +905,7 @@ def save_adapter(
     folder,    # where to write
     base: str, # the base model as the user named it
 ):
-    "Write adapter_model.safetensors and adapter_config.json; the same weights give the same bytes. All processes call it."
+    "Write adapter_model.safetensors and adapter_config.json, always in the same bytes; called by all processes."
     from peft import get_peft_model_state_dict
     from safetensors.torch import save_file
     state = {k: gathered(v) for k, v in sorted(get_peft_model_state_dict(model, save_embedding_layers=False).items())}
