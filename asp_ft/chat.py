@@ -17,6 +17,9 @@ from .core import (AspFtError, MODELS, RunConfig, file_hash, require, resolve_mo
                          unknown_name)
 
 # %% ../nbs/06_chat.ipynb #f849b5f2
+# on a CPU each import of bitsandbytes advises to install one more package
+logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR)
+
 @contextlib.contextmanager
 def quiet():
     "Silence the warnings and progress bars of the Hugging Face libraries inside the block; errors still show."

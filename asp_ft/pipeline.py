@@ -371,7 +371,8 @@ def demo_table(
     titles = dict(new='NEW KINDS OF PROBLEMS (only the fine-tuning saw them)',
                   known='KNOWN KINDS (nano was pretrained on them)')
     parts = {group: [group_scores(s, names) for s in (base, fused)] for group, names in demo_families().items()}
-    return '\n\n'.join(f"{titles[g]}\n{score_table(*part, names=('base', 'fused'))}" for g, part in parts.items())
+    table = lambda group: score_table(*parts[group], names=('base', 'fused'), families=group == 'new')
+    return '\n\n'.join(f'{title}\n{table(group)}' for group, title in titles.items())
 
 # %% ../nbs/13_pipeline.ipynb #30d1d4e9
 def demo(
