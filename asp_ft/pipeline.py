@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fastcore.docments import docments
 from fastcore.script import Param, anno_parser
-from .core import (AspFtError, NANO, RunConfig, Workspace, load_config, log, package_versions, read_jsonl,
+from .core import (AspFtError, NANO, RunConfig, Workspace, first_process, load_config, log, package_versions, read_jsonl,
                          require, resolve_backend, save_config, setup_env, show_path, unknown_name, write_jsonl)
 
 # %% ../nbs/13_pipeline.ipynb #6fed01e9
@@ -273,7 +273,7 @@ def train(
     score = solver_score(resolved)
     if dry_run: return _dry_run(resolved)
     folder = _train_with(resolved)(resolved, score, resume=resume, restart=restart)
-    print(f'{show_path(folder)}: the adapter, with config.yaml, run.json, log.jsonl and loss.png')
+    if first_process(): print(f'{show_path(folder)}: the adapter, with config.yaml, run.json, log.jsonl and loss.png')
 
 # %% ../nbs/13_pipeline.ipynb #eb3485d8
 def _show_row(view):

@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['GROUP', 'SCHEDULES', 'SCALED_HEADS', 'INPUTS', 'SIZE', 'NF4', 'LIBRARIES', 'SLICE', 'MOST', 'OURS', 'LOCK',
-           'training_rows', 'batch_order', 'count_updates', 'to_sft_config', 'linear_names', 'to_lora_config',
-           'load_base', 'add_masked_loss', 'collate', 'trainer_class', 'checkpoint_layers', 'ModelShape', 'empty_model',
-           'model_shape', 'lora_parameters', 'token_flops', 'kept_bytes', 'memory_parts', 'Speed', 'training_device',
-           'measure_speed', 'batch_sizes', 'count_run', 'memory_needed', 'time_needed', 'disk_needed', 'estimate_run',
-           'memory_text', 'estimate_table', 'out_of_memory', 'watch_class', 'loss_plot', 'partial_folder',
-           'checkpoints', 'seal_checkpoint', 'read_checkpoint', 'newest_checkpoint', 'differences', 'same_random',
-           'disk_error', 'surviving_class', 'keeper_class', 'save_adapter', 'read_run', 'finished_run',
-           'adapter_differences', 'load_adapter', 'make_trainer', 'run_identity', 'working_folder', 'train_pytorch']
+           'training_rows', 'batch_order', 'count_updates', 'training_device', 'process_count', 'to_sft_config',
+           'linear_names', 'to_lora_config', 'load_base', 'add_masked_loss', 'collate', 'trainer_class',
+           'checkpoint_layers', 'ModelShape', 'empty_model', 'model_shape', 'lora_parameters', 'token_flops',
+           'kept_bytes', 'memory_parts', 'Speed', 'measure_speed', 'batch_sizes', 'count_run', 'memory_needed',
+           'time_needed', 'disk_needed', 'estimate_run', 'memory_text', 'estimate_table', 'out_of_memory',
+           'watch_class', 'loss_plot', 'partial_folder', 'checkpoints', 'seal_checkpoint', 'read_checkpoint',
+           'newest_checkpoint', 'differences', 'same_random', 'disk_error', 'scattered', 'surviving_class',
+           'keeper_class', 'gathered', 'save_adapter', 'read_run', 'finished_run', 'adapter_differences',
+           'load_adapter', 'make_trainer', 'run_identity', 'working_folder', 'train_pytorch']
 
 # %% ../nbs/07_train_pytorch.ipynb #c4423ea6
 import contextlib, errno, functools, json, math, os, random, re, shutil, signal, statistics, tempfile, threading, time
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from .chat import (IGNORE, Encoded, encode_rows, load_tokenizer, model_folder, pad_batch, pad_id, quiet,
                          template_hash, weights_hash)
-from .core import (AspFtError, MODELS, RunConfig, file_hash, log, progress, read_jsonl, require, run_manifest,
+from .core import (AspFtError, MODELS, RunConfig, file_hash, first_process, log, progress, read_jsonl, require, run_manifest,
                          save_config, show_path, write_json, write_jsonl)
 
 # %% ../nbs/07_train_pytorch.ipynb #1d63f0fd
@@ -75,13 +76,23 @@ def batch_order(
 def count_updates(
     n_rows: int,       # training rows
     config: RunConfig, # batch_size, grad_accumulation, epochs, max_steps
+    processes: int=1,  # that share the rows, each with batches of its own
 ) -> int:              # optimizer updates of the whole run
     "How many times the weights change; `AspFtError` where that is never."
     if not (config.epochs > 0 or config.max_steps): raise AspFtError('epochs: expected more than 0; or set --max_steps')
-    per_epoch = math.ceil(math.ceil(n_rows/config.batch_size)/config.grad_accumulation)
+    per_epoch = math.ceil(math.ceil(n_rows/(config.batch_size*processes))/config.grad_accumulation)
     return config.max_steps or max(1, math.ceil(config.epochs*per_epoch))
 
 # %% ../nbs/07_train_pytorch.ipynb #8f64e1b4
+def training_device() -> str: # cuda, mps or cpu
+    "Where PyTorch trains on this machine."
+    import torch
+    return 'cuda' if torch.cuda.is_available() else 'mps' if torch.backends.mps.is_available() else 'cpu'
+
+def process_count() -> int: # 1 without a launcher
+    "How many processes train together."
+    return int(os.environ.get('WORLD_SIZE', 1))
+
 SCHEDULES = dict(cosine='cosine', linear='linear', constant='constant_with_warmup')
 
 def to_sft_config(
@@ -92,7 +103,7 @@ def to_sft_config(
     "Translate a configuration for `SFTTrainer`."
     import torch
     from trl import SFTConfig
-    cuda, updates = torch.cuda.is_available(), count_updates(n_rows, config)
+    cuda, updates = torch.cuda.is_available(), count_updates(n_rows, config, process_count())
     args = SFTConfig(
         output_dir=str(folder), per_device_train_batch_size=config.batch_size,
         per_device_eval_batch_size=config.batch_size,
@@ -111,7 +122,10 @@ def to_sft_config(
         logging_nan_inf_filter=False,
         report_to=[config.report_to] if config.report_to else [], run_name=Path(config.out).name, project='asp_ft',
         trackio_static_space_id=False, disable_tqdm=True, prediction_loss_only=True,
-        dataloader_num_workers=0, dataloader_pin_memory=cuda, push_to_hub=False)
+        use_cpu=training_device() == 'cpu',  # or processes without a GPU would train apart
+        ddp_find_unused_parameters=False, dataloader_num_workers=0, dataloader_pin_memory=cuda, push_to_hub=False)
+    if args.world_size != process_count(): raise AspFtError(
+        f'{process_count()} processes were started and {args.world_size} found each other; start them with accelerate launch')
     if args.n_gpu > 1: args._n_gpu = 1  # one process uses one GPU; more of them are for `accelerate launch`
     return args
 
@@ -159,7 +173,7 @@ def load_base(
         extra = dict(quantization_config=BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type='nf4',
                                                             bnb_4bit_use_double_quant=True,
                                                             bnb_4bit_compute_dtype=torch.bfloat16))
-    if torch.cuda.is_available(): extra['device_map'] = {'': torch.cuda.current_device()}
+    if torch.cuda.is_available(): extra['device_map'] = {'': int(os.environ.get('LOCAL_RANK', 0))}
     try:
         with quiet():
             return AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, use_safetensors=True, **extra)
@@ -212,14 +226,30 @@ def collate(
     "A batch of tensors, padded on the right."
     import torch
     encoded = [Encoded(list(r['input_ids']), [label != IGNORE for label in r['labels']]) for r in rows]
-    return {k: torch.tensor(v) for k, v in pad_batch(encoded, pad).items()}
+    batch = pad_batch(encoded, pad) | dict(lengths=[len(e)*any(e.trained) for e in encoded])  # 0 for an empty row
+    return {k: torch.tensor(v) for k, v in batch.items()}
 
 # %% ../nbs/07_train_pytorch.ipynb #9ac5f221
 class _Order:
-    "The rows of an epoch, as a sampler; the trainer says which epoch it is, also after it was resumed."
+    """The rows of an epoch, as a sampler; the trainer says which epoch it is, also after it was resumed. Several processes
+    get equally many batches: empty rows fill up the last ones."""
     def __init__(self, lengths, batch_size, seed, state): self.args, self.state = (lengths, batch_size, seed), state
-    def __iter__(self): return iter(batch_order(*self.args, int(self.state().epoch or 0)))
-    def __len__(self): return len(self.args[0])
+    def __len__(self):
+        lengths, size, _ = self.args
+        return len(lengths) + (-len(lengths) % size if process_count() > 1 else 0)
+    def __iter__(self):
+        n = len(self.args[0])
+        return iter(batch_order(*self.args, int(self.state().epoch or 0)) + [n]*(len(self)-n))
+
+class _AsTheyAre(_Order):
+    "The rows of an evaluation."
+    def __iter__(self): return iter(range(len(self)))
+
+class _Rows:
+    "The rows by their numbers; behind the last stands an empty one, of which nothing is trained."
+    def __init__(self, data): self.data = data
+    def __len__(self): return len(self.data)
+    def __getitem__(self, i): return self.data[i] if i < len(self.data) else dict(input_ids=[0], labels=[IGNORE])
 
 @functools.lru_cache(maxsize=1)
 def trainer_class():
@@ -229,11 +259,21 @@ def trainer_class():
     from trl import SFTTrainer
     class MaskedTrainer(SFTTrainer):
         loss_is_scaled_for_ga = True
-        tokens = trained_tokens = 0   # seen so far, without padding
+        tokens = 0   # seen so far by this process, without padding
         def _send_telemetry(self): "Nothing is sent."
-        def _get_train_sampler(self, train_dataset=None):
-            return _Order([len(i) for i in self.train_dataset['input_ids']], self.args.per_device_train_batch_size,
-                          self.args.seed, lambda: self.state)
+        def _loader(self, data, sampler):
+            size, lengths = self.args.per_device_train_batch_size, [len(i) for i in data['input_ids']]
+            order = sampler(lengths, size*process_count(), self.args.seed, lambda: self.state)
+            return self.accelerator.prepare(torch.utils.data.DataLoader(
+                _Rows(data), size, sampler=order, collate_fn=self.data_collator,
+                pin_memory=self.args.dataloader_pin_memory))
+        def get_train_dataloader(self): return self._loader(self.train_dataset, _Order)
+        def get_eval_dataloader(self, eval_dataset=None): 
+            return self._loader(eval_dataset or self.eval_dataset, _AsTheyAre)
+        def seen(self):
+            "Tokens without padding, of all processes; to be called by all of them."
+            tokens = torch.as_tensor(self.tokens, device=self.args.device)
+            return int(self.accelerator.reduce(tokens, 'sum'))
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
             if num_items_in_batch is None: num_items_in_batch = (inputs['labels'][:, 1:] != IGNORE).sum()
             self.tokens = self.tokens + inputs.pop('lengths').sum()
@@ -416,11 +456,6 @@ class Speed:
     training: float  # FLOP/s of forward and backward together
     update: float    # seconds an optimizer step takes for the adapter of one layer
 
-def training_device() -> str: # cuda, mps or cpu
-    "Where PyTorch trains on this machine."
-    import torch
-    return 'cuda' if torch.cuda.is_available() else 'mps' if torch.backends.mps.is_available() else 'cpu'
-
 def _slice(config, folder, device):
     "Two adapted layers of the model, with the same number everywhere."
     import torch
@@ -582,6 +617,7 @@ def out_of_memory(
 @functools.lru_cache(maxsize=1)
 def watch_class():
     "A trainer callback: progress bar, log lines, evaluation every `eval_steps` and at the end."
+    from accelerate.utils import broadcast_object_list
     from transformers import TrainerCallback
     class Watch(TrainerCallback):
         def __init__(self, config, trainer, folder, score=None):
@@ -589,12 +625,14 @@ def watch_class():
             self.lines, self.bar, self.start, self.before = [], None, time.time(), 0.   # before: s of earlier processes
         def seconds(self): return time.time()-self.start+self.before
         def write(self, **line):
-            seconds = self.seconds()
-            self.lines.append(line | dict(time=dict(seconds=round(seconds, 2),
-                                                    tokens_per_second=round(int(self.trainer.tokens)/seconds))))
-            with open(self.folder/'log.jsonl', 'a', encoding='utf-8') as f: f.write(json.dumps(self.lines[-1])+'\n')
+            seconds, tokens = self.seconds(), self.trainer.seen()
+            self.lines.append(line | dict(tokens=tokens, time=dict(seconds=round(seconds, 2),
+                                                                   tokens_per_second=round(tokens/seconds))))
+            if first_process(): self.append(self.lines[-1])
+        def append(self, line):
+            with open(self.folder/'log.jsonl', 'a', encoding='utf-8') as f: f.write(json.dumps(line)+'\n')
         def on_train_begin(self, args, state, control, **_):
-            write_jsonl(self.folder/'log.jsonl', self.lines)   # of a resumed run: up to its checkpoint
+            if first_process(): write_jsonl(self.folder/'log.jsonl', self.lines)   # of a resumed run: up to its checkpoint
             self.start, self.bar = time.time(), progress(total=state.max_steps, desc='training', unit='update')
             self.bar.initial = self.bar.n = state.global_step
         def on_step_end(self, args, state, control, **_):
@@ -608,14 +646,18 @@ def watch_class():
             if not math.isfinite(logs['loss']): raise self.trainer.diverged(logs['loss'])
             self.write(step=state.global_step, epoch=round(state.epoch, 4), loss=logs['loss'],
                        grad_norm=logs.get('grad_norm'),
-                       learning_rate=logs['learning_rate'], tokens=int(self.trainer.tokens))
+                       learning_rate=logs['learning_rate'])
             self.bar.set_postfix_str(f"loss {logs['loss']:.4f}, {self.lines[-1]['time']['tokens_per_second']:,} "
                                      "tokens/s")
+        def scored(self):
+            first = first_process()
+            place = tempfile.TemporaryDirectory(dir=self.folder, prefix='.scored-') if first else contextlib.nullcontext()
+            with place as d:
+                save_adapter(self.trainer.model, d, self.config.model)
+                return self.score(Path(d)) if first else None
         def on_evaluate(self, args, state, control, metrics=None, **_):
             if self.score is not None:
-                with tempfile.TemporaryDirectory(dir=self.folder, prefix='.scored-') as d:
-                    save_adapter(self.trainer.model, d, self.config.model)
-                    metrics['solver_equal'] = self.score(Path(d))
+                metrics['solver_equal'], = broadcast_object_list([self.scored()])
             self.write(step=state.global_step, **metrics)
             self.trainer.log({'eval_'+k.removeprefix('eval_'): v for k, v in metrics.items()})   # for `report_to`
         def on_train_end(self, args, state, control, **_): self.bar.close()
@@ -743,20 +785,29 @@ def _fill_checkpoint(trainer, tmp, folder):
     for save in (trainer._save_optimizer_and_scheduler, trainer._save_scaler, trainer._save_rng_state): save(str(tmp))
     write_json(tmp/f'process-{number}.json', dict(tokens=int(trainer.tokens), loss=trainer._tr_loss.item(),
         total_loss=trainer._total_loss_scalar, logged=trainer._globalstep_last_logged))
+    save_adapter(trainer.model, tmp, trainer.watch.config.model)
     wait()
     if main:
-        save_adapter(trainer.model, tmp, trainer.watch.config.model)
         trainer.state.save_to_json(str(tmp/'trainer_state.json'))
         seal_checkpoint(tmp, folder, dict(step=trainer.state.global_step, identity=trainer.identity,
             best=trainer.keeper.best, seconds=round(trainer.watch.seconds(), 2), log=trainer.watch.lines))
         trainer.keeper.drop_old()
     wait()
 
+def scattered(
+    tensor, # the whole of it
+    own,    # the tensor it is for, perhaps shared out among processes
+):          # the part of `tensor` that this process holds
+    "The opposite of `gathered`."
+    from torch.distributed.tensor import DTensor, distribute_tensor
+    if not isinstance(own, DTensor): return tensor
+    return distribute_tensor(tensor.to(own.device), own.device_mesh, own.placements)
+
 @functools.lru_cache(maxsize=1)
 def surviving_class():
     "`trainer_class()` with checkpoints that are whole or not there."
     import torch
-    from peft import set_peft_model_state_dict
+    from peft import get_peft_model_state_dict
     from safetensors.torch import load_file
     class SurvivingTrainer(trainer_class()):
         identity, waiting = {}, None   # what the run depends on; sums to take over once training begins
@@ -778,7 +829,9 @@ def surviving_class():
                 raise
         def _load_from_checkpoint(self, checkpoint, model=None):
             record, folder = read_checkpoint(checkpoint), Path(checkpoint)
-            set_peft_model_state_dict(self.model, load_file(folder/'adapter_model.safetensors'))
+            stored = load_file(folder/'adapter_model.safetensors')
+            for name, own in get_peft_model_state_dict(self.model, save_embedding_layers=False).items():
+                own.copy_(scattered(stored[name], own))
             self.watch.lines, self.watch.before, self.keeper.best = record['log'], record['seconds'], record['best']
             self.waiting = json.loads((folder/f'process-{self.args.process_index}.json').read_text())
             self.tokens = self.waiting['tokens']
@@ -836,16 +889,23 @@ def _interruptible(keeper):
     finally: signal.signal(signal.SIGINT, before)
 
 # %% ../nbs/07_train_pytorch.ipynb #6015255f
+def gathered(
+    tensor, # of a model, perhaps shared out among processes (FSDP); then all of them call this
+):          # all of it
+    "A tensor with all its parts."
+    return tensor.full_tensor() if hasattr(tensor, 'full_tensor') else tensor
+
 def save_adapter(
     model,     # a PeftModel
     folder,    # where to write
     base: str, # the base model as the user named it
 ):
-    "Write adapter_model.safetensors and adapter_config.json; the same weights give the same bytes."
+    "Write adapter_model.safetensors and adapter_config.json; the same weights give the same bytes. All processes call it."
     from peft import get_peft_model_state_dict
     from safetensors.torch import save_file
-    state = get_peft_model_state_dict(model, save_embedding_layers=False)
-    save_file({k: v.detach().float().cpu().contiguous() for k, v in sorted(state.items())},
+    state = {k: gathered(v) for k, v in sorted(get_peft_model_state_dict(model, save_embedding_layers=False).items())}
+    if not first_process(): return
+    save_file({k: v.detach().float().cpu().contiguous() for k, v in state.items()},
               Path(folder)/'adapter_model.safetensors')
     plain = lambda x: sorted(x) if isinstance(x, (set, frozenset)) else getattr(x, 'value', x)
     settings = {k: plain(v) for k, v in model.peft_config['default'].to_dict().items()}
@@ -1026,7 +1086,7 @@ def working_folder(
     "The folder in which a run works, held against other processes; `AspFtError` where it may not begin."
     from filelock import FileLock, Timeout
     work = partial_folder(config.out)
-    if not _first_process(): yield work, None; return   # the first one decides
+    if not first_process(): yield work, None; return   # the first one decides
     _check_replaceable(Path(config.out)); work.mkdir(parents=True, exist_ok=True)
     lock = FileLock(work/LOCK)
     try: lock.acquire(timeout=0)
@@ -1040,11 +1100,9 @@ def working_folder(
         lock.release()
         if work.is_dir() and not checkpoints(work): shutil.rmtree(work)   # nothing to go on from
 
-def _first_process(): return os.environ.get('RANK', '0') == '0'
-
 def _install(work, out):
     "Give the finished folder its name; an older result goes away after that."
-    if not _first_process(): return
+    if not first_process(): return
     old = out.with_name(f'.{out.name}.old')
     (work/LOCK).unlink(missing_ok=True); shutil.rmtree(old, ignore_errors=True)
     if out.exists(): os.rename(out, old)
@@ -1077,10 +1135,10 @@ def train_pytorch(
     return out
 
 def _write_result(config, identity, trainer, rows, work, started):
-    if not _first_process(): return
     best, last = trainer.keeper.best, trainer.state.global_step
     step = best['step'] if best else last
     if step == last: save_adapter(trainer.model, work, config.model)
+    if not first_process(): return
     for name in ('adapter_model.safetensors', 'adapter_config.json') if step < last else ():
         shutil.copyfile(work/f'checkpoint-{step}'/name, work/name)
     save_config(config, work/'config.yaml'); loss_plot(trainer.watch.lines, work/'loss.png')
@@ -1097,7 +1155,7 @@ def _manifest(config, identity, trainer, rows, out, started):
         left_out=[dict(id=i, tokens=n) for i, n in rows['left_out']],
         updates=trainer.state.global_step, best=best,
         adapter_update=best['step'] if best else trainer.state.global_step,
-        tokens=int(trainer.tokens), trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
+        tokens=last('tokens'), trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         loss=last('loss'), valid_loss=best['eval_loss'] if best else last('eval_loss'))
     manifest['time']['training_seconds'] = round(trainer.watch.seconds(), 1)   # over all processes of a resumed run
     return manifest
