@@ -449,6 +449,8 @@ def reproduce(
     with tempfile.TemporaryDirectory() as d:
         aside = dict(out=str(Path(d)/'run'), report_to='none', backend=manifest['stage'].removeprefix('train_'))
         config = load_config(None, **manifest['config'] | moved | aside)
+        if not (Path(config.data)/'train.jsonl').is_file(): raise AspFtError(
+            f'{show_path(config.data)} has no train.jsonl: name the folder of the rows with --data')
         work = _train_with(config); module = sys.modules[work.__module__]
         was = manifest['identity']; was['config'] |= dict(model=config.model)   # its weights are compared, not its name
         if changed := module.differences(was, module.run_identity(config)):
