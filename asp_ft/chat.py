@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['SMALL_FILES', 'DATE', 'ROLES', 'IGNORE', 'quiet', 'hub_error', 'model_folder', 'weights_hash', 'load_tokenizer',
            'render', 'check_messages', 'end_of_turn', 'stop_ids', 'assistant_spans', 'Encoded', 'encode_prompt',
-           'encode', 'TokenView', 'encode_rows', 'pad_id', 'pad_batch', 'template_hash', 'preflight', 'preflight_table']
+           'encode', 'TokenView', 'encode_rows', 'pad_id', 'pad_batch', 'template_hash', 'row_kind', 'show_kinds',
+           'preflight', 'preflight_table']
 
 # %% ../nbs/06_chat.ipynb #9766afba
 import contextlib, functools, html, logging, os, re, warnings
@@ -16,6 +17,9 @@ from .core import (AspFtError, MODELS, RunConfig, file_hash, require, resolve_mo
                          unknown_name)
 
 # %% ../nbs/06_chat.ipynb #f849b5f2
+# on a CPU each import of bitsandbytes advises to install one more package
+logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR)
+
 @contextlib.contextmanager
 def quiet():
     "Silence the warnings and progress bars of the Hugging Face libraries inside the block; errors still show."
@@ -139,6 +143,8 @@ def check_messages(
             raise AspFtError(f'turn {i}: expected a role of {", ".join(ROLES)}')
         if not isinstance(m.get('content'), str) or not m['content'].strip():
             raise AspFtError(f"turn {i} ({m['role']}) is empty")
+        if any('\ud800' <= c <= '\udfff' for c in m['content']):
+            raise AspFtError(f"turn {i} ({m['role']}) holds half a character (a lone surrogate); mend the text")
         if found := _special(tokenizer).search(m['content']):
             raise AspFtError(f"turn {i} ({m['role']}) holds the special token {found[0]!r} of the model; take it out "
                              "of the text")
@@ -284,7 +290,12 @@ class TokenView:
             if self.parts and self.parts[-1][1] == t: self.parts[-1][0].append(i)
             else: self.parts.append(([i], t))
         self.parts = [(tokenizer.decode(ids), t) for ids, t in self.parts]
-    def __repr__(self): return ''.join(f'⟦{s}⟧' if t else s for s, t in self.parts)
+    def text(self,
+        mark=lambda s: f'⟦{s}⟧', # what is done with a text that is trained
+    ) -> str:
+        "The row with all that is trained marked."
+        return ''.join(mark(s) if t else s for s, t in self.parts)
+    def __repr__(self): return self.text()
     def _repr_html_(self):
         on, off = '<span style="background:#9fd89f;color:#000">', '</span>'
         return '<pre>' + ''.join(on+html.escape(s)+off if t else html.escape(s) for s, t in self.parts) + '</pre>'
@@ -338,24 +349,45 @@ def template_hash(
     "A hash of all that decides the text a model sees: the template and the special tokens."
     return text_hash(repr([tokenizer.chat_template, sorted(tokenizer.special_tokens_map.items())]))
 
+# %% ../nbs/06_chat.ipynb #8e7d6b35
+def row_kind(
+    row: dict, # of train.jsonl
+) -> str:      # e.g. "NL", or "IR, repair" for what augmentation has added
+    "What kind of row it is, by its source and its name."
+    added = re.search(r'/(?:NL|IR)/([a-z_]+)\d+$', str(row.get('id', '')))
+    return ', '.join(filter(None, [row.get('source') or 'row', added and added[1]]))
+
+def show_kinds(
+    tokenizer,  # with a chat template
+    rows: list, # of train.jsonl
+) -> dict:      # kind -> (how many rows, the shortest of them, as it is trained)
+    "An example of every kind of row."
+    kinds = {}
+    for row in rows: kinds.setdefault(row_kind(row), []).append(row)
+    short = lambda row: sum(len(m['content']) for m in row['messages'])
+    return {kind: (len(some), TokenView(tokenizer, encode(tokenizer, min(some, key=short)['messages'])))
+            for kind, some in sorted(kinds.items())}
+
 # %% ../nbs/06_chat.ipynb #d11870a9
 def preflight(
     tokenizer,         # with a chat template
     rows: list,        # rows of train.jsonl
-    config: RunConfig, # max_length and batch_size count here
+    config: RunConfig, # max_length, skip_long and batch_size count here
+    name: str='rows',  # what messages call the rows, e.g. the file
 ) -> dict:             # rows, tokens, trained tokens, longest, too_long, end_of_turn, padding
     "What training would see: counts, what does not fit, and what of it is trained."
-    encoded, _ = encode_rows(tokenizer, rows, 10**9)
+    encoded, _ = encode_rows(tokenizer, rows, 10**9, name=name)
     lengths, stop, pad = [len(e) for e in encoded], end_of_turn(tokenizer), pad_id(tokenizer)
-    name = lambda i: rows[i].get('id', f'row {i+1}')
+    row_id = lambda i: rows[i].get('id', f'row {i+1}')
     longest = max(range(len(rows)), key=lengths.__getitem__)
     by_length = sorted(encoded, key=len)
     batches = [pad_batch(by_length[i:i+config.batch_size], pad) for i in range(0, len(rows), config.batch_size)]
     padding = [label for b in batches for row, n in zip(b['labels'], b['lengths']) for label in row[n:]]
     answers = sum(m['role'] == 'assistant' for row in rows for m in row['messages'])
     return dict(rows=len(rows), tokens=sum(lengths), trained_tokens=sum(sum(e.trained) for e in encoded),
-                longest=dict(id=name(longest), tokens=lengths[longest]), max_length=config.max_length,
-                too_long=[dict(id=name(i), tokens=n) for i, n in enumerate(lengths) if n > config.max_length],
+                longest=dict(id=row_id(longest), tokens=lengths[longest]), max_length=config.max_length,
+                skip_long=config.skip_long,
+                too_long=[dict(id=row_id(i), tokens=n) for i, n in enumerate(lengths) if n > config.max_length],
                 end_of_turn=dict(token=tokenizer.convert_ids_to_tokens(stop), answers=answers,
                                  trained=sum(row.count(stop) for b in batches for row in b['labels'])),
                 padding=dict(token=tokenizer.convert_ids_to_tokens(pad), positions=len(padding),
@@ -372,7 +404,9 @@ def preflight_table(
                                                f"({r['trained_tokens']/r['tokens']:.0%})",
              f"longest row     {r['longest']['tokens']:,} tokens ({r['longest']['id']}); limit {r['max_length']:,}",
              f"end of turn     {end['token']}: trained in {end['trained']} of {end['answers']} answers",
-             f"padding         {pad['token']}: trained at {pad['trained']} of {pad['positions']} positions"]
+             f"padding         {pad['token']}: " + (f"trained at {pad['trained']} of {pad['positions']} positions"
+                                                    if pad['positions'] else 'none in any batch')]
     if r['too_long']:
-        lines.append('too long        ' + _long([(x['id'], x['tokens']) for x in r['too_long']], r['max_length']))
+        long = _long([(x['id'], x['tokens']) for x in r['too_long']], r['max_length'])
+        lines.append('too long        ' + (long.partition(';')[0]+'; left out' if r['skip_long'] else long))
     return '\n'.join(lines)

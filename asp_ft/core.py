@@ -6,7 +6,7 @@
 __all__ = ['NANO', 'MODELS', 'PACKAGES', 'AspFtError', 'nearest', 'unknown_name', 'require', 'atomic_write', 'atomic_dir',
            'write_text', 'write_json', 'write_jsonl', 'read_jsonl', 'show_path', 'Workspace', 'read_env', 'setup_env',
            'resolve_model', 'RunConfig', 'load_config', 'save_config', 'resolve_backend', 'text_hash', 'file_hash',
-           'package_versions', 'run_manifest', 'progress', 'log']
+           'package_versions', 'run_manifest', 'first_process', 'progress', 'log']
 
 # %% ../nbs/00_core.ipynb #65c0c613
 import glob, hashlib, json, os, re, shutil, sys, time
@@ -258,6 +258,7 @@ class RunConfig:
     model: str = 'nano'              # short name, hub id or folder
     data: str = 'data'               # folder with train.jsonl and valid.jsonl
     out: str = 'adapters/run'        # the adapter folder to write
+    adapter: str | None = None       # an adapter folder to begin with; rank, alpha, modules and layers must be its own
     backend: str = 'auto'            # auto, pytorch or mlx; auto: MLX on Apple silicon, else PyTorch
     rank: int = 16                   # rank of the LoRA update
     alpha: float = 160.              # the update is scaled by alpha / rank
@@ -386,7 +387,7 @@ def file_hash(
     with open(path, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
 
 # %% ../nbs/00_core.ipynb #a62b5cb5
-PACKAGES = 'asp_ft clingo torch transformers trl peft datasets accelerate safetensors mlx mlx-lm'.split()
+PACKAGES = 'asp_ft clingo torch transformers trl peft datasets accelerate safetensors bitsandbytes mlx mlx-lm'.split()
 
 def package_versions() -> dict: # name -> version, of what is installed
     "Versions of Python and of the packages that decide a result."
@@ -414,15 +415,19 @@ def run_manifest(
                 versions=package_versions(), time=clock)
 
 # %% ../nbs/00_core.ipynb #00bb382b
+def first_process() -> bool: # True too where there is only one
+    "Whether this is the process that speaks and writes, of several that a launcher has started for one run."
+    return os.environ.get('RANK', '0') == '0'
+
 def progress(
     iterable=None,  # what to walk through; None: update the bar by hand
     total=None,     # the number of steps, where the iterable has no length
     desc: str='',   # what is going on
     unit: str='it', # what is counted
 ):
-    "A tqdm bar on standard error; silent where nobody watches (no terminal and not in Jupyter)."
+    "A tqdm bar on standard error; silent where nobody watches: no terminal and not in Jupyter, or a second process."
     from tqdm.auto import tqdm
-    watched = sys.stderr.isatty() or 'ipykernel' in sys.modules
+    watched = (sys.stderr.isatty() or 'ipykernel' in sys.modules) and first_process()
     return tqdm(iterable, total=total, desc=desc, unit=unit, disable=not watched, dynamic_ncols=True)
 
 # %% ../nbs/00_core.ipynb #227e7f45

@@ -195,6 +195,7 @@ def _aligned(lines):
 def score_table(
     *runs,    # scores as `evaluate` returns them
     names=(), # heading of each; the name of the run's folder where it is left out
+    families: bool=True, # with a line for each family
 ) -> str: # lines of text
     "The scores of one or several runs side by side, with 95 % intervals; with two of them, the difference in points."
     named = zip(runs, [*names, *['']*len(runs)])
@@ -203,7 +204,7 @@ def score_table(
     if any(s['missing'] for s in runs): lines.append(['missing', *(str(len(s['missing'])) for s in runs)])
     shown = [*ROWS, 'equal_sampled'] if any(s['equal_sampled'] for s in runs) else ROWS
     lines += [[name.replace('_', ', '), *(_cell(s, name) for s in runs), *_gain(runs, name)] for name in shown]
-    return _aligned(lines + list(_family_lines(runs)))
+    return _aligned(lines + (list(_family_lines(runs)) if families else []))
 
 # %% ../nbs/11_evaluate.ipynb #44b19543
 def plot_scores(

@@ -138,8 +138,8 @@ def _to_mlx(settings, scale, pairs):
     "The settings of a PEFT adapter in mlx-lm's schema."
     layers, modules = _layers_of(pairs), _modules_of(pairs)
     if layers != list(range(layers[0], layers[-1]+1)) or len(pairs) != len(layers)*len(modules): raise AspFtError(
-        f'mlx-lm adapts the same modules in each of the top layers; this adapter has {len(pairs)} weights in the layers '
-        f'{layers}: use it with PEFT, or fuse it')
+        f'mlx-lm adapts the same modules in each of the top layers; this adapter has {len(pairs)} weights in the '
+        f'layers {layers}: use it with PEFT, or fuse it')
     told = dict(keys=modules, rank=settings['r'], scale=scale, dropout=settings.get('lora_dropout', 0.))
     return dict(fine_tune_type='lora', model=settings.get('base_model_name_or_path'), num_layers=len(layers),
                 lora_parameters=told)

@@ -322,9 +322,11 @@ def _save_model(out, model, tokenizer):
     with quiet():
         model.eval().save_pretrained(out)
         tokenizer.save_pretrained(out)
-    config = json.loads((out/'tokenizer_config.json').read_text(encoding='utf-8'))
-    for key in ('backend', 'is_local', 'local_files_only'): config.pop(key, None)
-    write_json(out/'tokenizer_config.json', config | dict(tokenizer_class='Qwen2Tokenizer'))
+    told = json.loads((out/'tokenizer_config.json').read_text(encoding='utf-8'))
+    for key in ('backend', 'is_local', 'local_files_only'): told.pop(key, None)
+    write_json(out/'tokenizer_config.json', told | dict(tokenizer_class='Qwen2Tokenizer'))
+    told = json.loads((out/'config.json').read_text(encoding='utf-8'))
+    write_json(out/'config.json', dict(sorted((told | dict(rope_theta=told['rope_parameters']['rope_theta'])).items())))
     note = '# Fine-tunes nano on a CPU in about two minutes; every key is a field of RunConfig\n'
     write_text(out/'demo.yaml', note + yaml.safe_dump(DEMO, sort_keys=False))
 
