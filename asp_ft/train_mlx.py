@@ -99,7 +99,8 @@ def read_mlx_config(
     return told
 
 # %% ../nbs/08_train_mlx.ipynb #65738e89
-FIXED = dict(train=True, fine_tune_type='lora', optimizer='adamw', bias_correction=True, mask_prompt=True, val_batches=-1)
+FIXED = dict(train=True, fine_tune_type='lora', optimizer='adamw', bias_correction=True, mask_prompt=True,
+             val_batches=-1)  # what a RunConfig cannot say otherwise
 
 def from_mlx_config(
     path,    # a YAML that `to_mlx_config` made, perhaps edited since
@@ -110,14 +111,16 @@ def from_mlx_config(
     adamw = dict(told['optimizer_config'].get('adamw', {}))
     for key, value in FIXED.items():
         came = adamw.pop(key, None) if key == 'bias_correction' else told[key]
-        if came != value: raise AspFtError(f'{show_path(path)}: {key}: expected {value}, found {came}; mlx_lm.lora takes it')
+        if came != value: raise AspFtError(
+            f'{show_path(path)}: {key}: expected {value}, found {came}; mlx_lm.lora itself takes it')
     rate, *rest = plan['arguments']; updates = told['iters']//micro
     if rate != told['learning_rate']: raise AspFtError(
-        f"{show_path(path)}: learning_rate is {told['learning_rate']} and lr_schedule begins with {rate}; make them equal")
+        f"{show_path(path)}: learning_rate is {told['learning_rate']} and lr_schedule begins with {rate}; make them "
+        'equal')
     schedule = 'cosine' if plan['name'] == 'cosine_decay' else 'constant' if rest[0] == rate else 'linear'
     again = {'data': 'data', 'adapter_path': 'out', 'num_layers': 'num_layers', 'batch_size': 'batch_size',
              'max_seq_length': 'max_length', 'seed': 'seed', 'learning_rate': 'learning_rate'}
-    return {field: told[key] for key, field in again.items()} | adamw | told['asp_ft'] | dict(
+    return {f: told[k] for k, f in again.items()} | adamw | told['asp_ft'] | dict(
         model='nano' if told['model'] == str(NANO) else told['model'], backend='mlx', schedule=schedule,
         rank=lora['rank'], alpha=lora['scale']*lora['rank'], dropout=lora['dropout'], max_steps=updates,
         target_modules=[k.rpartition('.')[2] for k in lora['keys']], warmup_ratio=plan['warmup']/updates,
@@ -129,7 +132,7 @@ def from_mlx_config(
 def rope_settings(
     folder, # of a model
 ) -> dict:  # keys of config.json that mlx-lm would miss
-    "The settings of the rotary embedding in the words of mlx-lm, where config.json has them in those of transformers 5."
+    "The rotary embedding in the words of mlx-lm, where config.json has it in those of transformers 5."
     settings = json.loads((Path(folder)/'config.json').read_text(encoding='utf-8'))
     told = settings.get('rope_parameters') or {}
     found = {k: told[k] for k in ('rope_theta',) if k in told and k not in settings}
@@ -190,7 +193,8 @@ def load_weights(
     from mlx.utils import tree_flatten
     try: ours, theirs = dict(tree_flatten(model.trainable_parameters())), mx.load(str(file))
     except RuntimeError as e: raise AspFtError(f'{show_path(file)} cannot be read ({e})') from None
-    wrong = [f'{k} is missing' for k in ours if k not in theirs] + [f'{k} has no place' for k in theirs if k not in ours]
+    wrong = [f'{k} is missing' for k in ours if k not in theirs]
+    wrong += [f'{k} has no place' for k in theirs if k not in ours]
     wrong += [f'{k} is {theirs[k].shape}, expected {v.shape}' for k, v in ours.items()
               if k in theirs and theirs[k].shape != v.shape]
     wrong += [f'{k} is not finite' for k, v in theirs.items() if not mx.isfinite(v).all().item()]
@@ -259,7 +263,7 @@ def add_noise(
         def as_linear(self, h): return self.inner.as_linear(h)
     model.model.embed_tokens = Noisy(model.model.embed_tokens)
 
-# %% ../nbs/08_train_mlx.ipynb #08af5a79
+# %% ../nbs/08_train_mlx.ipynb #f257a716
 class ExactRun:
     "A run with MLX: each `update` is one step of the optimizer."
     def __init__(self,
@@ -291,7 +295,9 @@ class ExactRun:
         import mlx.core as mx
         return mx.default_device().type.name
 
-    def added(self, tree):
+    def added(self,
+        tree, # of arrays
+    ):
         "The sum over all processes."
         import mlx.core as mx
         from mlx.utils import tree_map
@@ -312,6 +318,12 @@ class ExactRun:
         "Updates an epoch."
         return math.ceil(math.ceil(len(self.lengths)/self.settings['batch_size']/self.world.size())/self.micro)
 
+    def epoch(self):
+        "How often all rows have been seen."
+        batches = math.ceil(len(self.lengths)/self.settings['batch_size']/self.world.size())
+        whole, updates = divmod(self.step, self.epoch_updates())
+        return round(whole+updates*self.micro/batches, 4)
+
     def window(self):
         "All rows of the next update, and this process' part of each of its micro-batches."
         size = self.settings['batch_size']; wide, first = size*self.world.size(), size*self.world.rank()
@@ -320,7 +332,10 @@ class ExactRun:
         rows = [self.rows['train'][j] for j in order]
         return rows, [rows[k:k+wide][first:first+size] for k in range(0, len(rows), wide)]
 
-    def gradients(self, batches, n):
+    def gradients(self,
+        batches, # lists of rows
+        n: int,  # to divide by
+    ):
         "The summed loss of micro-batches, and its gradient divided by `n`."
         import mlx.core as mx
         from mlx.utils import tree_map
@@ -344,7 +359,7 @@ class ExactRun:
         self.optimizer.update(self.model, grads)
         mx.eval(self.model.trainable_parameters(), self.optimizer.state, norm)
         self.step += 1; self.tokens += sum(map(len, rows))
-        return dict(epoch=round(self.step/self.epoch_updates(), 4), loss=total.item()/n, grad_norm=norm.item(),
+        return dict(epoch=self.epoch(), loss=total.item()/n, grad_norm=norm.item(),
                     learning_rate=rate)
 
     def evaluate(self):
@@ -386,7 +401,7 @@ class ExactRun:
         self.optimizer.state = tree_unflatten(list(mx.load(str(folder/'optimizer.safetensors')).items()))
         at = json.loads((folder/'state.json').read_text()); self.step, self.tokens = at['step'], at['tokens']
 
-# %% ../nbs/08_train_mlx.ipynb #e6c50780
+# %% ../nbs/08_train_mlx.ipynb #f3705f28
 MARK = '@@asp_ft '  # begins a line of the driver; all others are the libraries'
 
 def _say(kind, **told): print(MARK+json.dumps(dict(kind=kind, **told)), flush=True)
@@ -405,16 +420,19 @@ class Driver:
         losses=(),          # since the last line of the log
     ): self.run, self.work, self.answers, self.stop, self.losses = run, Path(work), answers, False, [*losses]
 
-    def every(self, key): return max(1, self.run.settings[key]//self.run.micro)
+    def _every(self, key): return max(1, self.run.settings[key]//self.run.micro)
 
-    def report(self, line, last):
+    def report(self,
+        line: dict, # of `ExactRun.update`
+        last: bool, # whether it was the last update
+    ):
         "Say how it goes, every few updates; the loss is the mean since the last time."
         run = self.run; self.losses.append(line['loss'])
         if not math.isfinite(line['loss']+line['grad_norm']): raise AspFtError(
             f"the loss is {line['loss']} at update {run.step}: lower --learning_rate (now "
             f"{run.settings['learning_rate']}) or --alpha")
         _say('step', step=run.step, tokens=run.tokens)
-        if run.step%self.every('steps_per_report') and not last: return
+        if run.step%self._every('steps_per_report') and not last: return
         _say('log', line=dict(step=run.step) | line | dict(loss=sum(self.losses)/len(self.losses)))
         self.losses = []
 
@@ -444,9 +462,10 @@ class Driver:
         while self.run.step < updates:
             line, last = self.run.update(), self.run.step == updates
             self.report(line, last)
-            keep = bool(self.run.rows['valid']) and (last or self.run.step%self.every('steps_per_eval') == 0) and self.evaluate()
+            due = lambda key: self.run.step%self._every(key) == 0
+            keep = self.evaluate() if self.run.rows['valid'] and (last or due('steps_per_eval')) else False
             stop = self.stopping() and not last
-            if not last and (stop or keep or self.run.step%self.every('save_every') == 0): self.checkpoint()
+            if not last and (stop or keep or due('save_every')): self.checkpoint()
             if stop: return _say('interrupted', step=self.run.step)
         self.run.save(self.work); _say('done', step=self.run.step, trainable=self.run.trainable())
 
@@ -494,7 +513,7 @@ def run_driver(
         else: raise
     return 1
 
-# %% ../nbs/08_train_mlx.ipynb #3322b19a
+# %% ../nbs/08_train_mlx.ipynb #48f5b144
 class Watch:
     "What the driver says, and what is done about it: the bar, the log, checkpoints, the solver's score."
     def __init__(self,
@@ -513,7 +532,9 @@ class Watch:
         if first_process(): write_jsonl(self.work/'log.jsonl', self.lines)
         self.bar = progress(total=updates, desc='training', unit='update'); self.bar.initial = self.bar.n = self.step
 
-    def seconds(self): return time.time()-self.start+self.before
+    def seconds(self):
+        "Of training so far, those of earlier processes included."
+        return time.time()-self.start+self.before
 
     def hear(self,
         line: str,    # of the driver's output
@@ -522,14 +543,14 @@ class Watch:
         "Act on one line of output."
         line = line.rstrip()
         if not line.startswith(MARK): return self.last.append(line) if line.strip() else None
-        told = json.loads(line.removeprefix(MARK)); getattr(self, 'on_'+told.pop('kind'))(answer=answer, **told)
+        told = json.loads(line.removeprefix(MARK)); getattr(self, '_on_'+told.pop('kind'))(answer=answer, **told)
 
-    def on_begin(self, step, device, answer): self.start, self.device = time.time(), device
+    def _on_begin(self, step, device, answer): self.start, self.device = time.time(), device
 
-    def on_step(self, step, tokens, answer):
+    def _on_step(self, step, tokens, answer):
         self.bar.update(step-self.step); self.step, self.tokens = step, tokens
 
-    def on_log(self, line, answer=None):
+    def _on_log(self, line, answer=None):
         seconds = self.seconds()
         self.lines.append(line | dict(tokens=self.tokens, time=dict(
             seconds=round(seconds, 2), tokens_per_second=round(self.tokens/seconds))))
@@ -538,28 +559,29 @@ class Watch:
         if 'loss' in line: self.bar.set_postfix_str(f"loss {line['loss']:.4f}, "
                                                     f"{self.lines[-1]['time']['tokens_per_second']:,} tokens/s")
 
-    def on_score(self, folder, line, answer):
+    def _on_score(self, folder, line, answer):
         line['solver_equal'] = self.score(Path(folder)) if first_process() else 0.
-        self.on_log(line); keep = better(line, self.best)
+        self._on_log(line); keep = better(line, self.best)
         if keep: self.best = line
         answer(json.dumps(keep))
 
-    def on_checkpoint(self, step, losses, answer):
+    def _on_checkpoint(self, step, losses, answer):
         if not first_process(): return
         seal_checkpoint(self.work/f'.checkpoint-{step}', self.work/f'checkpoint-{step}', dict(
             step=step, identity=self.identity, best=self.best, seconds=round(self.seconds(), 2), log=self.lines,
             losses=losses))
         drop_old(self.work, self.config.keep, self.best)
 
-    def on_done(self, step, trainable, answer): self.ending, self.trainable = 'done', trainable
-    def on_interrupted(self, step, answer): self.ending = 'interrupted'
-    def on_disk(self, text, answer): raise disk_error(OSError(28, text), self.work)
-    def on_error(self, text, answer): raise AspFtError(
+    def _on_done(self, step, trainable, answer): self.ending, self.trainable = 'done', trainable
+    def _on_interrupted(self, step, answer): self.ending = 'interrupted'
+    def _on_disk(self, text, answer): raise disk_error(OSError(28, text), self.work)
+    def _on_error(self, text, answer): raise AspFtError(
         f'{text}; {left_behind(self.work)}' if self.step else text)
 
-# %% ../nbs/08_train_mlx.ipynb #464c7161
+# %% ../nbs/08_train_mlx.ipynb #88229514
 COLOURS = re.compile(r'\x1b\[[0-9;]*m')
-VALID, TRAIN = re.compile(r'\s*(\d+)\s+val\s+(\S+)'), re.compile(r'\s*(\d+)\s+([\d.]+|nan|inf)\b.*?\s+\S+\s+\S+$')
+VALID = re.compile(r'\s*(\d+)\s+val\s+(\S+)')
+TRAIN = re.compile(r'\s*(\d+)\s+([\d.]+|nan|inf)\b.*?\s+\S+\s+\S+$')
 
 def stock_line(
     line: str,  # of mlx-lm's output
@@ -573,15 +595,19 @@ def stock_line(
 
 class StockWatch(Watch):
     "Reads what the command line of mlx-lm prints."
-    def hear(self, line, answer=None):
+    def hear(self,
+        line: str,   # of the output
+        answer=None, # not needed: nobody is asked
+    ):
+        "Act on one line of output."
         found = stock_line(line, self.config.grad_accumulation)
         if not found: return self.last.append(COLOURS.sub('', line).rstrip()) if line.strip() else None
         if not math.isfinite(found.get('loss', 0.)): raise AspFtError(
             f"the loss is {found['loss']} at update {found['step']}: lower --learning_rate (now "
             f'{self.config.learning_rate}) or --alpha')
-        self.on_step(found['step'], None, answer); self.on_log(found)
+        self._on_step(found['step'], None, answer); self._on_log(found)
         if found['step'] == self.updates and 'loss' in found: self.ending = 'done'
-    def on_log(self, line, answer=None):
+    def _on_log(self, line, answer=None):
         self.lines.append(line | dict(time=dict(seconds=round(self.seconds(), 2))))
         with open(self.work/'log.jsonl', 'a', encoding='utf-8') as f: f.write(json.dumps(self.lines[-1])+'\n')
 
@@ -642,8 +668,8 @@ def _need(config, rows=None):
     if process_count() > 1: raise AspFtError('engine: stock trains on one machine here; take --engine exact')
     for name in ('train', 'valid'):
         if len(rows[name]) < config.batch_size: raise AspFtError(
-            f'engine: stock needs at least batch_size ({config.batch_size}) rows in {name}.jsonl, found {len(rows[name])}; '
-            'lower --batch_size, convert more problems, or take --engine exact')
+            f'engine: stock needs at least batch_size ({config.batch_size}) rows in {name}.jsonl, found '
+            f'{len(rows[name])}; lower --batch_size, convert more problems, or take --engine exact')
 
 def _check_adapter(config):
     "An adapter to begin with: of this base, rank, scale, layers and modules."
@@ -667,12 +693,12 @@ def _check_adapter(config):
 def _told_about(config, folder, rows):
     "What a user should know before a run of this kind."
     settings = json.loads((folder/'config.json').read_text(encoding='utf-8'))
-    if config.num_layers > model_layers(folder):
-        log.info('num_layers %d: the model has %d layers, all of them are adapted', config.num_layers, model_layers(folder))
+    if config.num_layers > (n := model_layers(folder)):
+        log.info('num_layers %d: the model has %d layers, all of them are adapted', config.num_layers, n)
     if not rows['valid']: log.warning('%s has no validation rows: nothing is evaluated', show_path(config.data))
     if 'quantization' in settings: log.warning(
-        'the base is quantised: the adapter learns beside its rounded weights; fusing gives a model of 16 bits a weight, '
-        'for rounding again would lose part of what was learned')
+        'the base is quantised: the adapter learns beside its rounded weights; fusing gives a model of 16 bits a '
+        'weight, for rounding again would lose part of what was learned')
     elif config.quantize: log.warning('the base is rounded to four bits while training; fuse onto the full one')
     if config.engine == 'stock': log.warning(
         'engine stock: only the last answer of a row is trained, the last rows of an epoch are not, gradients are not '

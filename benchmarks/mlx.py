@@ -93,7 +93,8 @@ def encoded(settings):
     from asp_ft.core import RunConfig
     from asp_ft.runs import training_rows
     tokenizer = load_tokenizer(settings['model'])
-    return training_rows(RunConfig(data=settings['data'], max_length=settings['max_seq_length']), tokenizer), pad_id(tokenizer)
+    config = RunConfig(data=settings['data'], max_length=settings['max_seq_length'])
+    return training_rows(config, tokenizer), pad_id(tokenizer)
 
 
 def one(folder, engine):
@@ -110,7 +111,8 @@ def one(folder, engine):
 
 
 def spawn(folder, engine):
-    done = subprocess.run([sys.executable, __file__, '--one', engine, '--folder', str(folder)], capture_output=True, text=True)
+    command = [sys.executable, __file__, '--one', engine, '--folder', str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode: sys.exit(done.stdout[-2000:]+done.stderr)
     return json.loads(done.stdout.strip().split('\n')[-1])
 
@@ -121,8 +123,8 @@ def spread(values, form='{:.0f}'):
 
 def report(found, args):
     first = found['exact'][0]
-    print(f'nano, float32; {first["there"]} rows of at most {args.length} tokens; {args.updates} updates of 2 batches of '
-          f'{args.batch}; median (least, most) of {args.runs} runs; {os.cpu_count()} cores, {platform.machine()}, '
+    print(f'nano, float32; {first["there"]} rows of at most {args.length} tokens; {args.updates} updates of 2 batches '
+          f'of {args.batch}; median (least, most) of {args.runs} runs; {os.cpu_count()} cores, {platform.machine()}, '
           f'Python {platform.python_version()}, mlx {version("mlx")}, mlx-lm {version("mlx-lm")}\n')
     print('| | tokens/s | times stock | padding | rows seen | of which different | loss, the same validation rows |')
     print('|---|---|---|---|---|---|---|')
@@ -130,7 +132,8 @@ def report(found, args):
     for engine, title in ENGINES.items():
         runs, r = found[engine], found[engine][0]
         ratio = [speed(b)/speed(a) for a, b in zip(found['stock'], runs)]
-        print(f"| {title} | {spread([speed(r) for r in runs])} | {'1' if engine == 'stock' else spread(ratio, '{:.2f}')} | "
+        times = '1' if engine == 'stock' else spread(ratio, '{:.2f}')
+        print(f"| {title} | {spread([speed(r) for r in runs])} | {times} | "
               f"{1-r['tokens']/r['places']:.0%} | {r['rows']} | {r['different']} | {r['loss']:.3f} |")
 
 
