@@ -292,20 +292,28 @@ def _show_row(view):
     mark = colour if in_colour else '⟦{}⟧'.format
     return ''.join(mark(clean(s)) if t else clean(s) for s, t in view.parts)
 
+def _show_config(config, backend, n_rows):
+    "The configuration as it will lie beside the adapter."
+    if backend == 'mlx':
+        import yaml
+        from asp_ft.train_mlx import to_mlx_config
+        return print(yaml.safe_dump(to_mlx_config(config, n_rows), sort_keys=False, allow_unicode=True))
+    with tempfile.TemporaryDirectory() as d:
+        save_config(config, Path(d)/'config.yaml'); print((Path(d)/'config.yaml').read_text())
+
 def _dry_run(config):
     "Preflight: the configuration, a row of each kind, what is trained, and what the run will cost."
     from asp_ft import chat
+    from asp_ft.runs import training_rows
     backend = _train_with(config).__module__.rpartition('_')[2]
     path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model)
     raw = read_jsonl(path); report = chat.preflight(tokenizer, raw, config, show_path(path))
-    with tempfile.TemporaryDirectory() as d:
-        save_config(config, Path(d)/'config.yaml'); print((Path(d)/'config.yaml').read_text())
+    _show_config(config, backend, len(raw)-len(report['too_long']))
     for kind, (n, view) in chat.show_kinds(tokenizer, raw).items():
         title = f'== {kind}: {n} row{"s"*(n > 1)}; the shortest, as it is trained'
         print(paint(title, 'place'), _show_row(view), '', sep='\n')
     print(chat.preflight_table(report))
     if backend == 'mlx': return print('time, memory    are estimated for --backend pytorch only')
-    from asp_ft.runs import training_rows
     from asp_ft.train_pytorch import estimate_run, estimate_table
     rows = training_rows(config, tokenizer)
     print(estimate_table(estimate_run(config, chat.model_folder(config.model, weights=False), rows)))

@@ -784,7 +784,8 @@ def load_adapter(
         state = load_file(folder/'adapter_model.safetensors')
     except (OSError, ValueError, _safetensors_error()) as e:
         raise AspFtError(f'adapter: {show_path(folder)} cannot be read ({_first(e)}); give a folder with '
-                         'adapter_config.json and adapter_model.safetensors') from None
+                         'adapter_config.json and adapter_model.safetensors; one that MLX trained is converted by  '
+                         f'asp_ft adapter convert {show_path(folder)} OUT --to peft') from None
     depth = model.config.get_text_config().num_hidden_layers
     found = adapter_differences(settings, read_run(folder), lora, config, base_hash, depth)
     shapes = lambda d: {k: tuple(t.shape) for k, t in d.items()}
