@@ -335,9 +335,8 @@ def _aligned(lines):
 # %% ../nbs/11_evaluate.ipynb #16653ba2
 def _pass_lines(runs):
     "The share of tasks of which one of k answers is right, where there are several samples"
-    for k in KS:
-        found = [s.get('pass_at', {}).get(str(k)) for s in runs]
-        if k == 1 or not any(found): continue
+    for k in sorted({int(k) for s in runs for k in s.get('pass_at', ())} - {1}):
+        found = [s['pass_at'].get(str(k)) for s in runs]
         cell = lambda p: f'{100*p[0]:5.1f} %' + f'{100*p[1]:.0f}–{100*p[2]:.0f}'.rjust(8)
         yield [f'one of {k}', *(cell(p) if p else '–' for p in found)]
 
