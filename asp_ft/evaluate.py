@@ -117,8 +117,7 @@ def _whole_rows(path):
 
 # %% ../nbs/11_evaluate.ipynb #367891fd
 def _verdict_row(verdict):
-    row = {k: v for k, v in asdict(verdict).items() if k in NO_COMPLETION}
-    return json.loads(json.dumps(row))     # tuples as the lists that a file gives back
+    return {k: getattr(verdict, k) for k in NO_COMPLETION} | dict(messages=[vars(m).copy() for m in verdict.messages])
 
 def _judged(todo, limits, workers):
     "(key, verdict row) for each (text, gold, task) of `todo`, as the solver comes to it"
@@ -403,7 +402,7 @@ def comparison_line(
     second, # name of the second
 ) -> str: # a sentence
     "What a comparison says."
-    word = {'no difference shown': 'no difference to'}.get(found['verdict'], found['verdict']+' than')
+    word = {'no difference shown': 'no difference from'}.get(found['verdict'], found['verdict']+' than')
     low, high = found['interval']
     p = 'p < 0.0001' if found['p'] < .0001 else f"p = {found['p']:.4f}"
     left = f"; {found['not_compared']} answers have no partner" if found['not_compared'] else ''
@@ -500,12 +499,13 @@ def _share_table(head, lines, colours):
     "`lines`: (label, [(run, share, ends)]); a run that has no such share is left out"
     rows = (ft.Tr(ft.Th(label, scope='row'), ft.Td(*(_measure(colours[run], run, *m) for run, *m in found)))
             for label, found in lines)
-    return ft.Table(ft.Thead(ft.Tr(ft.Th(head, scope='col'), ft.Th('share of answers, and its 95 % interval', scope='col'))),
-                    ft.Tbody(*rows), cls='shares')
+    heads = ft.Tr(ft.Th(head, scope='col'), ft.Th('share of answers, and its 95 % interval', scope='col'))
+    return ft.Table(ft.Thead(heads), ft.Tbody(*rows), cls='shares')
 
 def _ladder(runs):
     shown = [name for name in SHARES if name != 'equal_sampled' or any(r.scores[name] for r in runs)]
-    return [(name.replace('_', ', '), [(r.name, r.scores[name], _ends(r.scores, name)) for r in runs]) for name in shown]
+    found = lambda name: [(r.name, r.scores[name], _ends(r.scores, name)) for r in runs]
+    return [(name.replace('_', ', '), found(name)) for name in shown]
 
 def _by(runs, group):
     "The share of equal in each group; families with the largest first, of equally large ones the worst"
@@ -520,9 +520,8 @@ def _by(runs, group):
 def _pass_table(runs):
     "pass@k of each run, as far as its samples go"
     ks = dict.fromkeys(k for r in runs for k in r.scores['pass_at'])
-    return [(f'one of {k}', [(r.name, *_split(r.scores['pass_at'][k])) for r in runs if k in r.scores['pass_at']]) for k in ks]
-
-def _split(found): return found[0], found[1:]
+    found = lambda k: [(r.name, r.scores['pass_at'][k]) for r in runs if k in r.scores['pass_at']]
+    return [(f'one of {k}', [(name, p[0], p[1:]) for name, p in found(k)]) for k in ks]
 
 # %% ../nbs/11_evaluate.ipynb #339c8e69
 def _cross(runs, tasks):
@@ -557,8 +556,8 @@ def _finding_table(run, most=12):
     if not rows: return ft.P('The lint has nothing to say about the wrong answers.')
     line = lambda code, f: ft.Tr(ft.Th(ft.Code(code), scope='row'), ft.Td(_printable(f['text'])),
                                  ft.Td(f['wrong'], cls='number'), ft.Td(f['right'], cls='number'))
-    head = ft.Tr(*(ft.Th(h, scope='col', cls=c) for h, c in (('code', ''), ('what is said', ''), ('wrong answers', 'number'),
-                                                            ('right answers', 'number'))))
+    heads = (('code', ''), ('what is said', ''), ('wrong answers', 'number'), ('right answers', 'number'))
+    head = ft.Tr(*(ft.Th(text, scope='col', cls=style) for text, style in heads))
     return ft.Div(ft.Table(ft.Thead(head), ft.Tbody(*(line(*row) for row in rows))), cls='wide')
 
 def _printable(text): return ''.join(c if c.isprintable() else ' ' if c.isspace() else '\ufffd' for c in str(text))
@@ -600,8 +599,9 @@ def _page_data(runs, tasks):
     for found, run in zip(answers, runs):
         for row in run.rows: found[row['id']].append(_answer(row, run.texts.get((row['id'], row['sample']))))
     asked = lambda t: next((m['content'] for m in reversed(t.get('prompt') or []) if m.get('role') == 'user'), '')
-    known = [dict(id=id, text=asked(tasks[id]), gold=tasks[id]['gold'], answers=[found.get(id, []) for found in answers],
-                  **{name: str(of(tasks[id]) or 'none') for name, of in GROUPS.items()})
+    groups = lambda t: {name: str(of(t) or 'none') for name, of in GROUPS.items()}
+    known = [dict(id=id, text=asked(tasks[id]), gold=tasks[id]['gold'], **groups(tasks[id]),
+                  answers=[found.get(id, []) for found in answers])
              for id in dict.fromkeys(id for found in answers for id in found)]
     data = dict(runs=[run.name for run in runs], mistakes=MISTAKES, tasks=known)
     return re.sub('[<>&]', lambda m: f'\\u{ord(m[0]):04x}', json.dumps(data, separators=(',', ':')))
@@ -645,7 +645,8 @@ function inside(task) {
 
 function line(task) {
   const e = make('details'), about = groups.map(g => task[g]).filter(x => x !== 'none' && x !== 'as written').join(', ')
-  e.append(make('summary', '', ...task.answers.map(badge), make('code', '', task.id), ' ', make('small', 'quiet', about)))
+  e.append(make('summary', '', ...task.answers.map(badge), make('code', '', task.id), ' ',
+    make('small', 'quiet', about)))
   e.addEventListener('toggle', () => { if (e.open && e.children.length === 1) e.append(inside(task)) })
   return e }
 
@@ -717,8 +718,8 @@ def _headline(runs, comparisons):
     if len(runs) == 1:
         low, high = _ends(last, 'equal')
         return [ft.P(_percent(last['equal']), ' right', cls='big'),
-                ft.P(f'95 % interval {100*low:.0f} to {100*high:.0f} %: the same answer sets as the gold program on every '
-                     'instance, the solver says.')]
+                ft.P(f'95 % interval {100*low:.0f} to {100*high:.0f} %. Right is what has the same answer sets as the '
+                     'gold program on every instance, the solver says.')]
     return [ft.P(f"{_percent(first['equal'])} → {_percent(last['equal'])} right", cls='big'),
             *(ft.P(comparison_line(c, runs[0].name, run.name)+'.') for c, run in zip(comparisons, runs[1:]))]
 
@@ -730,8 +731,8 @@ def _counts(run):
 def _time_line(run):
     t = run.scores['seconds']
     if not t: return ''
-    return f"{run.name}: {1000*t['median']:.0f} ms a verdict (median), {1000*t['p95']:.0f} ms at the 95th percentile, " \
-           f"{t['most']:.2f} s at most, {t['sum']:.1f} s in all. "
+    return (f"{run.name}: {1000*t['median']:.0f} ms a verdict (median), {1000*t['p95']:.0f} ms at the 95th "
+            f"percentile, {t['most']:.2f} s at most, {t['sum']:.1f} s in all. ")
 
 # %% ../nbs/11_evaluate.ipynb #cce4f67f
 AT_ONCE = 15   # lines of a group that are not folded
@@ -742,7 +743,7 @@ def _figures(runs, tasks, colours):
     "Everything above the list of tasks"
     yield from (ft.H2('How far the answers come'), _share_table('share', _ladder(runs), colours))
     if any(len(run.scores['pass_at']) > 1 for run in runs):
-        yield from (ft.H2('With several samples'), ft.P('The share of tasks of which at least one of k answers is right.'),
+        yield from (ft.H2('With several samples'), ft.P('The share of tasks of which one of k answers is right.'),
                     _share_table('', _pass_table(runs), colours))
     for title, group in _SECTIONS:
         if len(lines := _by(runs, group)) > 1 or group == 'family':
@@ -764,10 +765,11 @@ def report_page(
 ) -> str: # HTML
     "One self-contained page: shares with intervals, before and after, mistakes, and each task with its answers."
     title, names = ' and '.join(run.name for run in runs), [run.name for run in runs]
-    colours = {name: i if len(runs) > 1 else 1 for i, name in enumerate(names)}
+    colours = {name: i % 4 if len(runs) > 1 else 1 for i, name in enumerate(names)}
     legend = [ft.P(*(ft.Span(ft.Span(cls=f'key run{i}'), name) for name, i in colours.items()), cls='legend')]
     digest = b64encode(sha256(SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    policy = (f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; "
+              "form-action 'none'")
     head = ft.Head(ft.Meta(charset='utf-8'), ft.Meta(http_equiv='Content-Security-Policy', content=policy),
                    ft.Meta(name='viewport', content='width=device-width, initial-scale=1'),
                    ft.Title(f'Report on {title}'), ft.Style(ft.Safe(STYLE)))
@@ -817,7 +819,7 @@ def _evaluate_one(files, pairs, known, out, limits, workers):
 
 # %% ../nbs/11_evaluate.ipynb #a570d180
 def evaluate(
-    completions: Param('completions.jsonl, as generate writes it; several files are compared', nargs='+'), # one or several
+    completions: Param('completions.jsonl, as generate writes it; several files are compared', nargs='+'), # files
     tasks: str,       # tasks.jsonl they were generated from, as `asp_ft convert` writes it
     out: str,         # folder for verdicts.jsonl, scores.json, report.html and scores.png
     limits=GENERATED, # of the solver, for one completion: strict, since a model wrote it
@@ -825,7 +827,8 @@ def evaluate(
     show: bool=True,  # print the table
 ) -> dict: # what stands in scores.json; of several files, what stands in comparison.json
     "Judge completions and write verdicts, scores, a report and a figure; `AspFtError` where the files do not fit."
-    files, out, known = [completions] if isinstance(completions, (str, Path)) else completions, Path(out), read_tasks(tasks)
+    files, out = [completions] if isinstance(completions, (str, Path)) else completions, Path(out)
+    known = read_tasks(tasks)
     all_pairs = [pair(read_completions(file), known, show_path(file)) for file in files]   # before anything is judged
     folders = [out/name for name in _run_names(files)] if len(files) > 1 else [out]
     for file, pairs, folder in zip(files, all_pairs, folders):
@@ -837,9 +840,10 @@ def evaluate(
 # %% ../nbs/11_evaluate.ipynb #e61ed672
 def _belongs(folder, name, file, inputs):
     "`AspFtError` where a file is not the one that a run was judged with"
-    if not Path(file).is_file(): raise AspFtError(f'{show_path(folder)}: no {name}; give a folder that  asp_ft evaluate  wrote')
+    shown = show_path(folder)
+    if not Path(file).is_file(): raise AspFtError(f'{shown}: no {name}; give a folder that  asp_ft evaluate  wrote')
     if inputs is None or file_hash(file) in inputs: return
-    raise AspFtError(f'{show_path(file)}: {show_path(folder)} was judged with other {name}; give those, or evaluate again')
+    raise AspFtError(f'{show_path(file)}: {shown} was judged with other {name}; give those, or evaluate again')
 
 def load_run(
     folder, # that `evaluate` has written
@@ -851,7 +855,8 @@ def load_run(
     for name in ('scores.json', 'verdicts.jsonl'): _belongs(folder, name, folder/name, None)
     try: inputs = json.loads((folder/'scores.json').read_text(encoding='utf-8'))['manifest']['inputs'].values()
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise AspFtError(f'{show_path(folder)}: scores.json is not what  asp_ft evaluate  writes; evaluate again') from None
+        raise AspFtError(f'{show_path(folder)}: scores.json is not what  asp_ft evaluate  writes; evaluate '
+                         'again') from None
     _belongs(folder, 'tasks', tasks, inputs)
     _belongs(folder, 'completions.jsonl', folder/'completions.jsonl', inputs)
     rows = read_jsonl(folder/'verdicts.jsonl')
@@ -884,6 +889,7 @@ def report(
         pairs = [dict(first=names[0], second=name) | c for name, c in zip(names[1:], found)]
         result = dict(runs={r.name: r.scores for r in runs}, comparisons=pairs)
         write_json(page.with_name('comparison.json'), result)
-    if show: print(score_table(*(r.scores for r in runs), names=names, families=len(runs) < 3),
-                   *(comparison_line(c, names[0], name) for name, c in zip(names[1:], found)), show_path(page), sep='\n')
+    lines = [comparison_line(c, names[0], name) for name, c in zip(names[1:], found)]
+    table = score_table(*(r.scores for r in runs), names=names, families=len(runs) < 3)
+    if show: print(table, *lines, show_path(page), sep='\n')
     return result
