@@ -442,6 +442,7 @@ STYLE = '''
   :root { --text: #e3e7ee; --page: #14181f; --quiet: #9aa5b5; --line: #343c49; --soft: #1e242e;
           --run0: #7c8798; --run1: #5b94ec; --heat: 91,148,236 } }
 * { box-sizing: border-box } [hidden] { display: none !important } th code { white-space: nowrap }
+thead th, .matrix th, td.number { overflow-wrap: normal }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page);
        max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; overflow-wrap: anywhere }
 h1 { font-size: 1.6rem; margin: 0 0 .2rem } h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem }
@@ -495,11 +496,11 @@ def _measure(i, name, share, ends):
     return ft.Div(bar, ft.Span(ft.Span(f'{name}: ', cls='hidden'), _percent(share)),
                   ft.Small(f'{100*low:.0f}–{100*high:.0f}'), cls='measure')
 
-def _share_table(head, lines, colours):
+def _share_table(head, lines, colours, of='answers'):
     "`lines`: (label, [(run, share, ends)]); a run that has no such share is left out"
     rows = (ft.Tr(ft.Th(label, scope='row'), ft.Td(*(_measure(colours[run], run, *m) for run, *m in found)))
             for label, found in lines)
-    heads = ft.Tr(ft.Th(head, scope='col'), ft.Th('share of answers, and its 95 % interval', scope='col'))
+    heads = ft.Tr(ft.Th(head, scope='col'), ft.Th(f'share of {of}, and its 95 % interval', scope='col'))
     return ft.Table(ft.Thead(heads), ft.Tbody(*rows), cls='shares')
 
 def _ladder(runs):
@@ -554,9 +555,9 @@ def _finding_table(run, most=12):
     "The codes that stand in most wrong answers"
     rows = [(code, f) for code, f in run.scores['findings'].items() if f['wrong']][:most]
     if not rows: return ft.P('The lint has nothing to say about the wrong answers.')
-    line = lambda code, f: ft.Tr(ft.Th(ft.Code(code), scope='row'), ft.Td(_printable(f['text'])),
+    line = lambda code, f: ft.Tr(ft.Th(ft.Code(code), ft.Div(_printable(f['text'])), scope='row'),
                                  ft.Td(f['wrong'], cls='number'), ft.Td(f['right'], cls='number'))
-    heads = (('code', ''), ('what is said', ''), ('wrong answers', 'number'), ('right answers', 'number'))
+    heads = (('code, and what is said', ''), ('wrong answers', 'number'), ('right answers', 'number'))
     head = ft.Tr(*(ft.Th(text, scope='col', cls=style) for text, style in heads))
     return ft.Div(ft.Table(ft.Thead(head), ft.Tbody(*(line(*row) for row in rows))), cls='wide')
 
@@ -626,9 +627,9 @@ const badge = answers => {
 const plain = ['right', 'other', 'lost', 'input', 'cost']   // the reason says it all
 const section = (title, text) => [make('h3', '', title), make('pre', '', text)]
 
-function answer(a, run) {
-  const e = make('div'), many = a.sample || data.tasks.some(t => t.answers.some(x => x.length > 1))
-  e.append(make('h3', '', run + (many ? ', sample ' + a.sample : '')))
+function answer(a, run, samples) {
+  const e = make('div')
+  e.append(make('h3', '', run + (!sampled ? '' : (samples.length > 1 ? ', samples ' : ', sample ') + samples.join(', '))))
   e.append(make('pre', '', a.mistake === 'missing' ? '(there is no completion)' : a.text || '(empty)'))
   const said = a.reason + (a.sampled ? ' (sampled: too many answer sets to list)' : '')
   e.append(make('p', '', badge([a]), said + '. ', make('small', 'quiet', plain.includes(a.mistake) ? '' :
@@ -638,9 +639,16 @@ function answer(a, run) {
   if (a.messages) e.append(...section('What the solver and the lint say', a.messages))
   return e }
 
+function alike(found) {   // answers with the same text, as lists
+  const lists = new Map()
+  for (const a of found) lists.set(a.text, [...lists.get(a.text) || [], a])
+  return [...lists.values()] }
+
+const sampled = data.tasks.some(t => t.answers.some(x => x.length > 1))
 function inside(task) {
   const programs = make('div', 'programs', make('div', '', ...section('gold program', task.gold)))
-  task.answers.forEach((found, r) => found.forEach(a => programs.append(answer(a, data.runs[r]))))
+  task.answers.forEach((found, r) => alike(found).forEach(same =>
+    programs.append(answer(same[0], data.runs[r], same.map(a => a.sample)))))
   return make('div', 'inside', ...section('description', task.text), programs) }
 
 function line(task) {
@@ -744,7 +752,7 @@ def _figures(runs, tasks, colours):
     yield from (ft.H2('How far the answers come'), _share_table('share', _ladder(runs), colours))
     if any(len(run.scores['pass_at']) > 1 for run in runs):
         yield from (ft.H2('With several samples'), ft.P('The share of tasks of which one of k answers is right.'),
-                    _share_table('', _pass_table(runs), colours))
+                    _share_table('', _pass_table(runs), colours, 'tasks'))
     for title, group in _SECTIONS:
         if len(lines := _by(runs, group)) > 1 or group == 'family':
             yield from (ft.H2(title), ft.P('The share of answers that are right; the number of answers in brackets.'),
