@@ -628,8 +628,8 @@ const plain = ['right', 'other', 'lost', 'input', 'cost']   // the reason says i
 const section = (title, text) => [make('h3', '', title), make('pre', '', text)]
 
 function answer(a, run, samples) {
-  const e = make('div')
-  e.append(make('h3', '', run + (!sampled ? '' : (samples.length > 1 ? ', samples ' : ', sample ') + samples.join(', '))))
+  const e = make('div'), which = (samples.length > 1 ? ', samples ' : ', sample ') + samples.join(', ')
+  e.append(make('h3', '', run + (sampled ? which : '')))
   e.append(make('pre', '', a.mistake === 'missing' ? '(there is no completion)' : a.text || '(empty)'))
   const said = a.reason + (a.sampled ? ' (sampled: too many answer sets to list)' : '')
   e.append(make('p', '', badge([a]), said + '. ', make('small', 'quiet', plain.includes(a.mistake) ? '' :
