@@ -218,12 +218,14 @@ def wilson(
 def clustered(
     values,   # one an answer: 0 or 1, or a share between
     clusters, # what each belongs to; answers of one cluster are not independent
+    most: int=None, # effective number that is never passed: of the answers behind the values; None: one a value
 ) -> tuple: # mean, lower and upper end of its 95 % interval
     "The mean of values that come in clusters, with Wilson's interval for the effective number of them."
     n, mean, off = len(values), sum(values)/len(values), defaultdict(float)
     for value, cluster in zip(values, clusters): off[cluster] += value-mean
     variance, inside = sum(d*d for d in off.values())/n**2, 1e-9 < mean < 1-1e-9
-    effective = min(n, mean*(1-mean)/variance) if inside and variance > 1e-15 else n if inside else len(off)
+    spread = mean*(1-mean)/variance if variance > 1e-15 else math.inf
+    effective = min(most or n, spread) if inside else len(off)
     return mean, *wilson(mean, effective)
 
 # %% ../nbs/11_evaluate.ipynb #576e1c9d
@@ -244,7 +246,7 @@ def _passes(rows, problems):
     n = min(map(len, tasks.values()))
     def one(k):
         values = [pass_at(len(hits), sum(hits), k) for hits in tasks.values()]
-        return [round(v, 6) for v in clustered(values, [problems[id] for id in tasks])]
+        return [round(v, 6) for v in clustered(values, [problems[id] for id in tasks], len(rows))]
     return {str(k): one(k) for k in sorted({*(k for k in KS if k < n), n})}
 
 # %% ../nbs/11_evaluate.ipynb #03890244
