@@ -357,14 +357,14 @@ def _demo_data(workspace, sizes, seed):
 
 # %% ../nbs/13_pipeline.ipynb #763393a6
 def group_scores(
-    result: dict, # what `evaluate` returns
-    families,     # the families of the group
-) -> dict:        # scores of the same form, over these families only
-    "The scores of some families together."
-    parts = {name: s for name, s in result['by_family'].items() if name in families}
-    n = sum(s['n'] for s in parts.values())
-    shares = {k: round(sum(s[k]*s['n'] for s in parts.values())/n, 6) for k in next(iter(parts.values())) if k != 'n'}
-    return dict(n=n, missing=[], by_family=parts, run=result.get('run', '')) | shares
+    folder,   # that `evaluate` has written
+    tasks,    # rows by id, as of `read_tasks`
+    families, # the families of the group
+) -> tuple:   # verdict rows, and their scores
+    "What the verdicts of some families say together."
+    from asp_ft.evaluate import scores
+    rows = [row for row in read_jsonl(Path(folder)/'verdicts.jsonl') if tasks[row['id']]['family'] in families]
+    return rows, scores(rows, tasks)
 
 # %% ../nbs/13_pipeline.ipynb #2843fbb1
 def _stage(name, work, *args, **kwargs):
@@ -384,16 +384,19 @@ def _graded(model, name, tasks, workspace, seed):
 
 # %% ../nbs/13_pipeline.ipynb #56a20ca3
 def demo_table(
-    base: dict,  # scores of the base model
-    fused: dict, # scores of the fused model
-) -> str:        # lines for a screen
+    workspace: Workspace, # where the demo has run
+    tasks: str,           # the tasks.jsonl that both models have answered
+) -> str:                 # lines for a screen
     "Before and after, by group of families."
-    from asp_ft.evaluate import score_table
+    from asp_ft.evaluate import comparison_line, paired, read_tasks, score_table
     titles = dict(new='NEW KINDS OF PROBLEMS (only the fine-tuning saw them)',
                   known='KNOWN KINDS (nano was pretrained on them)')
-    parts = {group: [group_scores(s, names) for s in (base, fused)] for group, names in demo_families().items()}
-    table = lambda group: score_table(*parts[group], names=('base', 'fused'), families=group == 'new')
-    return '\n\n'.join(f'{title}\n{table(group)}' for group, title in titles.items())
+    known, folders = read_tasks(tasks), [workspace.report_dir(name) for name in ('base', 'fused')]
+    def table(group, families):
+        (before, base), (after, fused) = (group_scores(folder, known, families) for folder in folders)
+        return (score_table(base, fused, names=('base', 'fused'), families=group == 'new') + '\n'
+                + comparison_line(paired(before, after, known), 'base', 'fused'))
+    return '\n\n'.join(f'{titles[group]}\n{table(group, names)}' for group, names in demo_families().items())
 
 # %% ../nbs/13_pipeline.ipynb #30d1d4e9
 def demo(
@@ -403,6 +406,7 @@ def demo(
     quick: bool=False,     # a few steps only: shows that every stage works, learns nothing
 ) -> dict:                 # scores of base and fused model
     "Raw problems, conversion, training, fusion, generation, the solver's verdicts: the whole line with nano."
+    from asp_ft.evaluate import report
     from asp_ft.fusion import fuse_model
     started, ws = time.time(), Workspace(workspace)
     config, sizes = demo_config(ws, quick, backend), DEMO | (QUICK if quick else {})
@@ -412,8 +416,10 @@ def demo(
     model = _stage('fusion: adapter into base', fuse_model, 'nano', adapter, ws.model('demo'), force=True)
     base = _stage('base model: generate and judge', _graded, 'nano', 'base', tasks, ws, seed)
     fused = _stage('fused model: generate and judge', _graded, model, 'fused', tasks, ws, seed)
-    print('\n'+demo_table(base, fused)+'\n')
-    places = dict(data=ws.data, adapter=adapter, model=model, base=ws.report_dir('base'), fused=ws.report_dir('fused'))
+    print('\n'+demo_table(ws, tasks)+'\n')
+    report([ws.report_dir(name) for name in ('base', 'fused')], tasks, show=False)
+    places = dict(data=ws.data, adapter=adapter, model=model, base=ws.report_dir('base'), fused=ws.report_dir('fused'),
+                  report=ws.reports/'report.html')
     print('\n'.join(f'{name:8} {show_path(path)}' for name, path in places.items()))
     print(f'{time.time()-started:.0f} s in all')
     return dict(base=base, fused=fused)
@@ -563,6 +569,7 @@ COMMANDS = {
     'adapter':  ('asp_ft.pipeline:adapter', 'convert an adapter between PEFT and mlx-lm'),
     'generate': ('asp_ft.generate:generate', 'let a model answer tasks'),
     'evaluate': ('asp_ft.evaluate:evaluate', 'let the solver judge the answers'),
+    'report':   ('asp_ft.evaluate:report', 'a page on one run, or on several side by side'),
     'push':     ('asp_ft.pipeline:push', 'put an adapter or a model on the Hugging Face hub'),
     'check':    ('asp_ft.pipeline:check', 'does a program run, and if not, where is it wrong?'),
     'compare':  ('asp_ft.pipeline:compare', 'do two programs mean the same?'),
@@ -578,8 +585,9 @@ def _help():
 
 # %% ../nbs/13_pipeline.ipynb #47c81d95
 _POSITIONAL = dict(convert=('raw',), check=('file',), mutate=('raw',), compare=('candidate', 'gold'),
-                   leaks=('train', 'held_out'), reproduce=('run',), push=('folder',),
+                   leaks=('train', 'held_out'), reproduce=('run',), report=('run',), push=('folder',),
                    adapter=('action', 'folder', 'out'))  # others: flags
+_FIRST = dict(evaluate='completions')  # the flag that may be left out before the first words
 _NO_FLAG = ('flags', 'limits', 'pdb', 'xtra')  # of the function, or of fastcore, only
 
 def _as_flags(parser, positional):
@@ -587,7 +595,7 @@ def _as_flags(parser, positional):
     for action in [a for a in parser._actions if not a.option_strings and a.dest not in positional]:
         parser._actions.remove(action); parser._positionals._group_actions.remove(action)
         if action.dest in _NO_FLAG: continue
-        parser.add_argument('--'+action.dest, type=action.type, help=action.help, required=True)
+        parser.add_argument('--'+action.dest, type=action.type, help=action.help, required=True, nargs=action.nargs)
     for action in parser._actions:
         if action.dest in _NO_FLAG: action.help = argparse.SUPPRESS
 
@@ -601,8 +609,9 @@ def _parser(name, function):
         parser.add_argument(f'--{f.name}', help=f'{known.get(f.name) or ""} (default: {f.default})', **switch)
     return parser
 
-def _given(argv):
-    "Flags may be written with hyphens."
+def _given(argv, first=None):
+    "Flags may be written with hyphens; `first` is the flag of words that stand before all others."
+    if first and argv and not argv[0].startswith('-'): argv = ['--'+first, *argv]
     names = [a[2:].partition('=') if a.startswith('--') else None for a in argv]
     plain = lambda n: '--'+n[0].replace('-', '_')+n[1]+n[2]
     return [plain(n) if n and not n[0].startswith('no-') else a for a, n in zip(argv, names)]
@@ -619,7 +628,7 @@ def run_command(
         if name not in COMMANDS: raise unknown_name('command', name, COMMANDS)
         module, function = COMMANDS[name][0].split(':')
         function = getattr(importlib.import_module(module), function)
-        args = vars(_parser(name, function).parse_args(_given(argv[1:])))
+        args = vars(_parser(name, function).parse_args(_given(argv[1:], _FIRST.get(name))))
         for extra in _NO_FLAG: args.pop(extra, None)
         setup_env(args.get('workspace') or '.')
         return _finish(name, function(**args))
