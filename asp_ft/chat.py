@@ -11,14 +11,16 @@ __all__ = ['SMALL_FILES', 'DATE', 'ROLES', 'IGNORE', 'quiet', 'hub_error', 'mode
 # %% ../nbs/06_chat.ipynb #9766afba
 import contextlib, functools, html, logging, os, re, warnings
 from dataclasses import dataclass
+from importlib import util
 from pathlib import Path
 
 from .core import (AspFtError, MODELS, RunConfig, file_hash, require, resolve_model, show_path, text_hash,
                          unknown_name)
 
 # %% ../nbs/06_chat.ipynb #f849b5f2
-# on a CPU each import of bitsandbytes advises to install one more package
+# two pieces of advice at import: bitsandbytes on a CPU to install one more package, transformers to install PyTorch
 logging.getLogger('bitsandbytes.backends.cpu.ops').setLevel(logging.ERROR)
+if not util.find_spec('torch'): os.environ.setdefault('TRANSFORMERS_NO_ADVISORY_WARNINGS', '1')
 
 @contextlib.contextmanager
 def quiet():

@@ -368,11 +368,11 @@ def save_config(
 def resolve_backend(
     name: str='auto', # auto, pytorch or mlx
 ) -> str:             # "pytorch" or "mlx"
-    "The backend that trains: `auto` is MLX on Apple silicon where mlx-lm is installed, else PyTorch."
+    "The backend that trains: `auto` is MLX on Apple silicon and where PyTorch is missing, if mlx-lm is there."
     if name != 'auto': return name
     import platform
     apple = sys.platform == 'darwin' and platform.machine() == 'arm64'
-    return 'mlx' if apple and util.find_spec('mlx_lm') else 'pytorch'
+    return 'mlx' if util.find_spec('mlx_lm') and (apple or not util.find_spec('torch')) else 'pytorch'
 
 # %% ../nbs/00_core.ipynb #63288965
 def text_hash(
