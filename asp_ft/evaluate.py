@@ -12,6 +12,7 @@ __all__ = ['RECORDED', 'NO_COMPLETION', 'MISTAKES', 'SHARES', 'Z95', 'KS', 'GROU
 import json, math, re, time
 from base64 import b64encode
 from collections import Counter, defaultdict, namedtuple
+from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import sha256
 from importlib import util
@@ -808,20 +809,38 @@ def _run_names(files):
 
 def _texts(pairs): return {(task['id'], i): text for task, i, text in pairs if text is not None}
 
-def _keep(completions, out):
-    "A copy of the completions beside the verdicts, unless some lie there already"
-    kept = Path(out)/'completions.jsonl'
-    if kept.exists(): return
-    with atomic_write(kept, 'wb') as f: f.write(Path(completions).read_bytes())
+@contextmanager
+def _writing(place):
+    "A full disk, or a place that cannot be written, is a message; verdicts that are on the disk serve the next run"
+    try: yield
+    except OSError as e:
+        raise AspFtError(f'{show_path(place)}: cannot be written ({e.strerror or e}); make room, or give another '
+                         '--out; the same command goes on where it was') from None
 
-def _evaluate_one(files, pairs, known, out, limits, workers):
+def _own_copy(out):
+    "Whether the completions beside the verdicts are a copy that an earlier run has put there"
+    try: return bool(json.loads((out/'scores.json').read_text(encoding='utf-8'))['copied'])
+    except (OSError, ValueError, KeyError, TypeError): return False
+
+def _keep(completions, out):
+    "Put a copy of the completions beside the verdicts; whether it is one. Others that lie there are not lost."
+    kept = out/'completions.jsonl'
+    if kept.exists() and kept.samefile(completions): return False
+    if kept.exists() and file_hash(kept) == file_hash(completions):
+        return _own_copy(out) or not (out/'scores.json').exists()     # without scores: of a run that was killed
+    if kept.exists() and not _own_copy(out):
+        raise AspFtError(f'{show_path(kept)} holds other completions than {show_path(completions)}: give another '
+                         '--out, or remove it')
+    with atomic_write(kept, 'wb') as f: f.write(Path(completions).read_bytes())
+    return True
+
+def _evaluate_one(files, pairs, known, out, copied, limits, workers):
     "Judge one file and write its folder; the scores, and whether there is a figure"
     started = time.time()
     rows = judge(pairs, out, limits, workers)
-    result = dict(run=out.resolve().name) | scores(rows, known)
+    result = dict(run=out.resolve().name) | scores(rows, known) | dict(copied=copied)
     result['manifest'] = run_manifest('evaluate', inputs=files, started=started, limits=asdict(limits))
     write_json(out/'scores.json', result)
-    _keep(files[0], out)
     write_text(out/'report.html', report_page([Run(result['run'], rows, _texts(pairs), result)], known))
     figure = bool(util.find_spec('matplotlib'))
     if figure: plot_scores(result, path=out/'scores.png')
@@ -841,8 +860,10 @@ def evaluate(
     known = read_tasks(tasks)
     all_pairs = [pair(read_completions(file), known, show_path(file)) for file in files]   # before anything is judged
     folders = [out/name for name in _run_names(files)] if len(files) > 1 else [out]
-    for file, pairs, folder in zip(files, all_pairs, folders):
-        result, figure = _evaluate_one([file, tasks], pairs, known, folder, limits, workers)
+    with _writing(out):
+        copied = [_keep(file, folder) for file, folder in zip(files, folders)]
+        for file, pairs, folder, copy in zip(files, all_pairs, folders, copied):
+            result, figure = _evaluate_one([file, tasks], pairs, known, folder, copy, limits, workers)
     if len(files) > 1: return report(folders, tasks, out, show)
     if show: print(*_shown(result, figure), sep='\n')
     return result
@@ -893,12 +914,12 @@ def report(
     if len({r.name for r in runs}) < len(runs):
         runs = [r._replace(name=show_path(folder)) for r, folder in zip(runs, folders)]
     found = [paired(runs[0].rows, r.rows, known) for r in runs[1:]]
-    write_text(page, report_page(runs, known, found))
+    with _writing(page): write_text(page, report_page(runs, known, found))
     names, result = [r.name for r in runs], runs[0].scores
     if found:
         pairs = [dict(first=names[0], second=name) | c for name, c in zip(names[1:], found)]
         result = dict(runs={r.name: r.scores for r in runs}, comparisons=pairs)
-        write_json(page.with_name('comparison.json'), result)
+        with _writing(page): write_json(page.with_name('comparison.json'), result)
     lines = [comparison_line(c, names[0], name) for name, c in zip(names[1:], found)]
     table = score_table(*(r.scores for r in runs), names=names, families=len(runs) < 3)
     if show: print(table, *lines, show_path(page), sep='\n')
