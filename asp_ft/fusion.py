@@ -318,7 +318,7 @@ def check_fit(
                          'adapter_config.json')
 
 # %% ../nbs/09_fusion.ipynb #939b5d9a
-BLOCK = 4 << 20   # numbers merged at a time: 16 MB in float32, which bounds the memory whatever the weight
+BLOCK = 1 << 19   # numbers merged at a time: 2 MB in float32 stay in the processor's cache, whatever the weight
 CHUNK = 8 << 20   # bytes passed on at a time
 WORKERS = min(4, os.cpu_count() or 1)  # threads; the disk and the memory's bandwidth feed no more
 
@@ -336,7 +336,7 @@ def merged_rows(
         if a is not None: rows = torch.addmm(rows, b[i:i+step], a, alpha=adapter.scale)
         if lengths is not None: rows *= (lengths[i:i+step]/rows.norm(dim=1))[:, None]
         new = rows.to(getattr(torch, NUMBERS[dtype]))
-        if not new.isfinite().all():
+        if not torch.stack(torch.aminmax(new)).isfinite().all():  # a tenth of the time of new.isfinite()
             if not base.rows(name, i, i+step).isfinite().all(): raise AspFtError(
                 f'{name}: the base itself holds NaN or infinity; fetch the model again')
             raise AspFtError(f"{name}: the merged weight does not fit into {dtype}; fuse with a bfloat16 base")
@@ -393,6 +393,15 @@ def _write_file(base, path, adapter, out, bar):
         f.flush(); os.fsync(f.fileno())
     return told.hexdigest()
 
+@contextlib.contextmanager
+def _one_thread_each():
+    "A pool of threads in which torch starts none of its own: they would only wait for each other."
+    import torch
+    before = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,)) as pool: yield pool
+    finally: torch.set_num_threads(before)
+
 def fuse_files(
     base: Base,       # the model
     adapter: Adapter, # what to merge
@@ -402,7 +411,7 @@ def fuse_files(
     size = sum(map(fused_size, [base]*len(base.files), base.files))
     with progress(total=size, desc=f'merging {len(adapter.pairs)} tensors', unit='B') as bar:
         bar.unit_scale = True
-        with ThreadPoolExecutor(WORKERS) as pool:
+        with _one_thread_each() as pool:
             new = {p.name: pool.submit(_write_file, base, p, adapter, Path(out)/p.name, bar) for p in base.files}
             old = {p.name: pool.submit(lambda v: hashlib.sha256(v).hexdigest(), base.views[p]) for p in base.files}
             return tuple({name: job.result() for name, job in jobs.items()} for jobs in (old, new))
