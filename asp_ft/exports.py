@@ -10,7 +10,7 @@ import json, re, shutil
 from contextlib import closing
 from pathlib import Path
 
-from .chat import end_of_turn, load_tokenizer, model_folder, pad_id, render, stop_ids
+from .chat import encode_prompt, end_of_turn, load_tokenizer, quiet, render, stop_ids
 from .core import (AspFtError, NANO, atomic_dir, file_hash, progress, require, show_path, unknown_name, write_json,
                          write_text)
 from .fusion import Base, NUMBERS
