@@ -1,6 +1,6 @@
 """How long does it take to fuse an adapter, and how much memory? PEFT and mlx-lm against asp_ft, and against a copy.
 
-    python benchmarks/fuse.py [--shape 0.5b|3b] [--runs 5]
+    python benchmarks/fuse.py [--shape 0.5b|3b] [--runs 5] [--threads 2]
 
 A random model in the shape of Qwen2.5 in four files, bfloat16, and an adapter of rank 16 on every linear layer. Each
 run has a process of its own; the kinds of run take turns. Timed is the work after the imports, until every file is
@@ -23,7 +23,7 @@ KINDS = dict(peft='PEFT: merge_and_unload, save_pretrained', mlx='mlx_lm fuse', 
 
 def shapes_of(config):
     "Name -> shape of every weight of a Qwen2 model with tied embeddings."
-    h, inner, kv = config.hidden_size, config.intermediate_size, 64*config.num_key_value_heads
+    h, inner = config.hidden_size, config.intermediate_size
     kv = config.hidden_size//config.num_attention_heads*config.num_key_value_heads
     yield 'model.embed_tokens.weight', (config.vocab_size, h)
     for i in range(config.num_hidden_layers):
@@ -135,9 +135,10 @@ def one(folder, kind):
     shutil.rmtree(out)
 
 
-def spawn(folder, kind):
+def spawn(folder, kind, threads):
     command = [sys.executable, '-W', 'ignore', __file__, '--one', kind, '--folder', str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    env = dict(os.environ, OMP_NUM_THREADS=str(threads))
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
     if done.returncode: sys.exit(done.stderr)
     return json.loads(done.stdout.strip().split('\n')[-1])
 
@@ -151,13 +152,14 @@ def report(found, folder, args):
     size = sum(f.stat().st_size for f in (folder/'base').glob('*.safetensors'))
     versions = ', '.join(f'{p} {version(p)}' for p in ('torch', 'transformers', 'peft', 'mlx-lm'))
     print(f'Qwen2.5-{args.shape} in shape, {size/1e9:.2f} GB in 4 files; median (least, most) of {args.runs} runs; '
-          f'{os.cpu_count()} cores, Python {platform.python_version()}, {versions}\n')
-    print('| | seconds | times as fast as PEFT | times a copy | anonymous memory, share of the model |')
-    print('|---|---|---|---|---|')
+          f'{os.cpu_count()} cores, {args.threads} threads of OpenMP, load {os.getloadavg()[1]:.1f}, Python {platform.python_version()}, {versions}\n')
+    print('| | seconds | times as fast as PEFT | the same in processor time | times a copy | anonymous memory, share of '
+          'the model |')
+    print('|---|---|---|---|---|---|')
     for kind, runs in found.items():
-        ratio = lambda other: spread([o['wall']/r['wall'] for o, r in zip(found[other], runs)])
+        faster = [spread([o[c]/r[c] for o, r in zip(found['peft'], runs)]) for c in ('wall', 'cpu')]
         slower = spread([r['wall']/o['wall'] for o, r in zip(found['copy'], runs)])
-        print(f"| {KINDS[kind]} | {spread([r['wall'] for r in runs])} | {ratio('peft')} | {slower} | "
+        print(f"| {KINDS[kind]} | {spread([r['wall'] for r in runs])} | {faster[0]} | {faster[1]} | {slower} | "
               f"{spread([r['memory']/size for r in runs])} |")
 
 
@@ -166,6 +168,7 @@ def main():
     parser.add_argument('--runs', type=int, default=5, help='runs of which the median counts (default: 5)')
     parser.add_argument('--shape', choices=SHAPES, default='0.5b', help='of the model (default: 0.5b)')
     parser.add_argument('--kinds', nargs='+', choices=KINDS, default=list(KINDS), help='what to run (default: all)')
+    parser.add_argument('--threads', type=int, default=os.cpu_count(), help='of OpenMP (default: all cores)')
     parser.add_argument('--keep', type=Path, help='a folder for the model, used again where it is there')
     parser.add_argument('--one', choices=KINDS, help=argparse.SUPPRESS)
     parser.add_argument('--folder', type=Path, help=argparse.SUPPRESS)
@@ -176,7 +179,7 @@ def main():
         if not (folder/'mlx').is_dir(): prepare(folder, args.shape)
         found = {kind: [] for kind in args.kinds}
         for _ in range(args.runs):
-            for kind in found: found[kind].append(spawn(folder, kind))
+            for kind in found: found[kind].append(spawn(folder, kind, args.threads))
         report(found, folder, args)
 
 
