@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['ITEM', 'NUMBERS', 'PLAIN', 'EMPTY', 'FILES', 'PARTS', 'BLOCK', 'CHUNK', 'WORKERS', 'TOLERANCE', 'PROMPTS',
-           'NEW_TOKENS', 'KEPT', 'COPIED', 'tensor_table', 'weight_files', 'Base', 'Adapter', 'read_adapter',
-           'convert_adapter', 'check_fit', 'merged_rows', 'file_pieces', 'fuse_files', 'fused_size', 'open_model',
-           'Compared', 'greedy_texts', 'logits_of', 'compare_logits', 'first_difference', 'as_peft', 'compare_verdicts',
-           'certify', 'certificate_prompts', 'model_card', 'fuse_model']
+           'NEW_TOKENS', 'KEPT', 'COPIED', 'RECIPE', 'LIMITS', 'tensor_table', 'weight_files', 'Base', 'Adapter',
+           'read_adapter', 'convert_adapter', 'check_fit', 'merged_rows', 'file_pieces', 'fuse_files', 'fused_size',
+           'open_model', 'Compared', 'greedy_texts', 'logits_of', 'compare_logits', 'first_difference', 'as_peft',
+           'compare_verdicts', 'certify', 'certificate_prompts', 'recipe_of', 'model_card', 'fuse_model']
 
 # %% ../nbs/09_fusion.ipynb #f73c6391
 import contextlib, errno, hashlib, json, math, mmap, os, re, shutil, tempfile, time
@@ -609,7 +609,7 @@ def certify(
     adapter,   # the adapter folder
     fused,     # folder of the fused model
     prompts,   # conversations without the answer
-    judge=None,# of `compare_verdicts`; None: the solver is not asked
+    judge=None,# of `compare_verdicts`; None: the solver is not asked, nor where transformers cannot run the base
 ) -> dict:     # what was compared, and how far apart the two are
     "Compare base + adapter with the fused model; `AspFtError` names the layer where they differ."
     from peft import PeftModel
@@ -625,7 +625,7 @@ def certify(
                              stop_ids(tokenizer))
         found = compare_logits(reference, model, *texts, limit)
         relative = _refuse(found, texts, (reference, model), limit)
-        asked = compare_verdicts(judge, base, folder, fused, reference, tokenizer, limit) if judge else None
+        asked = compare_verdicts(judge, base, folder, fused, reference, tokenizer, limit) if judge and not old.told else None
     return _as_record(found, dtype, relative) | dict(tied_embeddings=was_tied, solver=asked,
         end_of_turn=tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)), template=template_hash(tokenizer))
 
@@ -657,30 +657,52 @@ def certificate_prompts(
     return [[dict(role='user', content=p)] for p in PROMPTS]
 
 # %% ../nbs/09_fusion.ipynb #8c9bf4c3
+RECIPE = ('rank', 'alpha', 'num_layers', 'target_modules', 'dropout', 'dtype', 'quantize', 'learning_rate', 'schedule',
+          'epochs', 'max_steps', 'batch_size', 'grad_accumulation', 'max_length', 'seed')  # of a run, for its card
+
+def recipe_of(
+    run: dict, # the manifest of a training run, {} where there is none
+) -> dict:     # config, rows, data (hashes)
+    "What a card tells of the training, without any path."
+    config = run.get('config') or {}
+    return dict(config={k: config[k] for k in RECIPE if config.get(k) is not None}, rows=run.get('rows') or {},
+                data=run.get('inputs') or {})
+
+def _scores_lines(scores):
+    "The solver's verdicts as a table."
+    yield from (f"| Solver, on {scores['n']} tasks | share |", '|---|---|')
+    for name in ('parsed', 'grounded', 'satisfiable', 'equal', 'different', 'unknown'):
+        yield f"| {name} | {scores[name]:.1%} |"
+    yield from (f"| equal, {family} ({s['n']}) | {s['equal']:.1%} |" for family, s in scores['by_family'].items())
+
+def _check_lines(c):
+    "The certificate as a table."
+    yield from ('| Check before release | |', '|---|---|')
+    yield f"| largest logit difference to base + adapter | {c['max_logit_difference']:g} |"
+    yield f"| how far the adapter moves a logit | {c['adapter_effect']:g} |"
+    yield f"| same most likely token | {c['same_tokens']} of {c['tokens']} |"
+    if s := c.get('solver'): yield f"| same verdict of the solver | {s['same']} of {s['tasks']} tasks |"
+
+LIMITS = ('Its answers are programs in the language of clingo; other dialects were not trained. They are text written by a model: '
+          'run them in a sandbox, and check them. What the solver found on held-out tasks says little about kinds of '
+          'problems that are unlike them.')
+
 def model_card(
     base: str,         # the base model as the user named it
-    run: dict,         # the manifest of the training run, {} where there is none
+    recipe: dict,      # of `recipe_of`
     certificate: dict, # of `certify`; None: it was not compared
+    scores: dict=None, # a scores.json of evaluate; None: not evaluated yet
 ) -> str:              # Markdown
-    "The README of a fused model: what it is made of and how it was checked."
-    config, c, rows = run.get('config') or {}, certificate, run.get('rows') or {}
-    recipe = ', '.join(f'{k} {config[k]}' for k in ('rank', 'alpha', 'num_layers', 'learning_rate', 'epochs', 'seed')
-                       if k in config)
-    lines = ['# A model that writes Answer Set Programs', '',
-             f'Base model: {base}, with a LoRA adapter merged by asp_ft.', '']
-    if rows:
-        lines += [f"Trained on {rows.get('train')} rows, validated on {rows.get('valid')}"
-                  + (f"; {recipe}." if recipe else '.'), '']
-    if c is None: lines += ['It was not compared with base + adapter.', '']
-    else:
-        lines += ['| Check before release | |', '|---|---|',
-                  f"| largest logit difference to base + adapter | {c['max_logit_difference']:g} |",
-                  f"| how far the adapter moves a logit | {c['adapter_effect']:g} |",
-                  f"| same most likely token | {c['same_tokens']} of {c['tokens']} |"]
-        if s := c.get('solver'): lines.append(f"| same verdict of the solver | {s['same']} of {s['tasks']} tasks |")
-        lines.append('')
-    return '\n'.join(lines+['Its answers are programs in the language of clingo. They are text written by a model: run '
-                            'them in a sandbox, and check them.'])+'\n'
+    "The README of a fused model: recipe, data, how it was checked, what the solver says, and its limits."
+    rows, data = recipe['rows'], recipe['data']; lines = [
+        '# A model that writes Answer Set Programs', '', f'Base model: {base}, with a LoRA adapter merged by asp_ft.', '']
+    if rows: lines += [f"Trained on {rows.get('train')} rows, validated on {rows.get('valid')}.", '']
+    if recipe['config']: lines += ['| Recipe | |', '|---|---|', *(
+        f"| {k} | {', '.join(map(str, v)) if isinstance(v, (list, tuple)) else v} |" for k, v in recipe['config'].items()), '']
+    if data: lines += ['| Data | SHA-256 |', '|---|---|', *(f'| {k} | {v} |' for k, v in data.items()), '']
+    lines += [*_check_lines(certificate), ''] if certificate else ['It was not compared with base + adapter.', '']
+    lines += [*_scores_lines(scores), ''] if scores else ['The solver has not judged it on held-out tasks yet.', '']
+    return '\n'.join([*lines, LIMITS])+'\n'
 
 # %% ../nbs/09_fusion.ipynb #dee09bac
 def _identity(folder, adapter, weights=None):
@@ -730,10 +752,11 @@ def fuse_model(
             weights, files = _write(source, lora, tmp)
             identity = _identity(source.folder, lora, weights); _check_base(run, identity, adapter, name, force)
             told = certify(source.folder, adapter, tmp, certificate_prompts(adapter), judge) if certificate else None
-            write_text(tmp/'README.md', model_card(name, run, told))
+            write_text(tmp/'README.md', model_card(name, recipe_of(run), told))
             files |= {p.name: file_hash(p) for p in sorted(tmp.iterdir()) if p.name not in files}
             write_json(tmp/'certificate.json', run_manifest(
-                'fuse', started=started, identity=identity, base=name, certificate=told, merged=len(lora.pairs),
+                'fuse', started=started, identity=identity, base=name, certificate=told,
+                trained=recipe_of(run), merged=len(lora.pairs),
                 adapter_tensors=sum(map(len, lora.pairs.values()))+len(lora.lengths), scale=lora.scale,
                 files=dict(sorted(files.items()))))
     except OSError as e:
