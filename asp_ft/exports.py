@@ -14,7 +14,7 @@ from pathlib import Path
 from .chat import encode_prompt, end_of_turn, load_tokenizer, model_folder, quiet, render, stop_ids
 from .core import (AspFtError, NANO, atomic_dir, file_hash, progress, require, run_manifest, show_path,
                          unknown_name, write_json, write_text)
-from .fusion import Base, model_card, recipe_of
+from .fusion import Base, fused_size, model_card, recipe_of
 
 # %% ../nbs/09b_export.ipynb #19d8070c
 FAMILIES = dict(LlamaForCausalLM='llama', Qwen2ForCausalLM='qwen2')  # as transformers and as llama.cpp name them
@@ -360,7 +360,7 @@ def export_model(
     if out.exists() and not force: raise AspFtError(f'{show_path(out)} exists: give another --out, or --force')
     if folder.resolve().is_relative_to(out.resolve()): raise AspFtError(f'{show_path(out)}: the model lies there, and would '
                                                                         'be lost: give another --out')
-    _check_room(out, sum(f.stat().st_size for f in folder.glob('*.safetensors')))
+    base = Base(folder); _config(folder); _check_room(out, sum(fused_size(base, p) for p in base.files))
     told = {'README.md': _card(folder, scores)} | ({'Modelfile': modelfile(folder)} if to == 'ollama' else {})
     try:
         with atomic_dir(out) as tmp:

@@ -7,7 +7,7 @@ __all__ = ['ITEM', 'NUMBERS', 'PLAIN', 'EMPTY', 'FILES', 'PARTS', 'BLOCK', 'CHUN
            'NEW_TOKENS', 'KEPT', 'COPIED', 'RECIPE', 'LIMITS', 'tensor_table', 'weight_files', 'Base', 'Adapter',
            'read_adapter', 'convert_adapter', 'check_fit', 'merged_rows', 'file_pieces', 'fuse_files', 'fused_size',
            'open_model', 'Compared', 'greedy_texts', 'logits_of', 'compare_logits', 'first_difference', 'as_peft',
-           'compare_verdicts', 'certify', 'certificate_prompts', 'recipe_of', 'model_card', 'fuse_model']
+           'compare_verdicts', 'certify', 'run_of', 'certificate_prompts', 'recipe_of', 'model_card', 'fuse_model']
 
 # %% ../nbs/09_fusion.ipynb #f73c6391
 import contextlib, errno, hashlib, json, math, mmap, os, re, shutil, tempfile, time
@@ -640,7 +640,9 @@ def _as_record(found, dtype, relative):
 # %% ../nbs/09_fusion.ipynb #2417cc8a
 COPIED = ['*.json', '*.jinja', 'merges.txt', 'vocab.txt', '*.model', 'LICENSE*', 'NOTICE*']  # beside the weights
 
-def _run_of(adapter):
+def run_of(
+    adapter,  # the adapter folder
+) -> dict:    # {} where there is none
     "The manifest of the run that made the adapter, if there is one."
     try: return json.loads((Path(adapter)/'run.json').read_text(encoding='utf-8'))
     except (OSError, ValueError): return {}
@@ -650,7 +652,7 @@ def certificate_prompts(
     n: int=4,  # how many; a few tokens each are compared
 ) -> list:     # conversations without the answer
     "Validation prompts of the run that made the adapter, else a few of our own."
-    run = _run_of(adapter); path = Path((run.get('config') or {}).get('data', ''))/'valid.jsonl'
+    run = run_of(adapter); path = Path((run.get('config') or {}).get('data', ''))/'valid.jsonl'
     if path.is_file() and run.get('inputs', {}).get('valid.jsonl') == file_hash(path):
         rows = [r['messages'][:-1] for r in read_jsonl(path)[:n]]
         if rows: return rows
@@ -746,7 +748,7 @@ def fuse_model(
     if _finished(out, source.folder, lora, certificate):
         log.info('%s is already the fused model of these inputs', show_path(out)); return out
     _check_before(source, adapter, out, force, sum(fused_size(source, p) for p in source.files))
-    check_fit(lora, source); run = _run_of(adapter); name = str(base) if not Path(base).is_dir() else Path(base).name
+    check_fit(lora, source); run = run_of(adapter); name = str(base) if not Path(base).is_dir() else Path(base).name
     try:
         with atomic_dir(out) as tmp:
             weights, files = _write(source, lora, tmp)
