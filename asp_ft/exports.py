@@ -14,7 +14,7 @@ from pathlib import Path
 from .chat import encode_prompt, end_of_turn, load_tokenizer, model_folder, quiet, render, stop_ids
 from .core import (AspFtError, NANO, atomic_dir, file_hash, progress, require, run_manifest, show_path,
                          unknown_name, write_json, write_text)
-from .fusion import Base, fused_size, model_card, recipe_of
+from .fusion import Base, finite, fused_size, model_card, recipe_of
 
 # %% ../nbs/09b_export.ipynb #19d8070c
 FAMILIES = dict(LlamaForCausalLM='llama', Qwen2ForCausalLM='qwen2')  # as transformers and as llama.cpp name them
@@ -135,7 +135,7 @@ def _encoded(weight, kind):
     if kind == 'q8_0' and weight.shape[1] % 32 == 0: return quantize(weight.float().numpy(), Kind.Q8_0), Kind.Q8_0
     if kind == 'bf16': return weight.to(torch.bfloat16).view(torch.uint8).numpy(), Kind.BF16
     half = weight.to(torch.float16)
-    if not torch.stack(torch.aminmax(half)).isfinite().all():
+    if not finite(half):
         raise AspFtError('a weight does not fit into f16; export as bf16')
     return half.numpy(), Kind.F16
 

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['ITEM', 'NUMBERS', 'PLAIN', 'EMPTY', 'FILES', 'PARTS', 'BLOCK', 'CHUNK', 'WORKERS', 'TOLERANCE', 'PROMPTS',
            'NEW_TOKENS', 'KEPT', 'COPIED', 'RECIPE', 'LIMITS', 'tensor_table', 'weight_files', 'Base', 'Adapter',
-           'read_adapter', 'convert_adapter', 'check_fit', 'merged_rows', 'file_pieces', 'fuse_files', 'fused_size',
-           'open_model', 'Compared', 'greedy_texts', 'logits_of', 'compare_logits', 'first_difference', 'as_peft',
-           'compare_verdicts', 'certify', 'run_of', 'certificate_prompts', 'recipe_of', 'model_card', 'fuse_model']
+           'finite', 'read_adapter', 'convert_adapter', 'check_fit', 'merged_rows', 'file_pieces', 'fuse_files',
+           'fused_size', 'open_model', 'Compared', 'greedy_texts', 'logits_of', 'compare_logits', 'first_difference',
+           'as_peft', 'compare_verdicts', 'certify', 'run_of', 'certificate_prompts', 'recipe_of', 'model_card',
+           'fuse_model']
 
 # %% ../nbs/09_fusion.ipynb #f73c6391
 import contextlib, errno, hashlib, json, math, mmap, os, re, shutil, tempfile, time
@@ -189,12 +190,18 @@ def _settings(folder):
     _check_kind(settings, show_path(config))
     return settings, 'mlx' if 'lora_parameters' in settings else 'peft'
 
+def finite(
+    tensor, # of floating-point numbers
+) -> bool:
+    "Whether no number is NaN or infinite; ten times as fast as isfinite on each."
+    import torch
+    return not tensor.numel() or bool(torch.stack(torch.aminmax(tensor)).isfinite().all())
+
 def _tensors_of(weights):
     "The tensors of an adapter's file; `AspFtError` where it is damaged or holds NaN."
-    import torch
     from safetensors.torch import load_file
     tensor_table(weights); tensors = load_file(weights)
-    if bad := sorted(k for k, t in tensors.items() if not torch.isfinite(t).all()):
+    if bad := sorted(k for k, t in tensors.items() if not finite(t)):
         raise AspFtError(f"{show_path(weights)}: NaN or infinity in {_some(bad)}; train again with a lower learning "
                          "rate")
     return tensors
@@ -336,8 +343,8 @@ def merged_rows(
         if a is not None: rows = torch.addmm(rows, b[i:i+step], a, alpha=adapter.scale)
         if lengths is not None: rows *= (lengths[i:i+step]/rows.norm(dim=1))[:, None]
         new = rows.to(getattr(torch, NUMBERS[dtype]))
-        if not torch.stack(torch.aminmax(new)).isfinite().all():  # a tenth of the time of new.isfinite()
-            if not base.rows(name, i, i+step).isfinite().all(): raise AspFtError(
+        if not finite(new):
+            if not finite(base.rows(name, i, i+step)): raise AspFtError(
                 f'{name}: the base itself holds NaN or infinity; fetch the model again')
             raise AspFtError(f"{name}: the merged weight does not fit into {dtype}; fuse with a bfloat16 base")
         yield new

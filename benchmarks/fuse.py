@@ -100,7 +100,8 @@ def mlx(folder, out):
 
 
 def ours(folder, out, certificate=False):
-    import peft, safetensors.torch, torch, transformers  # noqa: F401  (imported before the clock starts)
+    import peft, safetensors.torch, torch  # noqa: F401  (all of them are imported before the clock starts)
+    from transformers import AutoTokenizer  # noqa: F401
     from asp_ft.fusion import fuse_model
     return lambda: fuse_model(folder/'base', folder/'adapter', out, certificate=certificate)
 
