@@ -23,7 +23,8 @@ def _config(folder):
     "The configuration of a model, and its family."
     try: config = json.loads((Path(folder)/'config.json').read_text(encoding='utf-8'))
     except (OSError, ValueError):
-        raise AspFtError(f'{show_path(folder)}: no config.json that can be read; give the folder of a fused model') from None
+        raise AspFtError(f'{show_path(folder)}: no config.json that can be read; give the folder of a fused '
+                         'model') from None
     kind = (config.get('architectures') or ['unknown'])[0]
     if kind not in FAMILIES: raise AspFtError(f"{show_path(folder)}: {kind} cannot be exported; known are "
                                               f"{', '.join(FAMILIES)}")
@@ -45,8 +46,8 @@ def _facts(writer, config, family):
     writer.add_rope_dimension_count(width); writer.add_rope_freq_base(theta)
     writer.add_layer_norm_rms_eps(config['rms_norm_eps']); writer.add_vocab_size(config['vocab_size'])
     kind = told.get('rope_type', told.get('type', 'default'))
-    if kind not in ('default', 'llama3'): raise AspFtError(f'positions of the kind {kind} cannot be exported; export the '
-                                                           'base without rope_scaling')
+    if kind not in ('default', 'llama3'):
+        raise AspFtError(f'positions of the kind {kind} cannot be exported; use the model with transformers or vLLM')
     return _llama3_factors(config, told, theta, width) if kind == 'llama3' else None
 
 def _llama3_factors(config, told, theta, width):
@@ -85,8 +86,8 @@ def _tokens(tokenizer, size):
     from gguf import TokenType
     texts, kinds = [f'[PAD{i}]' for i in range(size)], [TokenType.UNUSED]*size
     for text, i in tokenizer.get_vocab().items():
-        if i >= size: raise AspFtError(f'the token {text!r} has number {i}, the model knows {size}; the tokenizer is of '
-                                       'another model')
+        if i >= size: raise AspFtError(f'the token {text!r} has number {i}, the model knows {size}; the tokenizer is '
+                                       'of another model: copy that of the base there')
         texts[i], kinds[i] = text, TokenType.NORMAL
     for i, t in tokenizer.added_tokens_decoder.items():
         texts[i], kinds[i] = str(t.content), TokenType.CONTROL if t.special else TokenType.USER_DEFINED
@@ -185,8 +186,8 @@ def _fill(writer, base, names, kind):
     import torch
     extra = [t for tensors in writer.tensors for t in tensors.values()]
     for to, (name, heads) in names.items():
-        shape = base.spec(name)[1]; small, form = _encoded(torch.zeros(1, *shape[1:]) if shape[1:] else torch.zeros(shape), kind)
-        rows = shape[0] if shape[1:] else 1
+        shape = base.spec(name)[1]; rows = shape[0] if shape[1:] else 1
+        small, form = _encoded(torch.zeros(1, *shape[1:]) if shape[1:] else torch.zeros(shape), kind)
         writer.add_tensor_info(to, (shape[0], *small.shape[1:]), small.dtype, small.nbytes*rows, raw_dtype=form)
     writer.write_header_to_file(); writer.write_kv_data_to_file(); writer.write_ti_data_to_file()
     for t in extra: writer.write_tensor_data(t.tensor)
@@ -194,7 +195,8 @@ def _fill(writer, base, names, kind):
     with progress(total=size, desc=f'gguf: {len(names)} tensors', unit='B') as bar:
         bar.unit_scale = True
         for name, heads in names.values():
-            data, _ = _encoded(_weight(base, name, heads), kind); writer.write_tensor_data(data); bar.update(data.nbytes)
+            data, _ = _encoded(_weight(base, name, heads), kind)
+            writer.write_tensor_data(data); bar.update(data.nbytes)
 
 # %% ../nbs/09b_export.ipynb #49b67bec
 def _allowed(weight, kind):
@@ -203,7 +205,7 @@ def _allowed(weight, kind):
     if kind == 'F32': return torch.zeros(())
     if kind in ('F16', 'BF16'): return weight.abs()*2.**(-11 if kind == 'F16' else -8)+(2.**-25 if kind == 'F16' else 0)
     block = weight.reshape(len(weight), -1, 32).abs().amax(-1)
-    return (block*(0.5/127+2.**-11)+2.**-24).repeat_interleave(32, 1)  # half a step, and the rounding of the step to f16
+    return (block*(0.5/127+2.**-11)+2.**-24).repeat_interleave(32, 1)  # half a step, and the step's own rounding
 
 def check_gguf(
     path,        # a GGUF file
@@ -223,16 +225,20 @@ def check_gguf(
         seen[t.name] = t.tensor_type.name; exact += int(off.max() == 0)
         if not (off <= _allowed(ours, t.tensor_type.name)).all(): wrong.append(t.name)
     wrong += sorted(names.keys()-seen.keys())
-    if wrong: raise AspFtError(f'{show_path(path)}: not the model it was made from: {", ".join(wrong[:4])}; export again')
-    return dict(tensors=len(seen), exact=exact, kinds={k: list(seen.values()).count(k) for k in sorted({*seen.values()})})
+    if wrong:
+        raise AspFtError(f'{show_path(path)}: not the model it was made from: {", ".join(wrong[:4])}; export again')
+    kinds = list(seen.values())
+    return dict(tensors=len(seen), exact=exact, kinds={k: kinds.count(k) for k in sorted({*kinds})})
 
 # %% ../nbs/09b_export.ipynb #9374adfb
-SAMPLES = [[dict(role='user', content='Colour the nodes.\n\nInput: node/1, edge/2.')],
-           [dict(role='system', content='You write programs for clingo.'), dict(role='user', content='Ünïcode: {{x}} & <b>?')],
-           [dict(role='user', content='first'), dict(role='assistant', content='a(1) :- b("x").\na(2).'),
-            dict(role='user', content='second'), dict(role='assistant', content='{a}.'), dict(role='user', content='third')],
-           [dict(role='system', content='Be brief.'), dict(role='user', content='one'), dict(role='assistant', content='c.'),
-            dict(role='user', content='two')]]  # conversations that a template is proved on
+def _conversation(*turns, system=''):
+    roles = [*['system']*bool(system), *('user', 'assistant')*len(turns)]
+    return [dict(role=r, content=c) for r, c in zip(roles, [*[system]*bool(system), *turns])]
+
+SAMPLES = [_conversation('Colour the nodes.\n\nInput: node/1, edge/2.'),  # conversations that a template is proved on
+           _conversation('Ünïcode: {{x}} & <b>?', system='You write programs for clingo.'),
+           _conversation('first', 'a(1) :- b("x").\na(2).', 'second', '{a}.', 'third'),
+           _conversation('one', 'c.', 'two', system='Be brief.')]
 
 def _between(text, *words):
     "What stands before, between and after words, each of which stands in the text once."
@@ -264,9 +270,9 @@ def ollama_template(
     "The chat template as Ollama wants it; `AspFtError` where it cannot be written so, or renders another text."
     t = _turns(tokenizer); bos = tokenizer.bos_token if adds_bos(tokenizer) else ''
     for k in ('plain', 'before_system'): t[k] = t[k].removeprefix(bos)  # Ollama has the tokenizer put it there
-    go = ('{{ if .System }}%(before_system)s{{ .System }}%(after_system)s{{ else }}%(plain)s{{ end }}{{ range .Messages }}'
-          '{{ if eq .Role "user" }}%(user)s{{ .Content }}%(user_end)s{{ else if eq .Role "assistant" }}%(answer)s{{ .Content }}'
-          '%(answer_end)s{{ end }}{{ end }}%(answer)s') % t
+    go = ('{{ if .System }}%(before_system)s{{ .System }}%(after_system)s{{ else }}%(plain)s{{ end }}'
+          '{{ range .Messages }}{{ if eq .Role "user" }}%(user)s{{ .Content }}%(user_end)s'
+          '{{ else if eq .Role "assistant" }}%(answer)s{{ .Content }}%(answer_end)s{{ end }}{{ end }}%(answer)s') % t
     if any('{{' in text or '"""' in text for text in t.values()): raise AspFtError('the chat template writes {{ or """')
     for messages in SAMPLES:
         if bos+render_go(go, messages) != render(tokenizer, messages, True):
@@ -358,8 +364,8 @@ def export_model(
     require('torch', 'torch', 'transformers', 'gguf')
     folder = model_folder(folder); out = Path(out) if out else folder.parent/f'{folder.name}-{to}'
     if out.exists() and not force: raise AspFtError(f'{show_path(out)} exists: give another --out, or --force')
-    if folder.resolve().is_relative_to(out.resolve()): raise AspFtError(f'{show_path(out)}: the model lies there, and would '
-                                                                        'be lost: give another --out')
+    if folder.resolve().is_relative_to(out.resolve()):
+        raise AspFtError(f'{show_path(out)}: the model lies there, and would be lost: give another --out')
     base = Base(folder); _config(folder); _check_room(out, sum(fused_size(base, p) for p in base.files))
     told = {'README.md': _card(folder, scores)} | ({'Modelfile': modelfile(folder)} if to == 'ollama' else {})
     try:
@@ -367,8 +373,9 @@ def export_model(
             names = write_gguf(folder, tmp/'model.gguf', kind)
             found = check_gguf(tmp/'model.gguf', folder, names)
             for name, text in told.items(): write_text(tmp/name, text)
-            write_json(tmp/'export.json', run_manifest('export', to=to, kind=kind, model=_record(folder).get('identity'),
-                found=found, files={p.name: file_hash(p) for p in sorted(tmp.iterdir())}))
+            write_json(tmp/'export.json', run_manifest(
+                'export', to=to, kind=kind, model=_record(folder).get('identity'), found=found,
+                files={p.name: file_hash(p) for p in sorted(tmp.iterdir())}))
     except OSError as e:
         if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): raise
         raise AspFtError(f'{show_path(out)} cannot be written ({e.strerror}): free some space, then run the same '

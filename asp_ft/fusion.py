@@ -256,14 +256,15 @@ def _to_mlx(settings, scale, pairs):
         f'mlx-lm adapts the same modules in each of the top layers; this adapter has {len(pairs)} weights in the '
         f'layers {layers}: use it with PEFT, or fuse it')
     told = dict(keys=modules, rank=settings['r'], scale=scale, dropout=settings.get('lora_dropout', 0.))
-    return dict(fine_tune_type='dora' if _is_dora(settings) else 'lora', model=settings.get('base_model_name_or_path'), num_layers=len(layers),
-                lora_parameters=told)
+    return dict(fine_tune_type='dora' if _is_dora(settings) else 'lora', model=settings.get('base_model_name_or_path'),
+                num_layers=len(layers), lora_parameters=told)
 
 def _to_peft(settings, pairs):
     "The settings of an mlx-lm adapter in PEFT's schema."
     told = settings['lora_parameters']; alpha = told['scale']*told['rank']
-    return dict(PLAIN, use_dora=_is_dora(settings), peft_type='LORA', task_type='CAUSAL_LM', base_model_name_or_path=settings.get('model'),
-                inference_mode=True, r=told['rank'], lora_alpha=int(alpha) if alpha == int(alpha) else alpha,
+    return dict(PLAIN, use_dora=_is_dora(settings), peft_type='LORA', task_type='CAUSAL_LM',
+                base_model_name_or_path=settings.get('model'), inference_mode=True, r=told['rank'],
+                lora_alpha=int(alpha) if alpha == int(alpha) else alpha,
                 lora_dropout=told.get('dropout', 0.), layers_to_transform=_layers_of(pairs),
                 target_modules=sorted({m.rpartition('.')[2] for m in _modules_of(pairs)}))
 
@@ -593,8 +594,8 @@ def compare_verdicts(
     before, after = judge(base, adapter), judge(fused, None)
     differ = [(a, b) for a, b in zip(before, after) if a['verdict'] != b['verdict']]
     wrong = [a['id'] for a, b in differ if not _excused(reference, tokenizer, a, b, tolerance)]
-    if wrong: raise AspFtError(f"the fused model is not base + adapter: the solver's verdict differs on {_some(wrong)}; "
-                               'nothing was written')
+    if wrong: raise AspFtError("the fused model is not base + adapter: the solver's verdict differs on "
+                               f'{_some(wrong)}; nothing was written')
     seen = [row['verdict'] for row in after]
     return dict(tasks=len(after), same=len(after)-len(differ), close=len(differ),
                 verdicts={v: seen.count(v) for v in sorted({*seen})})
@@ -626,13 +627,15 @@ def certify(
         raise AspFtError('the fused model has another chat template; nothing was written')
     with quiet(), as_peft(adapter) as folder:
         plain, model = open_model(old), open_model(merged); was_tied = _tied(plain)
-        if was_tied != _tied(model): raise AspFtError('the fused model has lost its tied embeddings; nothing was written')
+        if was_tied != _tied(model):
+            raise AspFtError('the fused model has lost its tied embeddings; nothing was written')
         reference = PeftModel.from_pretrained(plain, str(folder)).eval()
         texts = greedy_texts(reference, [encode_prompt(tokenizer, p) for p in prompts], pad_id(tokenizer),
                              stop_ids(tokenizer))
         found = compare_logits(reference, model, *texts, limit)
         relative = _refuse(found, texts, (reference, model), limit)
-        asked = compare_verdicts(judge, base, folder, fused, reference, tokenizer, limit) if judge and not old.told else None
+        ask = judge and not old.told
+        asked = compare_verdicts(judge, base, folder, fused, reference, tokenizer, limit) if ask else None
     return _as_record(found, dtype, relative) | dict(tied_embeddings=was_tied, solver=asked,
         end_of_turn=tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)), template=template_hash(tokenizer))
 
@@ -692,9 +695,9 @@ def _check_lines(c):
     yield f"| same most likely token | {c['same_tokens']} of {c['tokens']} |"
     if s := c.get('solver'): yield f"| same verdict of the solver | {s['same']} of {s['tasks']} tasks |"
 
-LIMITS = ('Its answers are programs in the language of clingo; other dialects were not trained. They are text written by a model: '
-          'run them in a sandbox, and check them. What the solver found on held-out tasks says little about kinds of '
-          'problems that are unlike them.')
+LIMITS = ('Its answers are programs in the language of clingo; other dialects were not trained. They are text written '
+          'by a model: run them in a sandbox, and check them. What the solver found on held-out tasks says little about '
+          'kinds of problems that are unlike them.')
 
 def model_card(
     base: str,         # the base model as the user named it
@@ -703,11 +706,13 @@ def model_card(
     scores: dict=None, # a scores.json of evaluate; None: not evaluated yet
 ) -> str:              # Markdown
     "The README of a fused model: recipe, data, how it was checked, what the solver says, and its limits."
-    rows, data = recipe['rows'], recipe['data']; lines = [
-        '# A model that writes Answer Set Programs', '', f'Base model: {base}, with a LoRA adapter merged by asp_ft.', '']
+    rows, data = recipe['rows'], recipe['data']
+    lines = ['# A model that writes Answer Set Programs', '']
+    lines += [f'Base model: {base}, with a LoRA adapter merged by asp_ft.', '']
     if rows: lines += [f"Trained on {rows.get('train')} rows, validated on {rows.get('valid')}.", '']
-    if recipe['config']: lines += ['| Recipe | |', '|---|---|', *(
-        f"| {k} | {', '.join(map(str, v)) if isinstance(v, (list, tuple)) else v} |" for k, v in recipe['config'].items()), '']
+    told = lambda v: ', '.join(map(str, v)) if isinstance(v, (list, tuple)) else v
+    if config := recipe['config']:
+        lines += ['| Recipe | |', '|---|---|', *(f'| {k} | {told(v)} |' for k, v in config.items()), '']
     if data: lines += ['| Data | SHA-256 |', '|---|---|', *(f'| {k} | {v} |' for k, v in data.items()), '']
     lines += [*_check_lines(certificate), ''] if certificate else ['It was not compared with base + adapter.', '']
     lines += [*_scores_lines(scores), ''] if scores else ['The solver has not judged it on held-out tasks yet.', '']
@@ -716,7 +721,8 @@ def model_card(
 # %% ../nbs/09_fusion.ipynb #dee09bac
 def _identity(folder, adapter, weights=None):
     "What a fused model is made from."
-    return dict(base=weights or weights_hash(folder), adapter=adapter.hash, template=template_hash(load_tokenizer(folder)))
+    return dict(base=weights or weights_hash(folder), adapter=adapter.hash,
+                template=template_hash(load_tokenizer(folder)))
 
 def _finished(out, folder, adapter, certificate):
     "Is `out` already the fused model of the same inputs, with every file as it was written?"

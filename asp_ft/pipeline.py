@@ -548,7 +548,8 @@ def same_verdicts(
         from asp_ft.generate import generate
         with tempfile.TemporaryDirectory() as d:
             d = Path(d); write_jsonl(d/'tasks.jsonl', chosen)
-            generate(str(model), d/'tasks.jsonl', d/'completions.jsonl', split='valid', adapter=adapter and str(adapter))
+            generate(str(model), d/'tasks.jsonl', d/'completions.jsonl', split='valid',
+                     adapter=adapter and str(adapter))
             evaluate(d/'completions.jsonl', d/'tasks.jsonl', d, show=False)
             said = {r['id']: r['verdict'] for r in read_jsonl(d/'verdicts.jsonl')}
             return [dict(id=r['id'], messages=known[r['id']], text=r['raw'], verdict=said[r['id']])
@@ -561,7 +562,7 @@ def fuse(
     out: str,            # the folder to write
     force: bool=False,   # replace what is in --out; accept a base other than the one trained on
     no_certificate: bool=False, # do not compare the result with base + adapter
-    solver_tasks: int=8, # validation tasks of the run that the solver compares the two on, where they are at hand; 0: none
+    solver_tasks: int=8, # validation tasks, where they are at hand, that the solver compares the two on; 0: none
     export: str='',      # gguf or ollama: export the fused model too, into a folder beside it
 ):
     "Merge an adapter into its base model and certify the result."
@@ -592,8 +593,8 @@ def export(
     path = export_model(folder, to, out or None, kind, scores or None, force)
     found = json.loads((path/'export.json').read_text(encoding='utf-8'))['found']
     size = (path/'model.gguf').stat().st_size
-    print(f"{show_path(path)}: {size/1e6:.1f} MB, {found['tensors']} tensors compared, {found['exact']} of them exactly the "
-          "model's")
+    print(f"{show_path(path)}: {size/1e6:.1f} MB, {found['tensors']} tensors compared, {found['exact']} of them "
+          "exactly the model's")
     if to == 'ollama': print(f'  ollama create NAME -f {show_path(path/"Modelfile")}')
 
 # %% ../nbs/13_pipeline.ipynb #dad3cb65

@@ -153,9 +153,9 @@ def report(found, folder, args):
     size = sum(f.stat().st_size for f in (folder/'base').glob('*.safetensors'))
     versions = ', '.join(f'{p} {version(p)}' for p in ('torch', 'transformers', 'peft', 'mlx-lm'))
     print(f'Qwen2.5-{args.shape} in shape, {size/1e9:.2f} GB in 4 files; median (least, most) of {args.runs} runs; '
-          f'{os.cpu_count()} cores, {args.threads} threads of OpenMP, load {os.getloadavg()[1]:.1f}, Python {platform.python_version()}, {versions}\n')
-    print('| | seconds | times as fast as PEFT | the same in processor time | times a copy | anonymous memory, share of '
-          'the model |')
+          f'{os.cpu_count()} cores, {args.threads} threads of OpenMP, load {os.getloadavg()[1]:.1f}, '
+          f'Python {platform.python_version()}, {versions}\n')
+    print('| | seconds | times as fast as PEFT | in processor time | times a copy | anonymous memory, of the model |')
     print('|---|---|---|---|---|---|')
     for kind, runs in found.items():
         faster = [spread([o[c]/r[c] for o, r in zip(found['peft'], runs)]) for c in ('wall', 'cpu')]
