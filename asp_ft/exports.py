@@ -7,7 +7,7 @@ __all__ = ['FAMILIES', 'PRE', 'KINDS', 'SAMPLES', 'TARGETS', 'pre_tokenizer', 'a
            'write_gguf', 'check_gguf', 'ollama_template', 'render_go', 'modelfile', 'export_model']
 
 # %% ../nbs/09b_export.ipynb #3542e805
-import errno, json, re, shutil
+import json, re, shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from .chat import encode_prompt, end_of_turn, load_tokenizer, model_folder, quie
 from .core import (AspFtError, NANO, atomic_dir, file_hash, progress, require, run_manifest, show_path,
                          unknown_name, write_json, write_text)
 from .fusion import Base, finite, fused_size, model_card, recipe_of
+from .runs import no_space
 
 # %% ../nbs/09b_export.ipynb #19d8070c
 FAMILIES = dict(LlamaForCausalLM='llama', Qwen2ForCausalLM='qwen2')  # as transformers and as llama.cpp name them
@@ -377,7 +378,7 @@ def export_model(
                 'export', to=to, kind=kind, model=_record(folder).get('identity'), found=found,
                 files={p.name: file_hash(p) for p in sorted(tmp.iterdir())}))
     except OSError as e:
-        if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): raise
+        if not no_space(e): raise
         raise AspFtError(f'{show_path(out)} cannot be written ({e.strerror}): free some space, then run the same '
                          'command again; nothing is left behind') from None
     return out

@@ -11,7 +11,7 @@ __all__ = ['ITEM', 'NUMBERS', 'PLAIN', 'EMPTY', 'FILES', 'PARTS', 'BLOCK', 'CHUN
            'fuse_model']
 
 # %% ../nbs/09_fusion.ipynb #f73c6391
-import contextlib, errno, hashlib, json, math, mmap, os, re, shutil, tempfile, time
+import contextlib, hashlib, json, math, mmap, os, re, shutil, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +21,7 @@ from .chat import (encode_prompt, end_of_turn, load_tokenizer, model_folder, pad
                          template_hash, weights_hash)
 from .core import (AspFtError, NANO, atomic_dir, file_hash, log, progress, read_jsonl, require, run_manifest,
                          show_path, text_hash, unknown_name, write_json, write_text)
+from .runs import no_space
 
 # %% ../nbs/09_fusion.ipynb #e956e2a0
 ITEM = dict(F64=8, F32=4, F16=2, BF16=2, I64=8, I32=4, I16=2, I8=1, U64=8, U32=4, U16=2, U8=1, BOOL=1)  # bytes a number
@@ -775,7 +776,7 @@ def fuse_model(
                 adapter_tensors=sum(map(len, lora.pairs.values()))+len(lora.lengths), scale=lora.scale,
                 files=dict(sorted(files.items()))))
     except OSError as e:
-        if e.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG): raise
+        if not no_space(e): raise
         raise AspFtError(f'{show_path(out)} cannot be written ({e.strerror}): free some space, then run the same '
                          'command again; nothing is left behind') from None
     return out
