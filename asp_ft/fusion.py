@@ -524,13 +524,7 @@ def logits_of(
                      use_cache=False).logits.float()
 
 # %% ../nbs/09_fusion.ipynb #7457554b
-def _compare(ours, theirs, plain, tolerance):
-    "Compare the logits of one text."
-    best, spread = theirs.topk(2).values, theirs.std().item()
-    differs = ours.argmax(-1) != theirs.argmax(-1)
-    close = differs & (best[:, 0]-best[:, 1] <= 2*tolerance*spread)
-    return Compared((ours-theirs).abs().max().item(), (plain-theirs).abs().max().item(), spread,
-                    len(differs), int((~differs).sum()), int(close.sum()))
+def _apart(a, b): return a.sub(b).abs_().max().item()
 
 def compare_logits(
     reference,       # base + adapter, a PeftModel
@@ -539,11 +533,18 @@ def compare_logits(
     mask,            # where they count
     tolerance: float,# in units of the spread
 ) -> list:           # `Compared`, one a text
-    "Compare two models on texts."
-    theirs, ours = (logits_of(m, text, mask) for m in (reference, fused))
-    with reference.disable_adapter(): plain = logits_of(reference, text, mask)
-    there = mask[:, -KEPT:].bool()
-    return [_compare(*(x[i][there[i]] for x in (ours, theirs, plain)), tolerance) for i in range(len(text))]
+    "Compare two models on texts, one after the other, since the logits of a large vocabulary are large."
+    return [_compare(reference, fused, text[i:i+1], mask[i:i+1], tolerance) for i in range(len(text))]
+
+def _compare(reference, fused, text, mask, tolerance):
+    "Compare two models on one text."
+    there = mask[0, -KEPT:].bool(); logits = lambda model: logits_of(model, text, mask)[0][there]
+    theirs, ours = logits(reference), logits(fused)
+    best, spread, difference = theirs.topk(2).values, theirs.std().item(), _apart(ours, theirs)
+    differs = ours.argmax(-1) != theirs.argmax(-1); del ours
+    close = differs & (best[:, 0]-best[:, 1] <= 2*tolerance*spread)
+    with reference.disable_adapter(): effect = _apart(logits(reference), theirs)
+    return Compared(difference, effect, spread, len(differs), int((~differs).sum()), int(close.sum()))
 
 # %% ../nbs/09_fusion.ipynb #60abcc2d
 def first_difference(
@@ -626,17 +627,17 @@ def certify(
     limit, tokenizer = TOLERANCE[dtype], load_tokenizer(fused)
     if template_hash(tokenizer) != template_hash(load_tokenizer(base)):
         raise AspFtError('the fused model has another chat template; nothing was written')
-    with quiet(), as_peft(adapter) as folder:
+    with quiet(), as_peft(adapter) as folder, progress(total=3, desc='certificate', unit='step') as bar:
         plain, model = open_model(old), open_model(merged); was_tied = _tied(plain)
         if was_tied != _tied(model):
             raise AspFtError('the fused model has lost its tied embeddings; nothing was written')
         reference = PeftModel.from_pretrained(plain, str(folder)).eval()
         texts = greedy_texts(reference, [encode_prompt(tokenizer, p) for p in prompts], pad_id(tokenizer),
-                             stop_ids(tokenizer))
+                             stop_ids(tokenizer)); bar.update()
         found = compare_logits(reference, model, *texts, limit)
-        relative = _refuse(found, texts, (reference, model), limit)
+        relative = _refuse(found, texts, (reference, model), limit); bar.update()
         ask = judge and not old.told
-        asked = compare_verdicts(judge, base, folder, fused, reference, tokenizer, limit) if ask else None
+        asked = compare_verdicts(judge, base, folder, fused, reference, tokenizer, limit) if ask else None; bar.update()
     return _as_record(found, dtype, relative) | dict(tied_embeddings=was_tied, solver=asked,
         end_of_turn=tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)), template=template_hash(tokenizer))
 
@@ -697,8 +698,8 @@ def _check_lines(c):
     if s := c.get('solver'): yield f"| same verdict of the solver | {s['same']} of {s['tasks']} tasks |"
 
 LIMITS = ('Its answers are programs in the language of clingo; other dialects were not trained. They are text written '
-          'by a model: run them in a sandbox, and check them. What the solver found on held-out tasks says little about '
-          'kinds of problems that are unlike them.')
+          'by a model: run them in a sandbox, and check them. What the solver found on held-out tasks says little '
+          'about kinds of problems that are unlike them.')
 
 def model_card(
     base: str,         # the base model as the user named it
