@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['DEMO', 'QUICK', 'NOT_PUSHED', 'COMMANDS', 'devices', 'doctor', 'read_program', 'paint', 'show_messages', 'show_check',
            'exit_code', 'check', 'show_verdict', 'compare', 'mutation_table', 'mutate', 'leaks', 'solver_score',
-           'train', 'demo_families', 'demo_config', 'group_scores', 'demo_table', 'demo', 'show_reproduced',
-           'reproduce', 'push_folder', 'push', 'adapter', 'same_verdicts', 'fuse', 'export', 'run_command', 'main']
+           'train', 'demo_families', 'demo_config', 'group_scores', 'demo_table', 'same_verdicts', 'demo',
+           'show_reproduced', 'reproduce', 'push_folder', 'push', 'adapter', 'fuse', 'export', 'run_command', 'main']
 
 # %% ../nbs/13_pipeline.ipynb #42b20c95
 import argparse, importlib, json, logging, os, random, re, shutil, sys, tempfile, time
@@ -376,6 +376,31 @@ def demo_table(
     table = lambda group: score_table(*parts[group], names=('base', 'fused'), families=group == 'new')
     return '\n\n'.join(f'{title}\n{table(group)}' for group, title in titles.items())
 
+# %% ../nbs/13_pipeline.ipynb #d1c96ca7
+def same_verdicts(
+    adapter,      # the folder of a run
+    n: int=8,     # validation tasks, at most
+    seed: int=42, # of the sample
+):                # None where there are no tasks, or a function for `certify`: model, adapter -> rows
+    "What answers and judges the tasks for the certificate of a fusion."
+    from asp_ft.fusion import run_of
+    file = Path((run_of(adapter).get('config') or {}).get('data') or '', 'tasks.jsonl')
+    tasks = [t for t in read_jsonl(file) if t.get('split') == 'valid'] if n and file.is_file() else []
+    if not tasks: return None
+    chosen = random.Random(seed).sample(tasks, min(n, len(tasks))); known = {t['id']: t['prompt'] for t in chosen}
+    def judge(model, adapter=None):
+        from asp_ft.evaluate import evaluate
+        from asp_ft.generate import generate
+        with tempfile.TemporaryDirectory() as d:
+            d = Path(d); write_jsonl(d/'tasks.jsonl', chosen)
+            generate(str(model), d/'tasks.jsonl', d/'completions.jsonl', split='valid',
+                     adapter=adapter and str(adapter))
+            evaluate(d/'completions.jsonl', d/'tasks.jsonl', d, show=False)
+            said = {r['id']: r['verdict'] for r in read_jsonl(d/'verdicts.jsonl')}
+            return [dict(id=r['id'], messages=known[r['id']], text=r['raw'], verdict=said[r['id']])
+                    for r in sorted(read_jsonl(d/'completions.jsonl'), key=lambda r: r['id'])]
+    return judge
+
 # %% ../nbs/13_pipeline.ipynb #30d1d4e9
 def demo(
     workspace: str='demo', # the folder to work in; a run that was interrupted is continued
@@ -534,30 +559,6 @@ def adapter(
     print(f'{show_path(path)}: {len(read_adapter(path).pairs)} pairs of matrices, as {to} reads them')
 
 # %% ../nbs/13_pipeline.ipynb #b9e713b2
-def same_verdicts(
-    adapter,      # the folder of a run
-    n: int=8,     # validation tasks, at most
-    seed: int=42, # of the sample
-):                # None where there are no tasks, or a function for `certify`: model, adapter -> rows
-    "What answers and judges the tasks for the certificate of a fusion."
-    from asp_ft.fusion import run_of
-    file = Path((run_of(adapter).get('config') or {}).get('data') or '', 'tasks.jsonl')
-    tasks = [t for t in read_jsonl(file) if t.get('split') == 'valid'] if n and file.is_file() else []
-    if not tasks: return None
-    chosen = random.Random(seed).sample(tasks, min(n, len(tasks))); known = {t['id']: t['prompt'] for t in chosen}
-    def judge(model, adapter=None):
-        from asp_ft.evaluate import evaluate
-        from asp_ft.generate import generate
-        with tempfile.TemporaryDirectory() as d:
-            d = Path(d); write_jsonl(d/'tasks.jsonl', chosen)
-            generate(str(model), d/'tasks.jsonl', d/'completions.jsonl', split='valid',
-                     adapter=adapter and str(adapter))
-            evaluate(d/'completions.jsonl', d/'tasks.jsonl', d, show=False)
-            said = {r['id']: r['verdict'] for r in read_jsonl(d/'verdicts.jsonl')}
-            return [dict(id=r['id'], messages=known[r['id']], text=r['raw'], verdict=said[r['id']])
-                    for r in sorted(read_jsonl(d/'completions.jsonl'), key=lambda r: r['id'])]
-    return judge
-
 def fuse(
     model: str,          # the base model: "nano", short name, hub id or folder
     adapter: str,        # the adapter folder that training wrote
