@@ -6,7 +6,8 @@
 __all__ = ['DEMO', 'QUICK', 'NOT_PUSHED', 'COMMANDS', 'devices', 'doctor', 'read_program', 'paint', 'show_messages', 'show_check',
            'exit_code', 'check', 'show_verdict', 'compare', 'mutation_table', 'mutate', 'leaks', 'solver_score',
            'train', 'demo_families', 'demo_config', 'group_scores', 'demo_table', 'same_verdicts', 'demo',
-           'show_reproduced', 'reproduce', 'push_folder', 'push', 'adapter', 'fuse', 'export', 'run_command', 'main']
+           'show_reproduced', 'reproduce', 'push_folder', 'push', 'adapter', 'fuse', 'write_export', 'export',
+           'run_command', 'main']
 
 # %% ../nbs/13_pipeline.ipynb #42b20c95
 import argparse, importlib, json, logging, os, random, re, shutil, sys, tempfile, time
@@ -572,7 +573,7 @@ def fuse(
     from asp_ft.fusion import fuse_model
     judge = None if no_certificate else same_verdicts(adapter, solver_tasks)
     path = fuse_model(model, adapter, out, force, not no_certificate, judge); print(_fused_line(path))
-    if export: globals()['export'](str(path), export, force=force)
+    if export: write_export(path, export, force=force)
 
 def _fused_line(path):
     "What a fusion has to say for itself."
@@ -583,6 +584,23 @@ def _fused_line(path):
             f"{c['same_tokens']} of {c['tokens']} places{verdicts}")
 
 # %% ../nbs/13_pipeline.ipynb #b7aa730f
+def write_export(
+    folder,            # a fused model
+    to: str,           # gguf or ollama
+    out=None,          # the folder to write; None: the model's, with -gguf or -ollama behind its name
+    kind: str='auto',  # of the matrices: f32, f16, bf16 or q8_0; auto: as the model has them
+    scores=None,       # the scores.json of evaluate, for the model card
+    force: bool=False, # replace what is in `out`
+):
+    "Export a model and say what came of it."
+    from asp_ft.exports import export_model
+    path = export_model(folder, to, out, kind, scores, force)
+    found = json.loads((path/'export.json').read_text(encoding='utf-8'))['found']
+    size = (path/'model.gguf').stat().st_size
+    print(f"{show_path(path)}: {size/1e6:.1f} MB, {found['tensors']} tensors compared, {found['exact']} of them "
+          "exactly the model's")
+    if to == 'ollama': print(f'  ollama create NAME -f {show_path(path/"Modelfile")}')
+
 def export(
     folder: str,       # a fused model
     to: str='gguf',    # gguf: one file for llama.cpp; ollama: with a Modelfile
@@ -592,13 +610,7 @@ def export(
     force: bool=False, # replace what is in --out
 ):
     "Write a fused model for llama.cpp or Ollama, read it back and compare it."
-    from asp_ft.exports import export_model
-    path = export_model(folder, to, out or None, kind, scores or None, force)
-    found = json.loads((path/'export.json').read_text(encoding='utf-8'))['found']
-    size = (path/'model.gguf').stat().st_size
-    print(f"{show_path(path)}: {size/1e6:.1f} MB, {found['tensors']} tensors compared, {found['exact']} of them "
-          "exactly the model's")
-    if to == 'ollama': print(f'  ollama create NAME -f {show_path(path/"Modelfile")}')
+    write_export(folder, to, out or None, kind, scores or None, force)
 
 # %% ../nbs/13_pipeline.ipynb #dad3cb65
 COMMANDS = {
