@@ -445,10 +445,12 @@ def _linear(module, x):
     "x·Wᵀ + bias in float32, whatever the weight is stored as."
     import torch
     from torch.nn.functional import linear
-    w, bias = module.weight, module.bias; step = max(1, BLOCK//w.shape[1])
-    parts = [linear(x, w[i:i+step].float()) for i in range(0, len(w), step)]
-    y = parts[0] if len(parts) == 1 else torch.cat(parts, -1)
-    return y if bias is None else y.add_(bias.float())
+    w, bias = module.weight, module.bias if module.bias is None else module.bias.float()
+    if w.dtype == torch.float32: return linear(x, w, bias)
+    step = max(1, BLOCK//w.shape[1]); y, block = torch.empty(*x.shape[:-1], len(w)), torch.empty(step, w.shape[1])
+    for i in range(0, len(w), step):  # one block serves all: new ones would scatter over the memory
+        rows = w[i:i+step]; y[..., i:i+step] = linear(x, block[:len(rows)].copy_(rows))
+    return y if bias is None else y.add_(bias)
 
 def _embed(module, ids): return module.weight[ids].float()
 
