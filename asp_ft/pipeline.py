@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['DEMO', 'SLOW', 'QUICK', 'NOT_PUSHED', 'COMMANDS', 'devices', 'doctor', 'read_program', 'paint', 'show_messages',
            'show_check', 'exit_code', 'check', 'show_verdict', 'compare', 'mutation_table', 'mutate', 'leaks',
-           'solver_score', 'train', 'demo_families', 'demo_config', 'group_scores', 'demo_table', 'demo',
-           'show_reproduced', 'reproduce', 'push_folder', 'push', 'adapter', 'run_command', 'main']
+           'solver_score', 'train', 'demo_families', 'demo_config', 'group_scores', 'demo_table', 'same_verdicts',
+           'demo', 'show_reproduced', 'reproduce', 'push_folder', 'push', 'adapter', 'fuse', 'write_export', 'export',
+           'run_command', 'main']
 
 # %% ../nbs/13_pipeline.ipynb #42b20c95
 import argparse, importlib, json, logging, os, random, re, shutil, sys, tempfile, time
@@ -398,6 +399,31 @@ def demo_table(
                 + comparison_line(paired(before, after, known), 'base', 'fused'))
     return '\n\n'.join(f'{titles[group]}\n{table(group, names)}' for group, names in demo_families().items())
 
+# %% ../nbs/13_pipeline.ipynb #d1c96ca7
+def same_verdicts(
+    adapter,      # the folder of a run
+    n: int=8,     # validation tasks, at most
+    seed: int=42, # of the sample
+):                # None where there are no tasks, or a function for `certify`: model, adapter -> rows
+    "What answers and judges the tasks for the certificate of a fusion."
+    from asp_ft.fusion import run_of
+    file = Path((run_of(adapter).get('config') or {}).get('data') or '', 'tasks.jsonl')
+    tasks = [t for t in read_jsonl(file) if t.get('split') == 'valid'] if n and file.is_file() else []
+    if not tasks: return None
+    chosen = random.Random(seed).sample(tasks, min(n, len(tasks))); known = {t['id']: t['prompt'] for t in chosen}
+    def judge(model, adapter=None):
+        from asp_ft.evaluate import evaluate
+        from asp_ft.generate import generate
+        with tempfile.TemporaryDirectory() as d:
+            d = Path(d); write_jsonl(d/'tasks.jsonl', chosen)
+            generate(str(model), d/'tasks.jsonl', d/'completions.jsonl', split='valid',
+                     adapter=adapter and str(adapter))
+            evaluate(d/'completions.jsonl', d/'tasks.jsonl', d, show=False)
+            said = {r['id']: r['verdict'] for r in read_jsonl(d/'verdicts.jsonl')}
+            return [dict(id=r['id'], messages=known[r['id']], text=r['raw'], verdict=said[r['id']])
+                    for r in sorted(read_jsonl(d/'completions.jsonl'), key=lambda r: r['id'])]
+    return judge
+
 # %% ../nbs/13_pipeline.ipynb #30d1d4e9
 def demo(
     workspace: str='demo', # the folder to work in; a run that was interrupted is continued
@@ -413,7 +439,8 @@ def demo(
     training = _train_with(config)  # a backend that is not there is reported before any work
     tasks = _stage('problems: made, checked by the solver and converted', _demo_data, ws, sizes, seed)
     adapter = _stage('training: LoRA on nano', training, config, resume=True, restart=True)
-    model = _stage('fusion: adapter into base', fuse_model, 'nano', adapter, ws.model('demo'), force=True)
+    model = _stage('fusion: adapter into base', fuse_model, 'nano', adapter, ws.model('demo'), True,
+                   judge=same_verdicts(adapter))
     base = _stage('base model: generate and judge', _graded, 'nano', 'base', tasks, ws, seed)
     fused = _stage('fused model: generate and judge', _graded, model, 'fused', tasks, ws, seed)
     print('\n'+demo_table(ws, tasks)+'\n')
@@ -556,6 +583,59 @@ def adapter(
     path = convert_adapter(folder, out, to, force)
     print(f'{show_path(path)}: {len(read_adapter(path).pairs)} pairs of matrices, as {to} reads them')
 
+# %% ../nbs/13_pipeline.ipynb #b9e713b2
+def fuse(
+    model: str,          # the base model: "nano", short name, hub id or folder
+    adapter: str,        # the adapter folder that training wrote
+    out: str,            # the folder to write
+    force: bool=False,   # replace what is in --out; accept a base other than the one trained on
+    no_certificate: bool=False, # do not compare the result with base + adapter
+    solver_tasks: int=8, # validation tasks, where they are at hand, that the solver compares the two on; 0: none
+    export: str='',      # gguf or ollama: export the fused model too, into a folder beside it
+):
+    "Merge an adapter into its base model and certify the result."
+    from asp_ft.fusion import fuse_model
+    judge = None if no_certificate else same_verdicts(adapter, solver_tasks)
+    path = fuse_model(model, adapter, out, force, not no_certificate, judge); print(_fused_line(path))
+    if export: write_export(path, export, force=force)
+
+def _fused_line(path):
+    "What a fusion has to say for itself."
+    c = json.loads((path/'certificate.json').read_text(encoding='utf-8'))['certificate']
+    if not c: return f'{show_path(path)}: fused, not compared with base + adapter'
+    s = c.get('solver'); verdicts = f", same verdict on {s['same']} of {s['tasks']} tasks" if s else ''
+    return (f"{show_path(path)}: fused; logits within {c['max_logit_difference']:g} of base + adapter, same token at "
+            f"{c['same_tokens']} of {c['tokens']} places{verdicts}")
+
+# %% ../nbs/13_pipeline.ipynb #b7aa730f
+def write_export(
+    folder,            # a fused model
+    to: str,           # gguf or ollama
+    out=None,          # the folder to write; None: the model's, with -gguf or -ollama behind its name
+    kind: str='auto',  # of the matrices: f32, f16, bf16 or q8_0; auto: as the model has them
+    scores=None,       # the scores.json of evaluate, for the model card
+    force: bool=False, # replace what is in `out`
+):
+    "Export a model and say what came of it."
+    from asp_ft.exports import export_model
+    path = export_model(folder, to, out, kind, scores, force)
+    found = json.loads((path/'export.json').read_text(encoding='utf-8'))['found']
+    size = (path/'model.gguf').stat().st_size
+    print(f"{show_path(path)}: {size/1e6:.1f} MB, {found['tensors']} tensors compared, {found['exact']} of them "
+          "exactly the model's")
+    if to == 'ollama': print(f'  ollama create NAME -f {show_path(path/"Modelfile")}')
+
+def export(
+    folder: str,       # a fused model
+    to: str='gguf',    # gguf: one file for llama.cpp; ollama: with a Modelfile
+    out: str='',       # the folder to write; none: the model's, with -gguf or -ollama behind its name
+    kind: str='auto',  # of the matrices: f32, f16, bf16 or q8_0; auto: as the model has them
+    scores: str='',    # the scores.json of evaluate, for the model card
+    force: bool=False, # replace what is in --out
+):
+    "Write a fused model for llama.cpp or Ollama, read it back and compare it."
+    write_export(folder, to, out or None, kind, scores or None, force)
+
 # %% ../nbs/13_pipeline.ipynb #dad3cb65
 COMMANDS = {
     'doctor':   ('asp_ft.pipeline:doctor', 'what this machine can do'),
@@ -565,7 +645,8 @@ COMMANDS = {
     'augment':  ('asp_ft.augment:augment', 'more training rows from those there are'),
     'train':    ('asp_ft.pipeline:train', 'fine-tune with LoRA'),
     'reproduce': ('asp_ft.pipeline:reproduce', 'train a run again and compare'),
-    'fuse':     ('asp_ft.fusion:fuse', 'merge an adapter into its base model'),
+    'fuse':     ('asp_ft.pipeline:fuse', 'merge an adapter into its base model'),
+    'export':   ('asp_ft.pipeline:export', 'write a fused model for llama.cpp or Ollama'),
     'adapter':  ('asp_ft.pipeline:adapter', 'convert an adapter between PEFT and mlx-lm'),
     'generate': ('asp_ft.generate:generate', 'let a model answer tasks'),
     'evaluate': ('asp_ft.evaluate:evaluate', 'let the solver judge the answers'),
@@ -585,7 +666,7 @@ def _help():
 
 # %% ../nbs/13_pipeline.ipynb #47c81d95
 _POSITIONAL = dict(convert=('raw',), check=('file',), mutate=('raw',), compare=('candidate', 'gold'),
-                   leaks=('train', 'held_out'), reproduce=('run',), report=('run',), push=('folder',),
+                   leaks=('train', 'held_out'), reproduce=('run',), report=('run',), push=('folder',), export=('folder',),
                    adapter=('action', 'folder', 'out'))  # others: flags
 _FIRST = dict(evaluate='completions')  # the flag that may be left out before the first words
 _NO_FLAG = ('flags', 'limits', 'pdb', 'xtra')  # of the function, or of fastcore, only
