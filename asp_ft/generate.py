@@ -20,12 +20,13 @@ from .chat import (encode_prompt, load_tokenizer, model_folder, pad_id, quiet, s
                          weights_hash)
 from .core import (AspFtError, atomic_write, file_hash, log, progress, read_jsonl, require, resolve_backend,
                          run_manifest, show_path, text_hash, unknown_name, write_json)
+from .grammar import grammar_mask
 
 # %% ../nbs/10_generate.ipynb #60685089
 ASP_TAGS = 'asp', 'clingo', 'lp', 'gringo', 'aspcore', 'asp-core-2', 'answer-set-programming'
 FENCE = re.compile(r'^[ \t]*(`{3,}|~{3,})[ \t]*([\w.+-]*)[^\n`]*\n(.*?)(?:^[ \t]*\1[`~]*[ \t]*$|\Z)', re.M | re.S)
 INLINE = re.compile(r'```[ \t]*(?:(?:' + '|'.join(ASP_TAGS) + r')\b)?(.+?)```', re.S)
-PROSE = re.compile(r"(?:[A-Z][\w'’]*,? +[A-Za-z]|#+ |\*\*).*|[ \t]*")  # a line that no program can hold, or an empty one
+PROSE = re.compile(r"(?:[A-Z][\w'’]*,? +[A-Za-z]|#+ |\*\*).*|[ \t]*")  # what no program can hold
 
 def _without_thoughts(text):
     "What stands after `</think>`; nothing where the thinking never ends."
@@ -84,7 +85,8 @@ def _plain(text): return ' '.join(str(text).split())
 def _asked(tasks):
     "What must not be among the examples: kind -> value -> the task it belongs to."
     kinds = dict(id=lambda t: t['id'], problem=lambda t: t.get('problem'),
-                 description=lambda t: _plain(t['prompt'][-1]['content']), program=lambda t: _plain(t.get('gold') or ''))
+                 description=lambda t: _plain(t['prompt'][-1]['content']),
+                 program=lambda t: _plain(t.get('gold') or ''))
     return {kind: {value(t): t['id'] for t in tasks if value(t)} for kind, value in kinds.items()}
 
 def _refuse_examples(name, row, example, asked):
@@ -250,19 +252,22 @@ def answer_batch(
     prompts: list,     # token ids of each prompt
     keys: list,        # (task id, sample) of each
     settings: Settings,# temperature, seed, max_new_tokens, grammar
-) -> list:             # (text, finish_reason) of each: "stop" or "length"
+) -> list:             # (text, finish_reason) of each: "stop", "length", or "grammar" where the grammar gave up
     "Answer one batch; each answer ends at its end of turn, at `max_new_tokens`, or where the model's positions end."
     import torch
     stop, width = model.generation_config.eos_token_id, max(map(len, prompts))
     limits, processors = [min(settings.max_new_tokens, positions(model)-len(p)) for p in prompts], []
     if settings.temperature:
         processors.append(gumbel_noise([sample_seed(settings.seed, *k) for k in keys], settings.temperature))
+    if settings.grammar: processors.insert(0, grammar_mask(tokenizer, stop, len(prompts)))
     with torch.inference_mode():
         out = model.generate(**prefill(model, prompts), max_new_tokens=max(limits), logits_processor=processors)
     rows = [row[:n] for row, n in zip(out[:, width:].tolist(), limits)]
     ends = [next((i for i, t in enumerate(row) if t in stop), None) for row in rows]
-    return [(tokenizer.decode(row[:end], clean_up_tokenization_spaces=False), 'length' if end is None else 'stop')
-            for row, end in zip(rows, ends)]
+    stuck = processors[0].matchers.stuck() if settings.grammar else [False]*len(prompts)
+    return [(tokenizer.decode(row[:end], clean_up_tokenization_spaces=False),
+             'grammar' if gave_up else 'length' if end is None else 'stop')
+            for row, end, gave_up in zip(rows, ends, stuck)]
 
 # %% ../nbs/10_generate.ipynb #de0f1841
 def load_model_mlx(
@@ -508,14 +513,15 @@ def find_source(
     backend = 'pytorch' if grammar else resolve_backend(backend)
     require(*dict(pytorch=('torch', 'torch', 'transformers', *['peft']*bool(adapter)),
                   mlx=('mlx', 'mlx_lm', 'transformers'))[backend])
-    if grammar: require('grammar', 'llguidance')
+    if grammar: require('torch', 'llguidance')
     _check_adapter(adapter)
     return Source(str(model_folder(model)), adapter, backend)
 
 def _check_adapter(adapter):
     there = {p.name for p in Path(adapter).iterdir()} if adapter and Path(adapter).is_dir() else set()
     if adapter and not ('adapter_config.json' in there and there & {*ADAPTERS}): raise AspFtError(
-        f'{show_path(adapter)}: no adapter_config.json with {" or ".join(ADAPTERS)}; give the folder that training wrote')
+        f'{show_path(adapter)}: no adapter_config.json with {" or ".join(ADAPTERS)}; give the folder that training '
+        'wrote')
 
 ADAPTERS = 'adapter_model.safetensors', 'adapters.safetensors'  # of PEFT, of mlx-lm
 
@@ -604,8 +610,8 @@ def _is_finished(out, meta, identity):
 
 def _check_wishes(n, temperature, batch_size, max_new_tokens, repair, review, few_shot, examples):
     if n < 1 or temperature < 0 or batch_size < 1 or max_new_tokens < 1 or repair < 0 or few_shot < 0:
-        raise AspFtError('expected n, batch_size and max_new_tokens of at least 1, and temperature, repair and few_shot '
-                         'of at least 0')
+        raise AspFtError('expected n, batch_size and max_new_tokens of at least 1, and temperature, repair and '
+                         'few_shot of at least 0')
     if n > 1 and not temperature:
         raise AspFtError(f'{n} greedy samples would all be the same: set --temperature, for example 0.7')
     if repair and review is None:
@@ -667,7 +673,8 @@ def _encoded(model, tasks):
         try: prompts.append(model.encode(t['prompt']))
         except AspFtError as e: raise AspFtError(f"task {t['id']}: {e}") from None
         if len(prompts[-1]) >= model.positions: raise AspFtError(
-            f"task {t['id']} has {len(prompts[-1])} tokens, the model has {model.positions} positions; leave the task out")
+            f'task {t["id"]} has {len(prompts[-1])} tokens, the model has {model.positions} positions; leave '
+            'the task out')
     return prompts
 
 def _answer_all(source, rows, settings, n, batch_size, out, identity, repair, review):
