@@ -637,7 +637,7 @@ def generate(
     grammar: bool=False,      # let the model write only what the grammar of ASP allows; PyTorch
     few_shot: int=0,          # examples before each question
     examples: str=None,       # where they come from: train.jsonl, or tasks.jsonl, of which the training rows count
-    repair: int=0,            # rounds in which a program is mended, at most; needs `review`
+    repair: int=0,            # rounds in which a program is mended, at most (in Python: with a review)
     review=None,              # a function: list of (task, program) -> a `Review` of each
 ) -> Path:                    # the file of completions
     "Let a model answer tasks: {id, sample, text, raw, finish_reason} a line; a rerun goes on where it was."
