@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ASP_TAGS', 'FENCE', 'INLINE', 'PROSE', 'AGAIN', 'LONGEST_WAIT', 'REPLY_BYTES', 'ADAPTERS', 'strip_fences',
            'load_tasks', 'few_shot_turns', 'with_examples', 'length_batches', 'sample_seed', 'noise_stream',
-           'gumbel_noise', 'end_tokens', 'load_model', 'positions', 'prefill', 'Settings', 'answer_batch',
+           'gumbel_noise', 'end_tokens', 'load_model', 'positions', 'prefill', 'decode', 'Settings', 'answer_batch',
            'load_model_mlx', 'answer_batch_mlx', 'Server', 'server_url', 'ask_server', 'answer_by_server',
            'read_journal', 'append_journal', 'Source', 'Answerer', 'find_source', 'open_source', 'Review',
            'answer_tasks', 'generate']
@@ -20,7 +20,7 @@ from .chat import (encode_prompt, load_tokenizer, model_folder, pad_id, quiet, s
                          weights_hash)
 from .core import (AspFtError, atomic_write, file_hash, log, progress, read_jsonl, require, resolve_backend,
                          run_manifest, show_path, text_hash, unknown_name, write_json)
-from .grammar import grammar_mask
+from .grammar import Matchers, grammar_mask
 
 # %% ../nbs/10_generate.ipynb #60685089
 ASP_TAGS = 'asp', 'clingo', 'lp', 'gringo', 'aspcore', 'asp-core-2', 'answer-set-programming'
@@ -155,16 +155,14 @@ def noise_stream(
 def gumbel_noise(
     seeds: list,        # one a row
     temperature: float, # above 0
-):                      # a logits processor for `model.generate(do_sample=False)`
-    "Sampling by the largest of noisy logits, with a random stream a row."
+):                      # a function: (rows of the batch, their scores) -> scores
+    "Sampling by the largest of noisy scores, with a random stream a row."
     import numpy as np, torch
-    from transformers import LogitsProcessor
     streams = [noise_stream(s) for s in seeds]
-    class Noise(LogitsProcessor):
-        def __call__(self, input_ids, scores):
-            noise = np.stack([draw(scores.shape[-1]) for draw in streams])
-            return scores.float()/temperature + torch.from_numpy(noise).to(scores.device)
-    return Noise()
+    def add(rows, scores):
+        noise = np.stack([streams[i](scores.shape[-1]) for i in rows])
+        return scores.float()/temperature + torch.from_numpy(noise).to(scores.device)
+    return add
 
 # %% ../nbs/10_generate.ipynb #b29b78e4
 def end_tokens(
@@ -205,10 +203,8 @@ def load_model(
         from peft import PeftModel
         with quiet(), ExitStack() as stack:
             model = PeftModel.from_pretrained(model, str(_in_schema(stack, adapter, 'peft')))
-    settings = GenerationConfig(do_sample=False, num_beams=1, eos_token_id=end_tokens(folder, tokenizer),
-                                pad_token_id=pad_id(tokenizer))
-    model.generation_config = settings
-    if adapter is not None: model.base_model.model.generation_config = settings
+    model.generation_config = GenerationConfig(do_sample=False, eos_token_id=end_tokens(folder, tokenizer),
+                                               pad_token_id=pad_id(tokenizer))
     return model.eval().to('cuda' if torch.cuda.is_available() else 'cpu')
 
 # %% ../nbs/10_generate.ipynb #aae6867b
@@ -221,21 +217,42 @@ def positions(
 def prefill(
     model,         # of `load_model`
     prompts: list, # token ids of each prompt
-) -> dict:         # what `model.generate` begins with: input_ids, attention_mask, and past_key_values where it helps
-    "Pad prompts on the left; of those that stand there several times, compute the keys and values once."
+) -> tuple:        # scores of the next token, keys and values, mask: a row for each prompt
+    "Pad prompts on the left and compute each different one once."
     import torch
     once, pad = list(dict.fromkeys(map(tuple, prompts))), model.generation_config.pad_token_id
     width = max(map(len, once))
     ids = torch.tensor([[pad]*(width-len(p))+[*p] for p in once], device=model.device)
     mask = torch.tensor([[0]*(width-len(p))+[1]*len(p) for p in once], device=model.device)
+    out = model(input_ids=ids, attention_mask=mask, position_ids=(mask.cumsum(-1)-1).clamp(min=0), logits_to_keep=1,
+                use_cache=True)
     rows = torch.tensor([once.index(tuple(p)) for p in prompts], device=model.device)
-    start = dict(input_ids=ids[rows], attention_mask=mask[rows])
-    if len(once) == len(prompts) or min(map(len, once)) < 2: return start
-    with torch.inference_mode():
-        cache = model(input_ids=ids[:, :-1], attention_mask=mask[:, :-1], logits_to_keep=1, use_cache=True,
-                      position_ids=(mask.cumsum(-1)-1).clamp(min=0)[:, :-1]).past_key_values
-        cache.batch_select_indices(rows)
-    return start | dict(past_key_values=cache)
+    if len(once) < len(prompts): out.past_key_values.batch_select_indices(rows)
+    return out.logits[rows, -1], out.past_key_values, mask[rows]
+
+def decode(
+    model,         # of `load_model`
+    prompts: list, # token ids of each prompt
+    limits: list,  # tokens that each answer may have
+    change,        # a function: (rows of the batch, their scores) -> scores, of which the largest is chosen
+    heard,         # a function that is told (row, token) of each choice
+) -> list:         # tokens of each answer, with the one that ended it
+    "Write all answers of a batch side by side; a row that has ended is taken out."
+    import torch
+    scores, cache, mask = prefill(model, prompts)
+    live, texts, stop = list(range(len(prompts))), [[] for _ in prompts], {*model.generation_config.eos_token_id}
+    while live:
+        chosen = change(live, scores).argmax(-1).tolist()
+        for row, token in zip(live, chosen): texts[row].append(token); heard(row, token)
+        keep = [k for k, i in enumerate(live) if chosen[k] not in stop and len(texts[i]) < limits[i]]
+        if not keep: break
+        if len(keep) < len(live):
+            places = torch.tensor(keep, device=mask.device)
+            cache.batch_select_indices(places); mask, live = mask[places], [live[k] for k in keep]
+        mask = torch.cat([mask, mask.new_ones(len(live), 1)], 1)
+        scores = model(input_ids=torch.tensor([[texts[i][-1]] for i in live], device=mask.device), attention_mask=mask,
+                       position_ids=mask.sum(1, keepdim=True)-1, past_key_values=cache, use_cache=True).logits[:, -1]
+    return texts
 
 # %% ../nbs/10_generate.ipynb #ea250d0d
 @dataclass(frozen=True)
@@ -255,19 +272,21 @@ def answer_batch(
 ) -> list:             # (text, finish_reason) of each: "stop", "length", or "grammar" where the grammar gave up
     "Answer one batch; each answer ends at its end of turn, at `max_new_tokens`, or where the model's positions end."
     import torch
-    stop, width = model.generation_config.eos_token_id, max(map(len, prompts))
-    limits, processors = [min(settings.max_new_tokens, positions(model)-len(p)) for p in prompts], []
+    limits = [min(settings.max_new_tokens, positions(model)-len(p)) for p in prompts]
+    stop, steps, matchers = model.generation_config.eos_token_id, [], None
     if settings.temperature:
-        processors.append(gumbel_noise([sample_seed(settings.seed, *k) for k in keys], settings.temperature))
-    if settings.grammar: processors.insert(0, grammar_mask(tokenizer, stop, len(prompts)))
+        steps.append(gumbel_noise([sample_seed(settings.seed, *k) for k in keys], settings.temperature))
+    if settings.grammar:
+        matchers = Matchers(tokenizer, model.config.get_text_config().vocab_size, stop, len(prompts))
+        steps.append(grammar_mask(matchers))
+    def change(rows, scores):
+        for step in steps: scores = step(rows, scores)
+        return scores
     with torch.inference_mode():
-        out = model.generate(**prefill(model, prompts), max_new_tokens=max(limits), logits_processor=processors)
-    rows = [row[:n] for row, n in zip(out[:, width:].tolist(), limits)]
-    ends = [next((i for i, t in enumerate(row) if t in stop), None) for row in rows]
-    stuck = processors[0].matchers.stuck() if settings.grammar else [False]*len(prompts)
-    return [(tokenizer.decode(row[:end], clean_up_tokenization_spaces=False),
-             'grammar' if gave_up else 'length' if end is None else 'stop')
-            for row, end, gave_up in zip(rows, ends, stuck)]
+        texts = decode(model, prompts, limits, change, matchers.take if matchers else lambda row, token: None)
+    stuck = matchers.stuck() if matchers else [False]*len(prompts)
+    return [(tokenizer.decode([t for t in text if t not in stop], clean_up_tokenization_spaces=False),
+             'grammar' if gave_up else 'stop' if text[-1] in stop else 'length') for text, gave_up in zip(texts, stuck)]
 
 # %% ../nbs/10_generate.ipynb #de0f1841
 def load_model_mlx(

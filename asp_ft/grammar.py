@@ -128,43 +128,47 @@ class Matchers:
     def __init__(self,
         tokenizer,   # of the model
         size: int,   # logits of the model
-        ends: tuple, # tokens that end an answer
+        ends,        # tokens that end an answer
         n: int,      # answers in the batch
     ):
         from llguidance import LLMatcher
         view = grammar_tokenizer(tokenizer, size, tuple(ends))
         self.rows, self.ends, self.size = [LLMatcher(view, _compiled()) for _ in range(n)], {*ends}, size
-        self.words, self.over = -(-size//32), [False]*n
+        self.words = -(-size//32)
     def take(self,
-        tokens: list, # the token chosen in each row
+        row: int,   # of the batch
+        token: int, # the one chosen
     ):
-        "Tell each matcher what was chosen; a row that has ended hears no more."
-        for i, token in enumerate(tokens):
-            self.over[i] = self.over[i] or token in self.ends or not self.rows[i].consume_token(token)
-    def allowed(self): # rows x size, of bool: what may come next; in a row that has ended everything
-        "Which tokens may come next."
+        "Tell a matcher what was chosen."
+        if token not in self.ends: self.rows[row].consume_token(token)
+    def allows(self,
+        row: int,   # of the batch
+        token: int, # a token
+    ) -> bool:      # microseconds, whatever the vocabulary
+        "Whether a token may come next."
+        if token in self.ends: return self.rows[row].is_accepting()
+        return self.rows[row].validate_tokens([token]) == 1
+    def allowed(self,
+        row: int, # of the batch
+    ):            # an array of `size` bools
+        "All the tokens that may come next."
         import numpy as np
-        bits = np.full((len(self.rows), 4*self.words), 255, np.uint8)
-        for i, row in enumerate(self.rows):
-            if not self.over[i]: row.unsafe_compute_mask_ptr(bits[i].ctypes.data, 4*self.words)
-        return np.unpackbits(bits, axis=1, count=self.size, bitorder='little').astype(bool)
+        bits = np.zeros(4*self.words, np.uint8)
+        self.rows[row].unsafe_compute_mask_ptr(bits.ctypes.data, len(bits))
+        return np.unpackbits(bits, count=self.size, bitorder='little').astype(bool)
     def stuck(self) -> list: # one bool a row
         "Rows in which llguidance gave up, because of its own limits."
         return [row.is_error() for row in self.rows]
 
 def grammar_mask(
-    tokenizer,  # of the model
-    ends: list, # tokens that end an answer
-    n: int,     # answers in the batch
-):              # a logits processor for `model.generate`, with its `matchers`
-    "Give zero probability to what cannot become a program."
+    matchers: Matchers, # of the batch
+):                      # a function: (rows of the batch, their scores) -> scores
+    "Give zero probability to what cannot become a program, where it would have been chosen."
     import torch
-    from transformers import LogitsProcessor
-    class Mask(LogitsProcessor):
-        matchers = None
-        def __call__(self, input_ids, scores):
-            if self.matchers is None: self.matchers = Matchers(tokenizer, scores.shape[-1], tuple(ends), n)
-            else: self.matchers.take(input_ids[:, -1].tolist())
-            allowed = torch.from_numpy(self.matchers.allowed()).to(scores.device)
-            return scores.masked_fill(~allowed, float('-inf'))
-    return Mask()
+    def mask(rows, scores):
+        for k, (row, best) in enumerate(zip(rows, scores.argmax(-1).tolist())):
+            if matchers.allows(row, best): continue
+            allowed = torch.from_numpy(matchers.allowed(row)).to(scores.device)
+            scores[k] = scores[k].masked_fill(~allowed, float('-inf'))
+        return scores
+    return mask
