@@ -6,7 +6,7 @@
 __all__ = ['NANO', 'MODELS', 'PACKAGES', 'AspFtError', 'nearest', 'unknown_name', 'require', 'atomic_write', 'atomic_dir',
            'write_text', 'write_json', 'write_jsonl', 'read_jsonl', 'show_path', 'Workspace', 'read_env', 'setup_env',
            'resolve_model', 'RunConfig', 'load_config', 'save_config', 'resolve_backend', 'text_hash', 'file_hash',
-           'package_versions', 'run_manifest', 'first_process', 'progress', 'log']
+           'package_versions', 'run_manifest', 'first_process', 'process_count', 'progress', 'log']
 
 # %% ../nbs/00_core.ipynb #65c0c613
 import glob, hashlib, json, os, re, shutil, sys, time
@@ -260,6 +260,7 @@ class RunConfig:
     out: str = 'adapters/run'        # the adapter folder to write
     adapter: str | None = None       # an adapter folder to begin with; rank, alpha, modules and layers must be its own
     backend: str = 'auto'            # auto, pytorch or mlx; auto: MLX on Apple silicon, else PyTorch
+    engine: str = 'exact'            # with MLX: exact, our loop, or stock, the command line of mlx-lm as it is
     rank: int = 16                   # rank of the LoRA update
     alpha: float = 160.              # the update is scaled by alpha / rank
     dropout: float = 0.05            # on the input of the LoRA update
@@ -301,7 +302,8 @@ class RunConfig:
             raise AspFtError(f'{name}: expected at least {low}, found {value}')
 
 # %% ../nbs/00_core.ipynb #ba92b72c
-_CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), dtype=('bfloat16', 'float16', 'float32'), quantize=(None, '4bit'),
+_CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), engine=('exact', 'stock'),
+                dtype=('bfloat16', 'float16', 'float32'), quantize=(None, '4bit'),
                 schedule=('cosine', 'linear', 'constant'), optimizer=('adamw',),
                 gradient_checkpointing=('auto', 'true', 'false'), report_to=(None, 'tensorboard', 'trackio', 'wandb'))
 _AT_LEAST = dict(rank=1, alpha=0, dropout=0, num_layers=1, learning_rate=0, warmup_ratio=0, weight_decay=0, eps=0,
@@ -417,7 +419,12 @@ def run_manifest(
 # %% ../nbs/00_core.ipynb #00bb382b
 def first_process() -> bool: # True too where there is only one
     "Whether this is the process that speaks and writes, of several that a launcher has started for one run."
-    return os.environ.get('RANK', '0') == '0'
+    return os.environ.get('RANK', os.environ.get('MLX_RANK', '0')) == '0'
+
+def process_count() -> int: # 1 without a launcher
+    "How many processes train together, started by `torchrun`, `accelerate launch` or `mlx.launch`."
+    if hosts := os.environ.get('MLX_HOSTFILE'): return len(json.loads(Path(hosts).read_text(encoding='utf-8')))
+    return int(os.environ.get('WORLD_SIZE', os.environ.get('MLX_WORLD_SIZE', 1)))
 
 def progress(
     iterable=None,  # what to walk through; None: update the bar by hand

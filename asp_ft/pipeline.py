@@ -298,7 +298,8 @@ def _dry_run(config):
         print(paint(title, 'place'), _show_row(view), '', sep='\n')
     print(chat.preflight_table(report))
     if backend == 'mlx': return print('time, memory    are estimated for --backend pytorch only')
-    from asp_ft.train_pytorch import estimate_run, estimate_table, training_rows
+    from asp_ft.runs import training_rows
+    from asp_ft.train_pytorch import estimate_run, estimate_table
     rows = training_rows(config, tokenizer)
     print(estimate_table(estimate_run(config, chat.model_folder(config.model, weights=False), rows)))
 
@@ -444,6 +445,7 @@ def reproduce(
     adapter: str=None, # the adapter it began with, likewise
 ) -> int:              # 0: the same bytes; 1: another adapter; 2: what it was made from has changed
     "Train again what a run.json describes, and compare."
+    from asp_ft.runs import differences, run_identity
     manifest = _manifest(run)
     moved = {k: v for k, v in dict(data=data, model=model, adapter=adapter).items() if v}
     with tempfile.TemporaryDirectory() as d:
@@ -451,9 +453,9 @@ def reproduce(
         config = load_config(None, **manifest['config'] | moved | aside)
         if not (Path(config.data)/'train.jsonl').is_file(): raise AspFtError(
             f'{show_path(config.data)} has no train.jsonl: name the folder of the rows with --data')
-        work = _train_with(config); module = sys.modules[work.__module__]
+        work = _train_with(config)
         was = manifest['identity']; was['config'] |= dict(model=config.model)   # its weights are compared, not its name
-        if changed := module.differences(was, module.run_identity(config)):
+        if changed := differences(was, run_identity(config, backend=was.get('backend', 'pytorch'))):
             raise AspFtError(f"{show_path(run)} was made from something else: {'; '.join(changed)}")
         again = work(config, solver_score(config)); print(show_reproduced(run, again))
         return int(_manifest(again)['adapter'] != manifest['adapter'])
