@@ -667,16 +667,15 @@ def generate(
     source = find_source(model, adapter, backend, server, timeout, grammar)
     settings = Settings(float(temperature), seed, max_new_tokens, grammar)
     meta, identity = out.with_suffix('.meta.json'), _identity(source, rows, settings, n, repair)
-    if _is_finished(out, meta, identity):
-        log.info('%s is already there for this model and these tasks', show_path(out)); return out
+    if _is_finished(out, meta, identity): log.info('%s is there already', show_path(out)); return out
     done = _answer_all(source, rows, settings, n, batch_size, out, identity, repair, review)
     with atomic_write(out) as f:
         for t in rows:
             for k in range(n): f.write(json.dumps(done[t['id'], k], ensure_ascii=False)+'\n')
     cut = sum(r['finish_reason'] == 'length' for r in done.values())
     config = dict(model=_name(model), adapter=_name(adapter), split=split, few_shot=few_shot)
-    write_json(meta, run_manifest('generate', config, started=started, identity=identity, completions=file_hash(out),
-                                  n=len(done), cut_off=cut))
+    told = dict(identity=identity, completions=file_hash(out), n=len(done), cut_off=cut)
+    write_json(meta, run_manifest('generate', config, started=started, **told))
     _journal(out).unlink(missing_ok=True)
     log.info('%s: %d answers, %d of them cut off at %d tokens', show_path(out), len(done), cut, max_new_tokens)
     return out

@@ -4,7 +4,7 @@
 
 Everything runs on nano in float32. The kinds of run take turns, so that a busy machine is busy for all of them; what
 carries over to another machine is the ratio. The grammar is timed on programs of the corpus, with nano's vocabulary
-and, where its file is given, with a real one of 151,643 tokens: `pip download --no-deps dashscope` brings qwen.tiktoken.
+and, where its file is given, with a real one of 151,643 tokens: qwen.tiktoken, from `pip download --no-deps dashscope`.
 """
 import argparse, base64, os, platform, statistics, time
 from importlib.metadata import version
@@ -73,7 +73,8 @@ def plain(asked, n):
     settings = GenerationConfig(do_sample=False, max_new_tokens=160, **ends)
     for p in asked.prompts[:n]:
         ids = torch.tensor([p])
-        with torch.inference_mode(): model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=settings)
+        with torch.inference_mode():
+            model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=settings)
 
 
 def batches(args):
@@ -103,7 +104,8 @@ def samples(args):
         each = [[(i, k) for i in range(n)] for k in range(8)]
         kinds = dict(apart=lambda: [asked.answer(rows, 32, warm) for rows in each],
                      together=lambda: asked.answer([(i, k) for i in range(n) for k in range(8)], 32, warm))
-        written = kinds['together'](); found = take_turns(kinds, args.runs); wall, cpu = ratio(found, 'apart', 'together')
+        written, found = kinds['together'](), take_turns(kinds, args.runs)
+        wall, cpu = ratio(found, 'apart', 'together')
         rate = {name: spread([8*n/w for w, _ in found[name]]) for name in kinds}
         print(f"| {asked.length} | {written/8/n:.0f} | {rate['apart']} | {rate['together']} | {wall} | {cpu} |")
 
@@ -154,8 +156,9 @@ def main():
     os.environ['HF_HUB_OFFLINE'] = '1'
     import torch
     torch.set_num_threads(args.threads)
-    print(f'nano, float32; median (least, most) of {args.runs} runs; {args.threads} thread{"s"*(args.threads > 1)}, Python '
-          f'{platform.python_version()}, ' + ', '.join(f'{p} {version(p)}' for p in ('torch', 'transformers', 'llguidance')))
+    packages = ', '.join(f'{p} {version(p)}' for p in ('torch', 'transformers', 'llguidance'))
+    print(f'nano, float32; median (least, most) of {args.runs} runs; {args.threads} thread{"s"*(args.threads > 1)}, '
+          f'Python {platform.python_version()}, {packages}')
     batches(args); samples(args); grammar(args)
 
 
