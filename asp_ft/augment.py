@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NOTHING', 'PHRASES', 'SLIPS', 'SHORT', 'KINDS', 'BATCH', 'Proposal', 'rewritten', 'of_frames', 'new_names', 'bridge',
            'renamed', 'part_of', 'commented', 'stepwise', 'read_slots', 'reword', 'rephrase', 'rephrased', 'slips_in',
-           'repairs', 'compare_once', 'admit', 'Augmented', 'augment_tasks', 'augment']
+           'repairs', 'repair_prompt', 'compare_once', 'admit', 'Augmented', 'augment_tasks', 'augment']
 
 # %% ../nbs/05_augment.ipynb #a038330b
 import json, random, re, shutil
@@ -317,6 +317,16 @@ def repairs(
 SHORT = 300  # characters of an instance that is shown with a mistake
 _WITNESS = dict(allowed='wrongly allowed', missing='wrongly missing', input='derived, though it is an input,')
 
+def repair_prompt(
+    prompt: list, # the conversation that asked for the program
+    wrong: str,   # the program
+    said: list,   # what there is to say about it, line by line
+) -> list:        # the conversation that asks for a better one
+    "All that is wrong stands in the user's turn; training and generation ask in the same words."
+    text = '\n'.join([prompt[-1]['content'], '', 'This program is wrong:', '', wrong, '', 'The solver says:', *said, '',
+                      'Correct it.'])
+    return [*prompt[:-1], prompt[-1] | dict(content=text)]
+
 def _repair_turns(task, wrong, verdict):
     "The conversation of a repair: all that is wrong stands in the user's turn."
     said = [f'{m.line}:{m.column}: {m.text}' for m in verdict.messages][:5]
@@ -325,10 +335,8 @@ def _repair_turns(task, wrong, verdict):
         facts = next((i['text'] for i in task.get('instances') or () if i['name'] == w['instance']), '')
         what = f"on the instance {' '.join(facts.split())}" if 0 < len(facts) < SHORT else 'on an instance'
         said.append(f"{_WITNESS[w['kind']]} {what}: {' '.join(w['atoms']) or 'the empty answer set'}")
-    last = task['prompt'][-1]
-    text = '\n'.join([last['content'], '', 'This program is wrong:', '', wrong, '', 'The solver says:',
-                      *(said or [verdict.reason]), '', 'Correct it.'])
-    return [*task['prompt'][:-1], last | dict(content=text), dict(role='assistant', content=task['gold'].strip())]
+    prompt = repair_prompt(task['prompt'], wrong, said or [verdict.reason])
+    return [*prompt, dict(role='assistant', content=task['gold'].strip())]
 
 # %% ../nbs/05_augment.ipynb #0d92b7dc
 KINDS = {  # kind -> (how it is proposed, what it does)

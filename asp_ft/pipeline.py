@@ -6,8 +6,8 @@
 __all__ = ['DEMO', 'SLOW', 'QUICK', 'NOT_PUSHED', 'COMMANDS', 'devices', 'doctor', 'read_program', 'paint', 'show_messages',
            'show_check', 'exit_code', 'check', 'show_verdict', 'compare', 'mutation_table', 'mutate', 'leaks',
            'solver_score', 'train', 'demo_families', 'demo_config', 'group_scores', 'demo_table', 'same_verdicts',
-           'demo', 'show_reproduced', 'reproduce', 'push_folder', 'push', 'adapter', 'fuse', 'write_export', 'export',
-           'run_command', 'main']
+           'demo', 'show_reproduced', 'reproduce', 'generate', 'ask', 'push_folder', 'push', 'adapter', 'fuse',
+           'write_export', 'export', 'run_command', 'main']
 
 # %% ../nbs/13_pipeline.ipynb #42b20c95
 import argparse, importlib, json, logging, os, random, re, shutil, sys, tempfile, time
@@ -511,6 +511,72 @@ def reproduce(
         again = work(config, solver_score(config)); print(show_reproduced(run, again))
         return int(_manifest(again)['adapter'] != manifest['adapter'])
 
+# %% ../nbs/13_pipeline.ipynb #400ae829
+def generate(
+    choose: bool=False, # elect one of the n samples by what they mean, into FILE.chosen.jsonl
+    agree: float=.5,    # the share of the samples that must mean the same; below it the answer is left empty
+    **flags,            # those of `asp_ft.generate.generate`
+):
+    "Let a model answer tasks; a rerun goes on where it was."
+    from asp_ft import generate as answers, improve
+    if choose and flags.get('n', 1) < 2: raise AspFtError('--choose needs several samples: --n 8 --temperature 0.7')
+    if not 0 <= agree <= 1: raise AspFtError(f'--agree: expected a share from 0 to 1, found {agree:g}')
+    review = improve.review_programs if flags.get('repair') else None
+    out = answers.generate(**flags, review=review)
+    if not choose: return
+    rows = improve.choose_answers(out, flags['tasks'], path := out.with_suffix('.chosen.jsonl'), agree)
+    silent = sum(r['abstained'] for r in rows)
+    print(f'{show_path(path)}: {len(rows)-silent} answers, {silent} times too few samples agreed')
+
+# %% ../nbs/13_pipeline.ipynb #edbf615a
+def _commented(lines): return '\n'.join(f'% {_visible(line)}' for line in lines)
+
+def _on_instances(program, instances, outputs):
+    "Lines that show an answer set on each instance, and the worst exit code."
+    from asp_ft import solver
+    lines, codes = [], []
+    for name, facts in instances or [('', '')]:
+        found = solver.solve(program, facts, limits=solver.GENERATED)
+        names = [o.partition('/')[0] for o in outputs]
+        atoms = [a for a in (found.answer_sets or [()])[0] if not names or a.partition('(')[0] in names]
+        lines += [f'{name}: {found.outcome}' if name else found.outcome] + (['  '+' '.join(atoms)] if atoms else [])
+        codes.append(exit_code(found.outcome))
+    return lines, max(codes)
+
+def ask(
+    description: str,        # what the program shall do
+    model: str='nano',       # short name, hub id or folder; with --server the name it knows
+    instance: Param('a file with facts; may be given several times', action='append')=None, # files; None: no facts
+    inputs: str='',          # predicates that the instances give, e.g. node/1,edge/2; named below the description
+    outputs: str='',         # predicates that are sought, e.g. color/2
+    repair: int=0,           # rounds in which the program is mended, at most
+    grammar: bool=False,     # let the model write only what the grammar of ASP allows; PyTorch
+    temperature: float=0.,   # 0: greedy
+    seed: int=42,            # of the draw
+    max_new_tokens: int=512, # tokens the program may have
+    adapter: str=None,       # answer with base + adapter, of PEFT or mlx-lm
+    backend: str='auto',     # auto, pytorch or mlx
+    server: str=None,        # ask this OpenAI-compatible server, e.g. http://localhost:8000/v1
+    timeout: float=300.,     # seconds that the server may take
+) -> int:                    # 0: the program runs; 1: it does not; 2: a limit was hit
+    "Let a model write a program, check it, mend it, and show an answer set on each instance."
+    from asp_ft import generate as answers, improve
+    if temperature < 0 or max_new_tokens < 1 or repair < 0:
+        raise AspFtError('expected max_new_tokens of at least 1, and temperature and repair of at least 0')
+    instances = [(show_path(i), read_program(i)) for i in instance or ()]
+    source = answers.find_source(model, adapter, backend, server, timeout, grammar)
+    settings = answers.Settings(float(temperature), seed, max_new_tokens, grammar)
+    row = improve.write_program(description, answers.open_source(source), settings, instances, _names(inputs),
+                                _names(outputs), repair)
+    task = dict(prompt=[dict(role='user', content='')], outputs=_names(outputs), inputs=_names(inputs),
+                instances=[dict(name=n, text=t) for n, t in instances])
+    said = list(improve.review_programs([(task, row['text'])])[0].said)
+    lines, code = _on_instances(row['text'], instances, _names(outputs))
+    if row['finish_reason'] != 'stop': said.insert(0, f"the answer was cut off ({row['finish_reason']})")
+    if repair: lines.insert(0, f"{len(row['rounds'])} round{'s' if len(row['rounds']) > 1 else ''}")
+    print('\n'.join(map(_visible, row['text'].split('\n'))), _commented(lines+said), sep='\n')
+    return code
+
 # %% ../nbs/13_pipeline.ipynb #6981190d
 NOT_PUSHED = ['checkpoint-*', 'tensorboard/*', '.*']  # what only this machine needs
 
@@ -648,7 +714,8 @@ COMMANDS = {
     'fuse':     ('asp_ft.pipeline:fuse', 'merge an adapter into its base model'),
     'export':   ('asp_ft.pipeline:export', 'write a fused model for llama.cpp or Ollama'),
     'adapter':  ('asp_ft.pipeline:adapter', 'convert an adapter between PEFT and mlx-lm'),
-    'generate': ('asp_ft.generate:generate', 'let a model answer tasks'),
+    'generate': ('asp_ft.pipeline:generate', 'let a model answer tasks'),
+    'ask':      ('asp_ft.pipeline:ask', 'let a model write a program for a description, check it and run it'),
     'evaluate': ('asp_ft.evaluate:evaluate', 'let the solver judge the answers'),
     'report':   ('asp_ft.evaluate:report', 'a page on one run, or on several side by side'),
     'push':     ('asp_ft.pipeline:push', 'put an adapter or a model on the Hugging Face hub'),
@@ -667,9 +734,9 @@ def _help():
 # %% ../nbs/13_pipeline.ipynb #47c81d95
 _POSITIONAL = dict(convert=('raw',), check=('file',), mutate=('raw',), compare=('candidate', 'gold'),
                    leaks=('train', 'held_out'), reproduce=('run',), report=('run',), push=('folder',), export=('folder',),
-                   adapter=('action', 'folder', 'out'))  # others: flags
+                   adapter=('action', 'folder', 'out'), ask=('description',))  # others: flags
 _FIRST = dict(evaluate='completions')  # the flag that may be left out before the first words
-_NO_FLAG = ('flags', 'limits', 'pdb', 'xtra')  # of the function, or of fastcore, only
+_NO_FLAG = ('flags', 'limits', 'pdb', 'xtra', 'review')  # of the function, or of fastcore, only
 
 def _as_flags(parser, positional):
     "Arguments without a default become required flags, but for the named ones."
@@ -681,8 +748,11 @@ def _as_flags(parser, positional):
         if action.dest in _NO_FLAG: action.help = argparse.SUPPRESS
 
 def _parser(name, function):
-    "The argument parser of a command, made from the function's signature; `train` gets the fields of `RunConfig`."
+    "The parser of a command, from the function's signature; `train` and `generate` have flags from elsewhere too."
     parser = anno_parser(function, prog=f'asp_ft {name}')
+    if name == 'generate':
+        for action in anno_parser(importlib.import_module('asp_ft.generate').generate)._actions:
+            if action.dest not in ('help', *(a.dest for a in parser._actions)): parser._add_action(action)
     _as_flags(parser, _POSITIONAL.get(name, ()))
     known = docments(RunConfig) if name == 'train' else {}
     for f in fields(RunConfig) if name == 'train' else ():
