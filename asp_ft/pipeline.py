@@ -733,8 +733,8 @@ def _help():
 
 # %% ../nbs/13_pipeline.ipynb #47c81d95
 _POSITIONAL = dict(convert=('raw',), check=('file',), mutate=('raw',), compare=('candidate', 'gold'),
-                   leaks=('train', 'held_out'), reproduce=('run',), report=('run',), push=('folder',), export=('folder',),
-                   adapter=('action', 'folder', 'out'), ask=('description',))  # others: flags
+                   leaks=('train', 'held_out'), reproduce=('run',), report=('run',), push=('folder',),
+                   export=('folder',), adapter=('action', 'folder', 'out'), ask=('description',))  # others: flags
 _FIRST = dict(evaluate='completions')  # the flag that may be left out before the first words
 _NO_FLAG = ('flags', 'limits', 'pdb', 'xtra', 'review')  # of the function, or of fastcore, only
 
