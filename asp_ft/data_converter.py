@@ -94,7 +94,7 @@ def read_raw(
     return text.replace('\r\n', '\n').replace('\r', '\n')
 
 # %% ../nbs/03_data_converter.ipynb #414d91c8
-CONTRACT = ('inputs', 'outputs', 'problem', 'family', 'difficulty', 'unsatisfiable', 'costs')  # the keys of task.yaml
+CONTRACT = ('inputs', 'outputs', 'problem', 'family', 'difficulty', 'phrasing', 'unsatisfiable', 'costs')  # task.yaml
 DIFFICULTIES = ('easy', 'medium', 'hard')
 
 def _bad_contract(name, line, reason, remedy=''): return BadInput(name, 'bad_contract', reason, line, remedy=remedy)
@@ -581,7 +581,7 @@ def _task_fields(problem, examination):
     instances = [dict(name=name, text=text) for name, text in problem.instances]
     return dict(gold=problem.program, inputs=names('inputs'), outputs=names('outputs'), instances=instances,
                 unsatisfiable=list(problem.told('unsatisfiable') or ()), family=problem.told('family'),
-                difficulty=problem.told('difficulty'), costs=bool(problem.told('costs')))
+                difficulty=problem.told('difficulty'), phrasing=problem.told('phrasing'), costs=bool(problem.told('costs')))
 
 def make_rows(
     problem: RawProblem,      # a problem that was kept

@@ -6,10 +6,10 @@
 __all__ = ['GROUP', 'WEIGHTS', 'OURS', 'LOCK', 'training_rows', 'batch_order', 'count_updates', 'warmup_updates', 'loss_plot',
            'partial_folder', 'checkpoints', 'seal_checkpoint', 'read_checkpoint', 'newest_checkpoint', 'differences',
            'better', 'drop_old', 'left_behind', 'no_space', 'disk_error', 'adapter_weights', 'read_run', 'finished_run',
-           'run_identity', 'working_folder', 'install', 'training_manifest']
+           'run_identity', 'working_folder', 'install', 'training_manifest', 'train_once']
 
 # %% ../nbs/06b_runs.ipynb #aed8b15e
-import contextlib, errno, json, math, os, random, shutil
+import contextlib, errno, json, math, os, random, shutil, time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -357,3 +357,38 @@ def _revision(model):
     "The commit of a model from the hub, None for a folder."
     folder = model_folder(model, weights=False)
     return folder.name if folder.parent.name == 'snapshots' else None
+
+# %% ../nbs/06b_runs.ipynb #cc85a7b5
+def train_once(
+    config: RunConfig,   # the whole run
+    backend: str,        # pytorch, or mlx and its engine: other code, other bytes
+    train,               # fills the folder: called with it, the checkpoint to go on from or None, the rows, the
+                         # tokenizer and the identity; returns what `training_manifest` asks for from `lines` on
+    scored: bool=False,  # whether validation tasks are scored: then there must be some
+    resume: bool=False,  # go on with an unfinished run of the same configuration, if there is one
+    restart: bool=False, # throw an unfinished run away; with `resume`: only where it is another run
+) -> Path:               # the adapter folder, `config.out`
+    "Make an adapter folder by training; one that is already the result of this configuration and data is left alone."
+    started, out, tokenizer = time.time(), Path(config.out), load_tokenizer(config.model)
+    rows = training_rows(config, tokenizer)
+    if scored and not rows['valid']: raise AspFtError(
+        f'solver_eval: {show_path(config.data)} has no valid.jsonl with rows; convert with a smaller --train_fraction')
+    identity = run_identity(config, tokenizer, backend)
+    if finished_run(out, identity):
+        log.info('%s is already the result of this configuration and data', show_path(out))
+        return out
+    if finished_run(partial_folder(out), identity): install(partial_folder(out), out); return out
+    with working_folder(config, identity, resume, restart) as (work, checkpoint):
+        ended = train(work, checkpoint, rows, tokenizer, identity)
+        if first_process(): _finish(f'train_{backend.split()[0]}', config, identity, work, rows, started, ended)
+        install(work, out)
+    return out
+
+def _finish(stage, config, identity, work, rows, started, ended):
+    "Put the best adapter in its place, and write the plot and the manifest."
+    best = ended['best']
+    if best and best['step'] < ended['updates']:
+        kept = work/f"checkpoint-{best['step']}"
+        for path in (adapter_weights(kept), kept/'adapter_config.json'): shutil.copyfile(path, work/path.name)
+    loss_plot(ended['lines'], work/'loss.png')
+    write_json(work/'run.json', training_manifest(stage, config, identity, work, rows, started=started, **ended))

@@ -14,12 +14,11 @@ from collections import deque
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from .chat import load_tokenizer, model_folder, pad_id, quiet, weights_hash
-from .core import (AspFtError, MODELS, NANO, RunConfig, first_process, log, nearest, process_count, progress,
+from .chat import load_tokenizer, model_folder, pad_id, weights_hash
+from .core import (AspFtError, NANO, RunConfig, first_process, log, nearest, process_count, progress,
                          read_jsonl, require, resolve_model, show_path, write_json, write_jsonl, write_text)
-from .runs import (batch_order, better, count_updates, disk_error, drop_old, finished_run, install, left_behind,
-                         loss_plot, no_space, partial_folder, read_run, run_identity, seal_checkpoint,
-                         training_manifest, training_rows, warmup_updates, working_folder)
+from .runs import (batch_order, better, count_updates, disk_error, drop_old, left_behind, no_space, partial_folder,
+                         read_run, seal_checkpoint, train_once, training_rows, warmup_updates)
 
 # %% ../nbs/08_train_mlx.ipynb #bb894578
 PLACES = dict(q_proj='self_attn', k_proj='self_attn', v_proj='self_attn', o_proj='self_attn', gate_proj='mlp',
@@ -680,7 +679,7 @@ def _check_adapter(config):
     try: there = json.loads((folder/'adapter_config.json').read_text(encoding='utf-8'))
     except (OSError, ValueError): raise AspFtError(f'adapter: {show_path(folder)}/adapter_config.json cannot be read; '
                                                    'give the folder that training wrote') from None
-    here, told = to_mlx_config(config, 1), there.get('lora_parameters') or {}
+    here = to_mlx_config(config, 1)
     flat = lambda s: dict(num_layers=s.get('num_layers'), **{k: sorted(v) if k == 'keys' else v for k, v in (
         s.get('lora_parameters') or {}).items() if k in ('rank', 'scale', 'keys')})
     a, b = flat(there), flat(here)
@@ -711,40 +710,25 @@ def train_mlx(
     restart: bool=False, # throw an unfinished run away; with `resume`: only where it is another run
 ) -> Path:               # the adapter folder, `config.out`
     "Fine-tune with LoRA on MLX and write an adapter folder; a run that is already there is not repeated."
-    _need(config); started, out = time.time(), Path(config.out)
-    folder, tokenizer = model_folder(config.model), load_tokenizer(config.model)
-    rows = training_rows(config, tokenizer); _need(config, rows)
-    if solver_score and not rows['valid']: raise AspFtError(
-        f'solver_eval: {show_path(config.data)} has no valid.jsonl with rows; convert with a smaller --train_fraction')
+    _need(config); folder = model_folder(config.model)
     if config.adapter: _check_adapter(config)
-    identity = run_identity(config, tokenizer, f'mlx {config.engine}')
-    if finished_run(out, identity):
-        log.info('%s is already the result of this configuration and data', show_path(out))
-        return out
-    if finished_run(partial_folder(out), identity): install(partial_folder(out), out); return out
-    _told_about(config, folder, rows); settings = to_mlx_config(config, len(rows['train']))
-    with working_folder(config, identity, resume, restart) as (work, checkpoint):
+    def train(work, checkpoint, rows, tokenizer, identity):
+        _need(config, rows); _told_about(config, folder, rows)
         with nullcontext(work) if first_process() else tempfile.TemporaryDirectory() as place:
-            _run(config, settings, identity, Path(place), checkpoint, rows, solver_score, started)
-        install(work, out)
-    return out
+            return _run(config, rows, identity, Path(place), checkpoint, solver_score)
+    return train_once(config, f'mlx {config.engine}', train, bool(solver_score), resume, restart)
 
-def _run(config, settings, identity, work, checkpoint, rows, score, started):
-    "Train in a process of its own, and write what belongs to the adapter."
+def _run(config, rows, identity, work, checkpoint, score):
+    "Train in a process of its own; what the manifest has to say of the run."
+    import platform
     record = json.loads((checkpoint/'checkpoint.json').read_text(encoding='utf-8')) if checkpoint else None
+    settings = to_mlx_config(config, len(rows['train']))
     updates = settings['iters']//settings['grad_accumulation_steps']
     kind = StockWatch if config.engine == 'stock' else Watch
     watch = kind(config, work, identity, updates, score, record)
     _follow(_command(config, settings, work, checkpoint, bool(score)), watch)
     if watch.ending == 'interrupted': raise KeyboardInterrupt(
         f'interrupted after update {watch.step} of {updates}, which is saved: go on with the same command and --resume')
-    best = watch.best
-    for name in ('adapters.safetensors', 'adapter_config.json') if best and best['step'] < updates else ():
-        shutil.copyfile(work/f"checkpoint-{best['step']}"/name, work/name)
     shutil.rmtree(work/'.scored', ignore_errors=True)
-    if not first_process(): return
-    loss_plot(watch.lines, work/'loss.png')
-    import platform
-    write_json(work/'run.json', training_manifest('train_mlx', config, identity, work, rows, watch.lines, best, started,
-        watch.seconds(), updates=updates, trainable=watch.trainable, device=watch.device,
-        hardware=dict(name=platform.machine())))
+    return dict(lines=watch.lines, best=watch.best, seconds=watch.seconds(), updates=updates,
+                trainable=watch.trainable, device=watch.device, hardware=dict(name=platform.machine()))

@@ -19,9 +19,9 @@ from pathlib import Path
 from .chat import IGNORE, Encoded, load_tokenizer, model_folder, pad_batch, pad_id, quiet, weights_hash
 from .core import (AspFtError, MODELS, RunConfig, first_process, log, process_count, progress, require,
                          save_config, show_path, write_json, write_jsonl)
-from .runs import (batch_order, better, count_updates, disk_error, drop_old, finished_run, install, left_behind,
-                         loss_plot, no_space, partial_folder, read_checkpoint, read_run, run_identity, seal_checkpoint,
-                         training_manifest, training_rows, warmup_updates, working_folder)
+from .runs import (batch_order, better, count_updates, disk_error, drop_old, finished_run, left_behind, no_space,
+                         partial_folder, read_checkpoint, read_run, seal_checkpoint, train_once, training_rows,
+                         warmup_updates)
 
 # %% ../nbs/07_train_pytorch.ipynb #8f64e1b4
 def training_device() -> str: # cuda, mps or cpu
@@ -850,36 +850,23 @@ def train_pytorch(
     restart: bool=False, # throw an unfinished run away; with `resume`: only where it is another run
 ) -> Path:               # the adapter folder, `config.out`
     "Fine-tune with LoRA and write an adapter folder; a run that is already there is not repeated."
-    _need(config); started, out = time.time(), Path(config.out)
-    folder, tokenizer = model_folder(config.model), load_tokenizer(config.model)
-    rows = training_rows(config, tokenizer)
-    if solver_score and not rows['valid']: raise AspFtError(
-        f'solver_eval: {show_path(config.data)} has no valid.jsonl with rows; convert with a smaller --train_fraction')
-    identity = run_identity(config, tokenizer)
-    if finished_run(out, identity):
-        log.info('%s is already the result of this configuration and data', show_path(out))
-        return out
-    if finished_run(partial_folder(out), identity): install(partial_folder(out), out); return out
-    with quiet(), working_folder(config, identity, resume, restart) as (work, checkpoint):
-        trainer = make_trainer(config, tokenizer, rows, folder, work, solver_score)
-        trainer.identity = identity
-        _train(trainer, config, checkpoint)
-        _write_result(config, identity, trainer, rows, work, started)
-        install(work, out)
-    return out
+    _need(config); folder = model_folder(config.model)
+    def train(work, checkpoint, rows, tokenizer, identity):
+        with quiet():
+            trainer = make_trainer(config, tokenizer, rows, folder, work, solver_score)
+            trainer.identity = identity
+            _train(trainer, config, checkpoint)
+            return _result(config, trainer, work)
+    return train_once(config, 'pytorch', train, bool(solver_score), resume, restart)
 
-def _write_result(config, identity, trainer, rows, work, started):
+def _result(config, trainer, work):
+    "Write the adapter of the last update, unless an older one is better; what the manifest has to say of the run."
     best, last = trainer.keeper.best, trainer.state.global_step
-    step = best['step'] if best else last
-    if step == last: save_adapter(trainer.model, work, config.model)
-    if not first_process(): return
-    for name in ('adapter_model.safetensors', 'adapter_config.json') if step < last else ():
-        shutil.copyfile(work/f'checkpoint-{step}'/name, work/name)
-    save_config(config, work/'config.yaml'); loss_plot(trainer.watch.lines, work/'loss.png')
-    t = trainer
-    write_json(work/'run.json', training_manifest('train_pytorch', config, identity, work, rows, t.watch.lines, best,
-        started, t.watch.seconds(), updates=last, **_hardware(t.args.device),
-        trainable=sum(p.numel() for p in t.model.parameters() if p.requires_grad)))
+    if not best or best['step'] == last: save_adapter(trainer.model, work, config.model)
+    if first_process(): save_config(config, work/'config.yaml')
+    return dict(lines=trainer.watch.lines, best=best, seconds=trainer.watch.seconds(), updates=last,
+                **_hardware(trainer.args.device),
+                trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad))
 
 def _hardware(device):
     import platform, torch
