@@ -228,6 +228,9 @@ def setup_env(
     return dict(HF_TOKEN='set' if os.environ.get('HF_TOKEN') else 'missing',
                 HF_HOME=os.environ.get('HF_HOME', 'default'), HF_HUB_OFFLINE=os.environ.get('HF_HUB_OFFLINE', '0'))
 
+# %% ../nbs/00_core.ipynb #ae270952
+os.environ.setdefault('HF_HUB_DISABLE_TELEMETRY', '1')  # huggingface_hub reads it when it is imported
+
 # %% ../nbs/00_core.ipynb #dc3313d9
 NANO = Path(__file__).parent/'nano' if '__file__' in globals() else Path('../asp_ft/nano')
 MODELS = {
