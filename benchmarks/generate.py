@@ -1,6 +1,6 @@
 """How many answers a second: one by one, in batches, and several samples of one prompt? What does the grammar cost?
 
-    python benchmarks/generate.py [--runs 5] [--tasks 64] [--threads 1] [--vocabulary qwen.tiktoken]
+    python benchmarks/generate.py [--runs 5] [--tasks 128] [--threads 1] [--vocabulary qwen.tiktoken]
 
 Everything runs on nano in float32. The kinds of run take turns, so that a busy machine is busy for all of them; what
 carries over to another machine is the ratio. The grammar is timed on programs of the corpus, with nano's vocabulary
@@ -78,13 +78,14 @@ def plain(asked, n):
 
 
 def batches(args):
-    "One by one against batches of 32."
+    "One by one against batches of 32, which is the default, and of 128."
     from asp_ft.generate import Settings
     asked, greedy = Asked(args.tasks, 0), Settings(0., 42, 160)
     rows = [(i, 0) for i in range(args.tasks)]
     kinds = dict(plain=lambda: plain(asked, args.tasks), one=lambda: asked.answer(rows, 1, greedy),
-                 many=lambda: asked.answer(rows, 32, greedy))
-    titles = dict(plain="transformers' generate, one by one", one='asp_ft, one by one', many='asp_ft, batches of 32')
+                 many=lambda: asked.answer(rows, 32, greedy), more=lambda: asked.answer(rows, 128, greedy))
+    titles = dict(plain="transformers' generate, one by one", one='asp_ft, one by one', many='asp_ft, batches of 32',
+                  more='asp_ft, batches of 128')
     written = asked.answer(rows, 32, greedy); found = take_turns(kinds, args.runs)
     print(f'{args.tasks} prompts of {asked.length} tokens, answers of {written/args.tasks:.0f} tokens\n')
     print("| | answers/s | times transformers' generate | in processor time | times asp_ft one by one "
@@ -149,7 +150,7 @@ def grammar(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--runs', type=int, default=5, help='runs of which the median counts (default: 5)')
-    parser.add_argument('--tasks', type=int, default=64, help='prompts that are answered (default: 64)')
+    parser.add_argument('--tasks', type=int, default=128, help='prompts that are answered (default: 128)')
     parser.add_argument('--threads', type=int, default=1, help='of torch (default: 1)')
     parser.add_argument('--vocabulary', type=Path, help='a tiktoken file, for the cost of the grammar')
     args = parser.parse_args()
