@@ -581,7 +581,8 @@ def _task_fields(problem, examination):
     instances = [dict(name=name, text=text) for name, text in problem.instances]
     return dict(gold=problem.program, inputs=names('inputs'), outputs=names('outputs'), instances=instances,
                 unsatisfiable=list(problem.told('unsatisfiable') or ()), family=problem.told('family'),
-                difficulty=problem.told('difficulty'), phrasing=problem.told('phrasing'), costs=bool(problem.told('costs')))
+                difficulty=problem.told('difficulty'), phrasing=problem.told('phrasing'),
+                costs=bool(problem.told('costs')))
 
 def make_rows(
     problem: RawProblem,      # a problem that was kept

@@ -7,6 +7,7 @@ __all__ = ['GRAMMAR', 'accepted', 'grammar_tokenizer', 'Matchers', 'grammar_mask
 
 # %% ../nbs/09c_grammar.ipynb #27433f61
 import functools, re
+from collections import defaultdict
 
 from .core import AspFtError, require
 
@@ -129,11 +130,10 @@ class Matchers:
         tokenizer,   # of the model
         size: int,   # logits of the model
         ends,        # tokens that end an answer
-        n: int,      # answers in the batch
     ):
         from llguidance import LLMatcher
         view = grammar_tokenizer(tokenizer, size, tuple(ends))
-        self.rows, self.ends, self.size = [LLMatcher(view, _compiled()) for _ in range(n)], {*ends}, size
+        self.rows, self.ends, self.size = defaultdict(lambda: LLMatcher(view, _compiled())), {*ends}, size
         self.words = -(-size//32)
     def take(self,
         row: int,   # of the batch
@@ -156,9 +156,11 @@ class Matchers:
         bits = np.zeros(4*self.words, np.uint8)
         self.rows[row].unsafe_compute_mask_ptr(bits.ctypes.data, len(bits))
         return np.unpackbits(bits, count=self.size, bitorder='little').astype(bool)
-    def stuck(self) -> list: # one bool a row
-        "Rows in which llguidance gave up, because of its own limits."
-        return [row.is_error() for row in self.rows]
+    def done(self,
+        row: int, # whose answer has ended
+    ) -> bool:    # whether llguidance gave up there, because of its own limits
+        "Let go of a matcher."
+        return self.rows.pop(row).is_error()
 
 def grammar_mask(
     matchers: Matchers, # of the batch

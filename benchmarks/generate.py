@@ -1,4 +1,4 @@
-"""How many answers a second: one by one, in batches, and several samples of one prompt? What does the grammar cost?
+"""How many answers a second: one by one, side by side, and several samples of one prompt? What does the grammar cost?
 
     python benchmarks/generate.py [--runs 5] [--tasks 128] [--threads 1] [--vocabulary qwen.tiktoken]
 
@@ -54,14 +54,11 @@ class Asked:
         self.length = round(statistics.mean(map(len, self.prompts)))
 
     def answer(self, rows, size, settings):
-        "Answer (prompt number, sample) rows in batches; how many tokens were written."
-        from asp_ft.generate import answer_batch, length_batches
-        prompts = [self.prompts[i] for i, _ in rows]; written = 0
-        for batch in length_batches(prompts, size):
-            keys = [(f't{rows[i][0]}', rows[i][1]) for i in batch]
-            found = answer_batch(self.model, self.tokenizer, [prompts[i] for i in batch], keys, settings)
-            written += sum(len(self.tokenizer.encode(text)) for text, _ in found)
-        return written
+        "Answer (prompt number, sample) rows, so many side by side; how many tokens were written."
+        from asp_ft.generate import answer_batch
+        prompts, keys = [self.prompts[i] for i, _ in rows], [(f't{i}', k) for i, k in rows]
+        found = answer_batch(self.model, self.tokenizer, prompts, keys, settings, size)
+        return sum(len(self.tokenizer.encode(text)) for text, _ in found)
 
 
 def plain(asked, n):
@@ -78,14 +75,14 @@ def plain(asked, n):
 
 
 def batches(args):
-    "One by one against batches of 32, which is the default, and of 128."
+    "One by one against 32 side by side, which is the default, and 128."
     from asp_ft.generate import Settings
     asked, greedy = Asked(args.tasks, 0), Settings(0., 42, 160)
     rows = [(i, 0) for i in range(args.tasks)]
     kinds = dict(plain=lambda: plain(asked, args.tasks), one=lambda: asked.answer(rows, 1, greedy),
                  many=lambda: asked.answer(rows, 32, greedy), more=lambda: asked.answer(rows, 128, greedy))
-    titles = dict(plain="transformers' generate, one by one", one='asp_ft, one by one', many='asp_ft, batches of 32',
-                  more='asp_ft, batches of 128')
+    titles = dict(plain="transformers' generate, one by one", one='asp_ft, one by one', many='asp_ft, 32 side by side',
+                  more='asp_ft, 128 side by side')
     written = asked.answer(rows, 32, greedy); found = take_turns(kinds, args.runs)
     print(f'{args.tasks} prompts of {asked.length} tokens, answers of {written/args.tasks:.0f} tokens\n')
     print("| | answers/s | times transformers' generate | in processor time | times asp_ft one by one "
@@ -103,8 +100,8 @@ def samples(args):
     for examples, n in ((0, 16), (4, 16), (12, 8)):
         asked, warm = Asked(n, examples), Settings(0.8, 42, 48)
         each = [[(i, k) for i in range(n)] for k in range(8)]
-        kinds = dict(apart=lambda: [asked.answer(rows, 32, warm) for rows in each],
-                     together=lambda: asked.answer([(i, k) for i in range(n) for k in range(8)], 32, warm))
+        kinds = dict(apart=lambda: [asked.answer(rows, n, warm) for rows in each],
+                     together=lambda: asked.answer([(i, k) for i in range(n) for k in range(8)], 8*n, warm))
         written, found = kinds['together'](), take_turns(kinds, args.runs)
         wall, cpu = ratio(found, 'apart', 'together')
         rate = {name: spread([8*n/w for w, _ in found[name]]) for name in kinds}
@@ -138,7 +135,7 @@ def grammar(args):
         def cost(look):
             cpu = time.process_time()
             for text in texts:
-                matchers = Matchers(tokenizer, size, (end,), 1)
+                matchers = Matchers(tokenizer, size, (end,))
                 for token in text: assert look(matchers, token); matchers.take(0, token)
                 assert matchers.allows(0, end)
             return 1e6*(time.process_time()-cpu)/sum(map(len, texts))
