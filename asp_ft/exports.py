@@ -7,7 +7,7 @@ __all__ = ['FAMILIES', 'PRE', 'KINDS', 'SAMPLES', 'TARGETS', 'pre_tokenizer', 'a
            'write_gguf', 'check_gguf', 'ollama_template', 'render_go', 'modelfile', 'export_model']
 
 # %% ../nbs/09b_export.ipynb #3542e805
-import json, re, shutil
+import json, math, re, shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -156,9 +156,19 @@ def _names(base, config, family):
         found[to] = n, heads.get(module) if family == 'llama' else None
     return found
 
-def _weight(base, name, heads):
-    weight = base.rows(name) if base.packed(name) else base.raw(name)
-    return interleaved(weight, heads) if heads else weight
+class _Pieces:
+    "Stands for an array where gguf writes one: made while it is written, some rows at a time."
+    def __init__(self, base, name, heads, kind, size):
+        self.base, self.name, self.heads, self.kind, self.nbytes = base, name, heads, kind, size
+    def __iter__(self):
+        base, name, (rows, *rest) = self.base, self.name, self.base.spec(self.name)[1]
+        head = rows//self.heads if self.heads else 1                 # only whole heads can be put in another order
+        step = max(1, BLOCK//(head*math.prod(rest)))*head
+        for i in range(0, rows, step):
+            part = base.rows(name, i, i+step) if base.packed(name) else base.raw(name)[i:i+step]
+            yield _encoded(interleaved(part, len(part)//head) if self.heads else part, self.kind)[0]
+    def tofile(self, file):
+        for piece in self: piece.tofile(file)
 
 def write_gguf(
     folder,           # of a fused model
@@ -183,7 +193,7 @@ def _file_kind(writer, kind):
     writer.add_file_type(gguf.LlamaFileType[told]); writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
 def _fill(writer, base, names, kind):
-    "Announce every tensor, then write one after the other, so that one at a time is in memory."
+    "Announce every tensor, then write one after the other, some rows at a time."
     import torch
     extra = [t for tensors in writer.tensors for t in tensors.values()]
     for to, (name, heads) in names.items():
@@ -195,9 +205,9 @@ def _fill(writer, base, names, kind):
     size = sum(t.nbytes for tensors in writer.tensors for t in tensors.values())
     with progress(total=size, desc=f'gguf: {len(names)} tensors', unit='B') as bar:
         bar.unit_scale = True
-        for name, heads in names.values():
-            data, _ = _encoded(_weight(base, name, heads), kind)
-            writer.write_tensor_data(data); bar.update(data.nbytes)
+        for to, (name, heads) in names.items():
+            told = next(tensors[to] for tensors in writer.tensors if to in tensors)
+            writer.write_tensor_data(_Pieces(base, name, heads, kind, told.nbytes)); bar.update(told.nbytes)
 
 # %% ../nbs/09b_export.ipynb #49b67bec
 def _allowed(weight, kind):

@@ -137,7 +137,7 @@ def one(folder, kind):
 
 
 def spawn(folder, kind, threads):
-    command = [sys.executable, '-W', 'ignore', __file__, '--one', kind, '--folder', str(folder)]
+    command = [sys.executable, '-P', '-W', 'ignore', __file__, '--one', kind, '--folder', str(folder)]
     env = dict(os.environ, OMP_NUM_THREADS=str(threads))
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     if done.returncode: sys.exit(done.stderr)
