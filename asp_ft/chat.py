@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
 
-from .core import (AspFtError, MODELS, RunConfig, file_hash, require, resolve_model, show_path, text_hash,
-                         unknown_name)
+from .core import (AspFtError, MODELS, RunConfig, file_hash, require, resolve_model, show_path, text_hash)
 
 # %% ../nbs/06_chat.ipynb #f849b5f2
 # two pieces of advice at import: bitsandbytes on a CPU to install one more package, transformers to install PyTorch

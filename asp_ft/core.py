@@ -11,7 +11,7 @@ __all__ = ['NANO', 'MODELS', 'PACKAGES', 'AspFtError', 'nearest', 'unknown_name'
 # %% ../nbs/00_core.ipynb #65c0c613
 import glob, hashlib, json, os, re, shutil, sys, time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from importlib import util
 from pathlib import Path
 from types import UnionType
@@ -392,7 +392,8 @@ def file_hash(
     with open(path, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
 
 # %% ../nbs/00_core.ipynb #a62b5cb5
-PACKAGES = 'asp_ft clingo torch transformers trl peft datasets accelerate safetensors bitsandbytes mlx mlx-lm'.split()
+PACKAGES = ('asp_ft clingo torch transformers trl peft datasets accelerate safetensors bitsandbytes mlx mlx-lm '
+            'llguidance gguf').split()
 
 def package_versions() -> dict: # name -> version, of what is installed
     "Versions of Python and of the packages that decide a result."

@@ -25,7 +25,7 @@ from fastcore.script import Param
 import asp_ft
 from .core import (AspFtError, atomic_write, file_hash, package_versions, read_jsonl, run_manifest, show_path,
                          text_hash, write_json, write_jsonl, write_text)
-from .solver import GENERATED, UNDECIDED, Task, compare_many
+from .solver import GENERATED, Task, compare_many
 from .syntax import LINT
 
 # %% ../nbs/11_evaluate.ipynb #e65c485c

@@ -6,7 +6,7 @@
 __all__ = ['GRAMMAR', 'accepted', 'grammar_tokenizer', 'Matchers', 'grammar_mask']
 
 # %% ../nbs/09c_grammar.ipynb #27433f61
-import functools, re
+import functools
 from collections import defaultdict
 
 from .core import AspFtError, require

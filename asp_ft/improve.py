@@ -6,7 +6,7 @@
 __all__ = ['review_programs', 'group_programs', 'elect', 'choose_answers', 'coverage_curve', 'write_program']
 
 # %% ../nbs/10b_improve.ipynb #624058c2
-import json, os, re
+import os, re
 from collections import Counter
 from pathlib import Path
 

@@ -170,7 +170,6 @@ def add_lora(
 ):
     "Put LoRA layers into the top layers; `AspFtError` where no module has such a name, or an adapter does not fit."
     import mlx.core as mx
-    from mlx.utils import tree_flatten
     from mlx_lm.tuner.utils import linear_to_lora_layers
     mx.random.seed(settings['seed'])
     there = {name for layer in model.layers for name, _ in layer.named_modules()}

@@ -201,7 +201,6 @@ def _loader(trainer, data, sampler):
 def trainer_class():
     "`SFTTrainer` with our order, our loss, and no telemetry."
     import torch
-    from transformers import Trainer
     from trl import SFTTrainer
     class MaskedTrainer(SFTTrainer):
         loss_is_scaled_for_ga = True
