@@ -230,6 +230,7 @@ def setup_env(
 
 # %% ../nbs/00_core.ipynb #ae270952
 os.environ.setdefault('HF_HUB_DISABLE_TELEMETRY', '1')  # huggingface_hub reads it when it is imported
+if os.environ.get('IN_TEST'): os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # so does OpenMP, with torch
 
 # %% ../nbs/00_core.ipynb #dc3313d9
 NANO = Path(__file__).parent/'nano' if '__file__' in globals() else Path('../asp_ft/nano')

@@ -13,8 +13,6 @@ from pathlib import Path
 EXPORTS = {'export', 'exports', 'exporti'}
 LIMIT = 1200     # seconds one notebook may take; nbdev_test has no limit at all
 MARK = '@@report '
-# Threads of torch that wait for each other by spinning slow two notebooks that run side by side tenfold: let them sleep
-PATIENT = {'OMP_WAIT_POLICY': 'PASSIVE'}
 
 
 def is_test(cell):
@@ -77,8 +75,7 @@ def empty(name, **values):
 def run_apart(fn, flags, timeout):
     "Run one notebook in a process of its own"
     command = [sys.executable, __file__, '--one', str(fn), '--flags', flags]
-    try: done = subprocess.run(command, text=True, timeout=timeout, capture_output=True, stdin=subprocess.DEVNULL,
-                               env=PATIENT | dict(os.environ))
+    try: done = subprocess.run(command, text=True, timeout=timeout, capture_output=True, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired: return empty(fn.name, error=f'still running after {timeout} s')
     lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
     if lines: return json.loads(lines[-1].removeprefix(MARK))
