@@ -1,6 +1,6 @@
 """How many answers a second: one by one, side by side, and several samples of one prompt? What does the grammar cost?
 
-    python benchmarks/generate.py [--runs 5] [--tasks 128] [--threads 1] [--vocabulary qwen.tiktoken]
+    python benchmarks/generate.py [--runs 5] [--tasks 300] [--threads 1] [--vocabulary qwen.tiktoken]
 
 Everything runs on nano in float32. The kinds of run take turns, so that a busy machine is busy for all of them; what
 carries over to another machine is the ratio. The grammar is timed on programs of the corpus, with nano's vocabulary
@@ -147,7 +147,7 @@ def grammar(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--runs', type=int, default=5, help='runs of which the median counts (default: 5)')
-    parser.add_argument('--tasks', type=int, default=128, help='prompts that are answered (default: 128)')
+    parser.add_argument('--tasks', type=int, default=300, help='prompts that are answered (default: 300)')
     parser.add_argument('--threads', type=int, default=1, help='of torch (default: 1)')
     parser.add_argument('--vocabulary', type=Path, help='a tiktoken file, for the cost of the grammar')
     args = parser.parse_args()
