@@ -643,7 +643,7 @@ const badge = answers => {
   return make('span', 'badge ' + (one ? kind(answers[0]) : right ? 'right' : 'wrong'),
     !answers.length ? 'none' : one ? {right: 'right', wrong: 'different', unsure: 'unknown'}[kind(answers[0])]
     : right + ' of ' + answers.length) }
-const plain = ['right', 'other', 'lost', 'input', 'cost']   // the reason says it all
+const plain = ['right', 'other', 'lost', 'input', 'cost', 'missing', 'abstained']   // the reason says it all
 const section = (title, text) => [make('h3', '', title), make('pre', '', text)]
 
 function answer(a, run, samples) {
