@@ -89,7 +89,7 @@ def choose_answers(
     completions,     # completions.jsonl with several samples a task
     tasks,           # tasks.jsonl
     out,             # the file to write: one row a task, as `evaluate` reads them
-    agree: float=.5, # the share of the samples that must mean the same; below it the answer is empty
+    agree: float=.5, # the share of the samples that must mean the same; below it the answer is withheld
 ) -> list:           # the rows, with `votes`, `of`, `chosen` (the sample) and `abstained`
     "Elect one sample of each task."
     known, samples = {t['id']: t for t in load_tasks(tasks, 'all')}, {}
@@ -101,9 +101,9 @@ def choose_answers(
     for (name, some), group in zip(samples.items(), groups):
         best, votes = elect(group, agree)
         taken = dict(text='', raw='', finish_reason='abstained') if best is None else some[best]
-        rows.append({k: taken[k] for k in ('text', 'raw', 'finish_reason')} | dict(votes=votes, of=len(some),
-                    chosen=None if best is None else some[best]['sample'], abstained=best is None))
-        rows[-1] = dict(id=name, sample=0) | rows[-1]
+        kept = {k: taken[k] for k in ('text', 'raw', 'finish_reason') if k in taken}
+        rows.append(dict(id=name, sample=0) | kept | dict(votes=votes, of=len(some), abstained=best is None,
+                                                          chosen=None if best is None else some[best]['sample']))
     write_jsonl(out, rows)
     return rows
 
