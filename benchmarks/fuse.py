@@ -44,7 +44,7 @@ def prepare(folder, shape):
     from safetensors.torch import save_file
     from transformers import Qwen2Config
     from asp_ft.core import NANO
-    from asp_ft.fusion import convert_adapter
+    from asp_ft.fuse import convert_adapter
     base, adapter = folder/'base', folder/'adapter'
     for path in (base, adapter): path.mkdir()
     config = Qwen2Config(**SHAPES[shape], vocab_size=151936, tie_word_embeddings=True, dtype='bfloat16',
@@ -102,7 +102,7 @@ def mlx(folder, out):
 def ours(folder, out, certificate=False):
     import peft, safetensors.torch, torch  # noqa: F401  (all of them are imported before the clock starts)
     from transformers import AutoTokenizer  # noqa: F401
-    from asp_ft.fusion import fuse_model
+    from asp_ft.fuse import fuse_model
     return lambda: fuse_model(folder/'base', folder/'adapter', out, certificate=certificate)
 
 

@@ -123,7 +123,7 @@ def given_tokenizer(path):
 def grammar(args):
     "Processor time for each token of programs of the corpus: to say what may come, and to take what came."
     from asp_ft.chat import load_tokenizer
-    from asp_ft.grammar import Matchers, grammar_tokenizer
+    from asp_ft.decode import Matchers, grammar_tokenizer
     from asp_ft.problems import corpus_folders
     programs = [(Path(f)/'ASP.txt').read_text().strip() for f in corpus_folders()][::4]
     print(f'\n{len(programs)} programs of the corpus; microseconds of processor time a token\n')

@@ -23,7 +23,7 @@ def prepare(folder, args):
     from asp_ft.core import RunConfig
     from asp_ft.data_converter import convert
     from asp_ft.problems import CORPUS, problems
-    from asp_ft.runs import training_rows
+    from asp_ft.training import training_rows
     from asp_ft.train_mlx import to_mlx_config
     problems(folder/'raw', None, args.problems, 42, 'train')
     convert([folder/'raw', CORPUS], folder/'data', seed=42)
@@ -91,7 +91,7 @@ def exact(settings, folder):
 def encoded(settings):
     from asp_ft.chat import load_tokenizer, pad_id
     from asp_ft.core import RunConfig
-    from asp_ft.runs import training_rows
+    from asp_ft.training import training_rows
     tokenizer = load_tokenizer(settings['model'])
     config = RunConfig(data=settings['data'], max_length=settings['max_seq_length'])
     return training_rows(config, tokenizer), pad_id(tokenizer)

@@ -51,7 +51,7 @@ def plain(config, folder, rows, tokenizer):
     from peft import LoraConfig
     from transformers import AutoModelForCausalLM, set_seed
     from trl import SFTConfig, SFTTrainer
-    from asp_ft.runs import batch_order
+    from asp_ft.training import batch_order
     order = batch_order([len(e) for e in rows['train']], 1, config.seed, 0)
     rows = [rows['train'][i] for i in order]
     data = Dataset.from_dict(dict(input_ids=[e.input_ids for e in rows],
@@ -74,7 +74,7 @@ def one(folder, kind, args):
     import torch
     from transformers import TrainerCallback
     from asp_ft.chat import load_tokenizer, quiet
-    from asp_ft.runs import training_rows
+    from asp_ft.training import training_rows
     torch.set_num_threads(args.threads)
     run = config(folder, kind, args); tokenizer = load_tokenizer(run.model); rows = training_rows(run, tokenizer)
     losses, marks = [], []
@@ -86,7 +86,7 @@ def one(folder, kind, args):
         trainer = (plain if kind == 'trl' else ours)(run, folder, rows, tokenizer)
         trainer.add_callback(Watch()); trainer.train()
     wall, cpu = (b-a for a, b in zip(marks[0], marks[-1]))
-    from asp_ft.runs import batch_order
+    from asp_ft.training import batch_order
     order = batch_order([len(e) for e in rows['train']], 1, run.seed, 0)[4:4*run.max_steps]
     trained = sum(sum(rows['train'][i].trained) for i in order)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*(1 if sys.platform == 'darwin' else 1024)

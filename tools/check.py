@@ -71,12 +71,12 @@ def readme():
 
 
 def figures():
-    "README.md shows the table that the demo ended with in 13_pipeline.ipynb"
-    cells = json.loads((ROOT/'nbs/13_pipeline.ipynb').read_text(encoding='utf-8'))['cells']
+    "README.md shows the table that the demo ended with in 24_cli.ipynb"
+    cells = json.loads((ROOT/'nbs/24_cli.ipynb').read_text(encoding='utf-8'))['cells']
     printed = [''.join(o.get('text', '')) for c in cells for o in c.get('outputs', [])]
     tables = [text[text.index('NEW KINDS'):].split('\n\ndata ')[0] for text in printed if 'NEW KINDS' in text]
     readme_text = (ROOT/'README.md').read_text(encoding='utf-8')
-    if not tables: yield '13_pipeline.ipynb: no output holds the table'
+    if not tables: yield '24_cli.ipynb: no output holds the table'
     elif tables[0] not in readme_text: yield 'README.md has another table: run index.ipynb again, then tools/docs.py'
 
 
@@ -169,7 +169,7 @@ def light():
 
 def quick_help():
     "`asp_ft --help` is quick and loads no heavy package"
-    code = ("import json, sys; from asp_ft.pipeline import main; sys.argv = ['asp_ft', '--help']\n"
+    code = ("import json, sys; from asp_ft.cli import main; sys.argv = ['asp_ft', '--help']\n"
             "try: main()\nexcept SystemExit as e: assert not e.code, e.code\n"
             "print('\\n' + json.dumps(list(sys.modules)))")
     used = lambda: sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])     # CPU time, also on a busy machine
