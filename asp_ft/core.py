@@ -6,7 +6,7 @@
 __all__ = ['NANO', 'MODELS', 'PACKAGES', 'AspFtError', 'nearest', 'unknown_name', 'require', 'atomic_write', 'atomic_dir',
            'write_text', 'write_json', 'write_jsonl', 'read_jsonl', 'show_path', 'Workspace', 'read_env', 'setup_env',
            'resolve_model', 'RunConfig', 'load_config', 'save_config', 'resolve_backend', 'text_hash', 'file_hash',
-           'package_versions', 'run_manifest', 'first_process', 'process_count', 'progress', 'log']
+           'package_versions', 'run_manifest', 'first_process', 'process_count', 'progress', 'renamed', 'log']
 
 # %% ../nbs/00_core.ipynb #65c0c613
 import glob, hashlib, json, os, re, shutil, sys, time
@@ -450,3 +450,13 @@ def __getattr__(name):
     if name != 'log': raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     import logging
     return logging.getLogger('asp_ft')
+
+# %% ../nbs/00_core.ipynb #c4f7d3a9
+def renamed(
+    old: str, # the module's former name, its own `__name__`
+    new: str, # the name it has now
+):
+    "Let a module's former name stand for the module itself, and warn whoever imports it."
+    import importlib, warnings
+    warnings.warn(f'{old} is now {new}; the old name goes with the next version', DeprecationWarning, stacklevel=3)
+    sys.modules[old] = importlib.import_module(new)
