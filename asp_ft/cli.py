@@ -195,7 +195,7 @@ def mutate(
     json: bool=False,      # print JSON
 ) -> int:                  # 0; 1 where fewer are noticed than `least`, or a source cannot be read
     "Make every small mistake in the programs, and see whether their instances notice."
-    from asp_ft.data_converter import read_sources
+    from asp_ft.sources import read_sources
     from asp_ft.solver import mutation_tests
     found = read_sources(raw)
     for note in found.rejected: log.warning('%s', note)
