@@ -196,7 +196,7 @@ def mutate(
     json: bool=False,      # print JSON
 ) -> int:                  # 0; 1 where fewer are noticed than `least`, or a source cannot be read
     "Make every small mistake in the programs, and see whether their instances notice."
-    from asp_ft.data_converter import read_sources
+    from asp_ft.sources import read_sources
     from asp_ft.solver import mutation_tests
     found = read_sources(raw)
     for note in found.rejected: log.warning('%s', note)
@@ -328,8 +328,8 @@ QUICK = dict(train=dict(new=40, known=39), test=dict(new=4, known=13), max_steps
 
 def demo_families() -> dict: # new, known: names
     "The families that the demonstration teaches, and those that nano was pretrained on."
-    from asp_ft.problems import FAMILIES
-    return dict(new=DEMO['new'], known=tuple(name for name, family in FAMILIES.items() if not family.new))
+    from asp_ft.problems import nano_families
+    return dict(new=DEMO['new'], known=nano_families())
 
 # %% ../nbs/24_cli.ipynb #00d151f2
 def demo_config(

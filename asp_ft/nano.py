@@ -21,7 +21,8 @@ import yaml
 from .core import NANO, atomic_write, progress, require, write_json, write_text
 from .chat import encode_prompt, load_tokenizer, quiet, stop_ids
 from .evaluate import wilson
-from .problems import FAMILIES, corpus_folders, draw_problem, generate_problems, make_names, words
+from .problems import (FAMILIES, corpus_folders, draw_problem, generate_problems, make_names, nano_families,
+                             words)
 from .solver import compare_many
 
 # %% ../nbs/23_nano.ipynb #5ae268b6
@@ -36,8 +37,8 @@ TEMPLATE = (  # Qwen2's, without its default system turn
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
 
 # %% ../nbs/23_nano.ipynb #3a7d1e9e
-PRETRAINED = tuple(name for name, family in FAMILIES.items() if not family.new)  # the families nano has seen
-NEW = tuple(name for name, family in FAMILIES.items() if family.new)             # those it has not
+PRETRAINED = nano_families()                                         # the families nano has seen
+NEW = tuple(name for name in FAMILIES if name not in PRETRAINED)     # those it has not
 
 # %% ../nbs/23_nano.ipynb #ddd71d5d
 def _frame_texts(seed, n=4000):
@@ -318,7 +319,7 @@ DEMO = dict(  # the RunConfig of `asp_ft demo`
 
 # %% ../nbs/23_nano.ipynb #6febe220
 def _save_model(out, model, tokenizer):
-    "Write the folder that `from_pretrained` loads, and the demo's configuration."
+    "Write the folder that `from_pretrained` loads, the demo's configuration, and what was learned from."
     with quiet():
         model.eval().save_pretrained(out)
         tokenizer.save_pretrained(out)
@@ -329,6 +330,8 @@ def _save_model(out, model, tokenizer):
     write_json(out/'config.json', dict(sorted((told | dict(rope_theta=told['rope_parameters']['rope_theta'])).items())))
     note = '# Fine-tunes nano on a CPU in about two minutes; every key is a field of RunConfig\n'
     write_text(out/'demo.yaml', note + yaml.safe_dump(DEMO, sort_keys=False))
+    note = '# What nano was pretrained on: every other family is new to it\n'
+    write_text(out/'training.yaml', note + yaml.safe_dump(dict(families=list(PRETRAINED))))
 
 # %% ../nbs/23_nano.ipynb #1528310b
 def load_nano(
@@ -422,7 +425,8 @@ half as lines; greedy; judged by the solver ("equal": the same answer sets on ev
 
 {table}
 
-`demo.yaml` is the configuration with which `asp_ft demo` fine-tunes it on new families.
+`demo.yaml` is the configuration with which `asp_ft demo` fine-tunes it on new families; `training.yaml` names those
+of its pretraining.
 Licence: Apache-2.0, as the project.
 '''
 

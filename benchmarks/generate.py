@@ -43,8 +43,8 @@ class Asked:
         from asp_ft.chat import encode_prompt, load_tokenizer
         from asp_ft.core import NANO
         from asp_ft.generate import load_model
-        from asp_ft.problems import FAMILIES, generate_problems
-        families = [name for name, family in FAMILIES.items() if not family.new]
+        from asp_ft.problems import generate_problems, nano_families
+        families = nano_families()
         user = lambda p: dict(role='user', content=f'{p.nl.strip()}\n{p.contract()}')
         shots = [t for p in generate_problems(families, examples, 1, 'train')
                  for t in (user(p), dict(role='assistant', content=p.asp.strip()))] if examples else []
