@@ -19,6 +19,7 @@ from pathlib import Path
 
 from . import core, syntax
 from .core import AspFtError, progress, unknown_name
+from .lint import hints, lint
 
 # %% ../nbs/04_solver.ipynb #22a2c8fb
 OUTCOMES = ('SATISFIABLE', 'OPTIMUM', 'UNSATISFIABLE', 'UNKNOWN', 'TIMEOUT', 'OUT_OF_MEMORY', 'FORBIDDEN',
@@ -168,14 +169,14 @@ def _lint(program, statements, notes, given=None, inputs=(), outputs=()):
         text = f'longer than {LINTED:,} bytes: not looked at for common mistakes'
         return notes.add(Message('not_linted', 0, 0, text))
     if given is not None: notes.dropped = ('underived',)
-    for code, *rest in syntax.lint(statements, program, given or (), inputs, outputs):
+    for code, *rest in lint(statements, program, given or (), inputs, outputs):
         if given is not None or code not in _UNDERIVED: notes.add(Message(code, *rest))
 
 def _understood(program, notes):
     "The statements of a program; where it does not parse, hints are noted."
     try: return _parsed(program, notes)
     except _Stop:
-        for hint in syntax.hints(program) if len(program) <= HINTED else (): notes.add(Message(*hint))
+        for hint in hints(program) if len(program) <= HINTED else (): notes.add(Message(*hint))
         raise
 
 # %% ../nbs/04_solver.ipynb #25ea0cc6
