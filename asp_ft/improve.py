@@ -10,12 +10,13 @@ import os, re
 from collections import Counter
 from pathlib import Path
 
-from .augment import SHORT, repair_prompt
 from .core import AspFtError, log, read_jsonl, show_path, write_jsonl
-from .data_converter import contract_line
-from .generate import Review, Settings, answer_tasks, find_source, load_tasks, open_source
-from .solver import GENERATED, RUNS, UNDECIDED, Task, check_many, compare_many, solve
 from .syntax import strip_comments
+from .sandbox import GENERATED
+from .solver import check_many, compare_many, RUNS, solve, Task, UNDECIDED
+from .data_converter import contract_line
+from .augment import repair_prompt, SHORT
+from .generate import answer_tasks, find_source, load_tasks, open_source, Review, Settings
 
 # %% ../nbs/19b_improve.ipynb #f6fc9f49
 def _on_instance(facts):
