@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['GENERATED', 'OWN', 'WALL', 'GRACE', 'START', 'REPLY', 'DEATHS', 'PROGRESS', 'ROUNDS', 'FORK', 'AHEAD', 'TRIES',
-           'Limits', 'Table', 'serve', 'close_sandbox', 'run_jobs']
+           'Limits', 'new_job', 'Table', 'serve', 'close_sandbox', 'run_jobs']
 
 # %% ../nbs/03_sandbox.ipynb #61d8b3a4
 import atexit, gc, json, os, signal, sys, time
@@ -39,6 +39,15 @@ WALL = 10             # wall clock of a job, in multiples of its processor time:
 GRACE = 10.           # seconds of wall clock beyond that, after which the caller itself ends a job
 START = 60.           # seconds of wall clock that a process of the sandbox may take to start
 REPLY = 100_000_000   # bytes that a job may answer; more is treated as running out of memory
+
+# %% ../nbs/03_sandbox.ipynb #c3f86e1d
+def new_job(
+    kind: str,      # which function of the table is to do it
+    limits: Limits, # its time and memory
+    **content,      # what the function is to know
+) -> dict:
+    "A job as the sandbox takes it."
+    return dict(kind=kind, seconds=limits.seconds, memory_mb=limits.memory_mb, **content)
 
 # %% ../nbs/03_sandbox.ipynb #a7c3e165
 DEATHS = ('UNKNOWN', 'TIMEOUT', 'OUT_OF_MEMORY', 'CRASHED')  # how a job may end instead of a reply

@@ -4,21 +4,21 @@
 
 # %% auto #0
 __all__ = ['OUTCOMES', 'RUNS', 'UNDECIDED', 'LINTED', 'HINTED', 'EXACT', 'SAMPLE', 'ALIGN', 'JOBS', 'TABLE', 'PRACTICE',
-           'PREDICATE', 'TOGETHER', 'worst', 'Message', 'read_message', 'in_characters', 'Check', 'check_many', 'solve',
-           'check', 'Task', 'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine',
-           'verify_many', 'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate', 'MutationTest',
-           'mutation_tests']
+           'PREDICATE', 'TOGETHER', 'worst', 'Check', 'check_many', 'solve', 'check', 'Task', 'Verdict', 'compare_many',
+           'compare', 'Examination', 'examine_many', 'examine', 'verify_many', 'rewrite_many', 'rewrite', 'rename_many',
+           'mutate_many', 'mutate', 'MutationTest', 'mutation_tests']
 
 # %% ../nbs/04_solver.ipynb #ad2a8f49
 import re
-from collections import deque, namedtuple
+from collections import deque
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby, islice, permutations, product
 
 from . import syntax
 from .core import AspFtError, progress, unknown_name
 from .lint import hints, lint
-from .sandbox import GENERATED, OWN, Limits, Table, run_jobs
+from .sandbox import GENERATED, OWN, Limits, Table, new_job, run_jobs
+from .syntax import Message, atom_of, comparable, in_characters, read_message, signature_parts
 
 # %% ../nbs/04_solver.ipynb #22a2c8fb
 OUTCOMES = ('SATISFIABLE', 'OPTIMUM', 'UNSATISFIABLE', 'UNKNOWN', 'TIMEOUT', 'OUT_OF_MEMORY', 'FORBIDDEN',
@@ -31,45 +31,6 @@ def worst(
 ) -> str:     # the worst of them; SATISFIABLE for none
     "The outcome that stands for several."
     return max(outcomes, key=OUTCOMES.index, default='SATISFIABLE')
-
-# %% ../nbs/04_solver.ipynb #3b2b6e18
-@dataclass(frozen=True)
-class Message:
-    "One thing that the solver, or the look before it, has to say."
-    code: str       # syntax, unsafe, underived, undefined_operation, forbidden, …
-    line: int       # from 1; 0 where unknown
-    column: int     # from 1; 0 where unknown
-    text: str       # a sentence
-    where: str = '' # "" for the program, else the name of the instance
-
-# %% ../nbs/04_solver.ipynb #603e4376
-_MESSAGE = re.compile(r'^<\w+>:(\d+):(\d+)(?:-(?:\d+:)?\d+)?: (error|info|warning): (.*)', re.S)
-_CODES = {'syntax error': 'syntax', 'lexer error': 'syntax', 'unsafe variables': 'unsafe',
-          'atom does not occur': 'underived', 'operation undefined': 'undefined_operation',
-          'redefinition': 'redefinition', 'cyclic constant definition': 'redefinition',
-          'tuple ignored': 'tuple_ignored', 'no atoms over signature': 'nothing_shown'}
-
-def read_message(
-    text: str,      # a message as clingo gives it
-    lines: int=0,   # lines of the program; what lies below is the instance
-    where: str='',  # the name of the instance
-) -> Message:
-    "A message of clingo as plain values."
-    m = _MESSAGE.match(text)
-    line, column, kind, body = (int(m[1]), int(m[2]), m[3], m[4]) if m else (0, 0, 'error', text)
-    code = next((c for start, c in _CODES.items() if body.startswith(start)), kind)  # never from a program's own words
-    body = ' '.join(re.sub(r'<\w+>:[\d:-]+: note: ', '', body).replace('[#inc_base];', '').split())
-    if line > lines > 0: return Message(code, line-lines, column, body, where)
-    return Message(code, line, column, body)
-
-def in_characters(
-    message: Message, # as clingo gives it, with a column in bytes
-    text: str,        # that it is about
-) -> Message:         # with a column in characters
-    "A message whose column is counted as a person would."
-    if text.isascii() or not message.line: return message
-    line = text.split('\n')[message.line-1:message.line]
-    return replace(message, column=syntax.character_column(line[0], message.column)) if line else message
 
 # %% ../nbs/04_solver.ipynb #20477c6f
 class _Stop(Exception):
@@ -199,20 +160,9 @@ def _solve_job(job, tell):
 EXACT = 1000  # answer sets (projected) up to which both sides are enumerated whole; about 10 ms on tiny instances
 SAMPLE = 100  # answer sets drawn from each side beyond that
 
-def _signatures(names):
-    return {(n.lstrip('-').split('/')[0], int(n.split('/')[1]), not n.startswith('-')) for n in names}
-
 def _declared(names, word): return ' '.join(f'#{word} {n}.' for n in names)
 
 # %% ../nbs/04_solver.ipynb #240425a8
-_OPTIMISES = re.compile(r':~|#m(?:in|ax)imi[sz]e\b')
-_Program = namedtuple('_Program', 'text bare optimises')
-
-def _readied(program):
-    "A program as a side needs it: without display, and whether it optimises."
-    bare = syntax.strip_comments(program)
-    return _Program(syntax.without_display(program, bare), bare, bool(_OPTIMISES.search(bare)))
-
 def _derivable(program, notes):
     "The predicates whose atoms can be true without the instance."
     statements = _parsed(program, notes)
@@ -228,7 +178,7 @@ class _Side:
         mode = ['--project=no', '--opt-mode=opt'] if program.optimises else ['--project=project', '--opt-mode=ignore']
         mode.append(f'--models={0 if program.optimises else EXACT+1}')
         self.notes, self.grounded = notes, _ground(program.text, instance, notes, extra, mode, where, apart)
-        atoms = self.atoms(_signatures(names))
+        atoms = self.atoms(signature_parts(names))
         self.facts = frozenset(symbol for symbol, literal in atoms if not literal)
         self.open = [(symbol, literal) for symbol, literal in atoms if literal]
         self.known = frozenset(symbol for symbol, _ in atoms)
@@ -326,7 +276,7 @@ def _candidate_on(candidate, derives, instance, job, known, notes, apart=True):
     side = _Side(candidate, facts, job, notes, name, apart)
     mine, invented = side.enumerate(EXACT), None
     if inputs & derives:
-        signatures = _signatures(inputs)
+        signatures = signature_parts(inputs)
         invented = _invented(side, signatures, {symbol for symbol, _ in gold.atoms(signatures)})
     kind, atoms, evidence = ('input', invented, 'exact') if invented else _against(gold, side, theirs, mine)
     if not kind and job.get('costs') and side.cost != gold.cost: kind, atoms = 'cost', side.cost
@@ -378,7 +328,7 @@ def _looked_at(job, notes):
 def _compare_job(job, tell):
     "Kind `compare`: a verdict over all instances."
     notes, state = _Notes(), _NOTHING_KNOWN
-    gold, candidate = _readied(job['gold']), _readied(job['candidate'])
+    gold, candidate = comparable(job['gold']), comparable(job['candidate'])
     try:
         _looked_at(job, notes)
         derives = _derivable(job['candidate'], notes) if syntax.may_derive(candidate.bare, job['inputs']) else set()
@@ -432,7 +382,7 @@ def _read_as(text, statements, reading):
     bare = lambda name: name.lstrip('-').split('/')[0]
     away = {p: (bare(p)+"'", None) for p in reading if p not in {q for q, _ in reading.values()}}
     named = {q: (bare(p), order) for p, (q, order) in reading.items()}
-    return _readied(syntax.rename(text, statements, away | named))
+    return comparable(syntax.rename(text, statements, away | named))
 
 def _alignment(job, known):
     "The first reading that makes all instances equal, as {output: atom of the candidate}; None where there is none."
@@ -443,13 +393,7 @@ def _alignment(job, known):
             same = all(not _candidate_on(read, derives, instance, job, of_gold, _Notes())[0]
                        for instance, of_gold in zip(job['instances'], known))
         except (_Stop, ValueError): continue  # this reading does not run, or a pool cannot follow it
-        if same: return {_atom(p): _atom(q, order) for p, (q, order) in reading.items()}
-
-def _atom(name, order=None):
-    "color/2 as color(A,B); where the second argument comes first, as color(B,A)."
-    name, arity = name.split('/')
-    places = sorted(range(int(arity)), key=lambda i: order[i]) if order else range(int(arity))
-    return name + (f"({','.join(chr(65+i) for i in places)})" if int(arity) else '')
+        if same: return {atom_of(p): atom_of(q, order) for p, (q, order) in reading.items()}
 
 # %% ../nbs/04_solver.ipynb #2d35e32d
 def _predicates_of(facts, notes, name):
@@ -474,7 +418,7 @@ def _run_instance(program, name, facts, contract, notes):
     extra, options = _declared([*inputs, *outputs], 'defined'), ['--models=1', '--opt-mode=ignore']
     control = _ground(program, facts, notes, extra, options, name)
     words = set(re.findall(r"[\w']+", facts))
-    own, found = {s for s in _signatures(outputs) if s[0] not in words}, False
+    own, found = {s for s in signature_parts(outputs) if s[0] not in words}, False
     with _step('CRASHED', notes), control.solve(yield_=True) as handle:
         for model in handle:
             found = any((s.name, len(s.arguments), s.positive) in own for s in model.symbols(atoms=True))
@@ -483,7 +427,7 @@ def _run_instance(program, name, facts, contract, notes):
 # %% ../nbs/04_solver.ipynb #c2e6f52f
 def _is_trivial(program, outputs, instances):
     "Whether the empty program has the same answer sets on every instance."
-    programs, job = (_readied(program), _readied('')), dict(inputs=[], outputs=outputs, instances=instances)
+    programs, job = (comparable(program), comparable('')), dict(inputs=[], outputs=outputs, instances=instances)
     return all(not _instance_verdict(job, programs, set(), i, _Notes(), lambda state: None)[0][0] for i in instances)
 
 def _run_instances(job, out, notes, tell):
@@ -519,8 +463,8 @@ def _examine_job(job, tell):
 # %% ../nbs/04_solver.ipynb #d347c0b7
 def _told_apart(job):
     "For each of the wrong programs of a job, whether some instance tells it from the program."
-    gold, told = _readied(job['program']), [False]*len(job['wrong'])
-    sides = [(i, _readied(w), _derivable(w) if syntax.may_derive(w, job['inputs']) else set())
+    gold, told = comparable(job['program']), [False]*len(job['wrong'])
+    sides = [(i, comparable(w), _derivable(w) if syntax.may_derive(w, job['inputs']) else set())
              for i, w in enumerate(job['wrong'])]
     for instance in job['instances']:
         if all(told): break
@@ -595,8 +539,6 @@ def _objection(texts):
         if found: return dict(outcome=found[0], where=where, messages=[asdict(Message(*found[1:], where))])
     return None
 
-def _job(kind, limits, **content): return dict(kind=kind, seconds=limits.seconds, memory_mb=limits.memory_mb, **content)
-
 def _messages(reply): return tuple(Message(**m) for m in reply.get('messages', ()))
 
 # %% ../nbs/04_solver.ipynb #34d635cf
@@ -605,7 +547,7 @@ def _solve_item(program, instance='', models=1, limits=OWN, optimum=False, lint=
     large = replace(limits, max_bytes=OWN.max_bytes)
     if refused := _objection([(program, '', limits), (instance, 'instance', large)]): return dict(ready=refused)
     content = dict(program=program, instance=instance, models=models, optimum=optimum, lint=lint, where='instance')
-    return _job('solve', limits, **content)
+    return new_job('solve', limits, **content)
 
 def _as_check(reply):
     outcome = reply.get('death') or reply['outcome']
@@ -687,7 +629,7 @@ def _compare_item(candidate, gold, task, limits=GENERATED, align=False, lint=Tru
     if refused := _objection([(candidate, '', limits)]):
         return dict(ready=_refused(_NOTHING_KNOWN, refused['outcome']) | dict(messages=refused['messages']))
     contract = dict(inputs=task.inputs, outputs=task.outputs, instances=cases, costs=task.costs, align=align, lint=lint)
-    return _job('compare', limits, candidate=candidate, gold=gold, **contract)
+    return new_job('compare', limits, candidate=candidate, gold=gold, **contract)
 
 # %% ../nbs/04_solver.ipynb #e4f27fe9
 @dataclass(frozen=True)
@@ -792,7 +734,7 @@ def _examine_item(program, task, limits=OWN):
     refused = _objection([(program, '', limits), *((facts, name, limits) for name, facts in cases)])
     if refused: return dict(ready=refused)
     contract = dict(inputs=task.inputs or None, outputs=task.outputs or None, instances=cases)
-    return _job('examine', limits, program=program, **contract)
+    return new_job('examine', limits, program=program, **contract)
 
 def _as_examination(reply):
     instances, death = [tuple(i) for i in reply.get('instances', ())], reply.get('death')
@@ -832,7 +774,7 @@ def _verify_item(problems, limits):
     texts = ((text, '', limits) for p in found
              for text in (p['program'], *p['wrong'], *(facts for _, facts in p['instances'])))
     if refused := _objection(texts): return dict(ready=refused | dict(death=refused['outcome']))
-    return _job('verify', limits, problems=found)
+    return new_job('verify', limits, problems=found)
 
 def _verified(reply, problems, limits):
     "(`Examination`, told apart) for the problems of a reply; where it failed, each has a job of its own."
@@ -859,7 +801,7 @@ def verify_many(
 def _change_item(texts, limits=OWN, **how):
     "The job of one change."
     if refused := _objection([(text, '', limits) for text in texts]): return dict(ready=refused)
-    return _job('change', limits, texts=texts, **how)
+    return new_job('change', limits, texts=texts, **how)
 
 def _changed(reply, skip=False):
     "The reply of a change; where there is none an empty one with `skip`, else `AspFtError`."
