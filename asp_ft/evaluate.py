@@ -25,8 +25,9 @@ from fastcore.script import Param
 import asp_ft
 from .core import (AspFtError, atomic_write, file_hash, package_versions, read_jsonl, run_manifest, show_path,
                          text_hash, write_json, write_jsonl, write_text)
-from .solver import GENERATED, Task, compare_many
-from .syntax import LINT
+from .lint import LINT
+from .sandbox import GENERATED
+from .solver import compare_many, Task
 
 # %% ../nbs/20_evaluate.ipynb #e65c485c
 RECORDED = Path(__file__).parent/'recorded' if '__file__' in globals() else Path('../asp_ft/recorded')

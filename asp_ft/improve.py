@@ -12,7 +12,8 @@ from pathlib import Path
 
 from .core import AspFtError, log, read_jsonl, show_path, write_jsonl
 from .syntax import strip_comments
-from .solver import check_many, compare_many, GENERATED, RUNS, solve, Task, UNDECIDED
+from .sandbox import GENERATED
+from .solver import check_many, compare_many, RUNS, solve, Task, UNDECIDED
 from .sources import contract_line, repair_prompt, SHORT
 from .generate import answer_tasks, find_source, load_tasks, open_source, Review, Settings
 

@@ -14,10 +14,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from asp_ft.core import read_jsonl, write_jsonl
+from asp_ft.sandbox import close_sandbox
+from asp_ft.solver import mutate_many, rewrite_many
 from asp_ft.data_converter import convert
-from asp_ft.evaluate import evaluate
 from asp_ft.problems import FAMILIES, problems
-from asp_ft.solver import close_sandbox, mutate_many, rewrite_many
+from asp_ft.evaluate import evaluate
 
 SHARES = dict(right=.5, mistake=.3, names=.05, cut=.1, prose=.05)  # nearly those of nano at temperature 1
 PROSE = 'The program first chooses and then tests. '

@@ -11,8 +11,8 @@ import argparse, os, platform, random, resource, statistics, time
 from importlib.metadata import version
 from pathlib import Path
 
-from asp_ft.problems import FAMILIES, FIRST, draw_problem, generate_problems
-from asp_ft.solver import close_sandbox
+from asp_ft.sandbox import close_sandbox
+from asp_ft.problems import draw_problem, FAMILIES, FIRST, generate_problems
 
 
 def rate(work, n):

@@ -16,7 +16,8 @@ from pathlib import Path
 import yaml
 
 import asp_ft
-from asp_ft.solver import GENERATED, Task, check_many, compare_many, rewrite_many
+from asp_ft.sandbox import GENERATED
+from asp_ft.solver import check_many, compare_many, rewrite_many, Task
 
 CORPUS = Path(asp_ft.__file__).parent/'corpus'
 INSTANCES = 3
