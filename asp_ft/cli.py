@@ -178,7 +178,7 @@ def mutation_table(
     tests,  # a `solver.MutationTest` for each
 ) -> str:   # lines for a screen
     "What the instances of each problem notice, the weakest first, and all together."
-    from asp_ft.solver import MutationTest
+    from asp_ft.instances import MutationTest
     total = MutationTest(*(sum(getattr(t, k) for t in tests) for k in ('killed', 'stillborn', 'equivalent')),
                          tuple(s for t in tests for s in t.survivors))
     rows = sorted(zip(names, tests), key=lambda row: (row[1].rate, row[0])) + [('all', total)]
@@ -197,7 +197,7 @@ def mutate(
 ) -> int:                  # 0; 1 where fewer are noticed than `least`, or a source cannot be read
     "Make every small mistake in the programs, and see whether their instances notice."
     from asp_ft.sources import read_sources
-    from asp_ft.solver import mutation_tests
+    from asp_ft.instances import mutation_tests
     found = read_sources(raw)
     for note in found.rejected: log.warning('%s', note)
     problems = [p for p in found.problems if p.task().outputs]

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['SIGNS', 'Comparable', 'REWRITES', 'MUTATIONS', 'blank', 'strip_comments', 'prescan', 'parse', 'Message',
            'character_column', 'read_message', 'in_characters', 'signature', 'signature_parts', 'atom_of',
-           'head_predicates', 'shown_predicates', 'optimises', 'external_predicates', 'canonical_statement',
-           'canonical', 'statement_spans', 'without_display', 'comparable', 'may_derive', 'body_spans', 'rewrite',
-           'rename', 'Mutant', 'mutants']
+           'head_predicates', 'shown_predicates', 'used_predicates', 'Contract', 'is_fact', 'infer_contract',
+           'optimises', 'external_predicates', 'canonical_statement', 'canonical', 'statement_spans', 'without_display',
+           'comparable', 'may_derive', 'body_spans', 'without_facts', 'rewrite', 'rename', 'Mutant', 'mutants']
 
 # %% ../nbs/01_syntax.ipynb #173ae71c
 import re
@@ -220,6 +220,80 @@ def shown_predicates(
     shown = [s for s in statements if str(s.ast_type).endswith('ShowSignature') and s.name]
     return sorted({f"{'' if s.positive else '-'}{s.name}/{s.arity}" for s in shown})
 
+# %% ../nbs/01_syntax.ipynb #c3b6d1e2
+def _atoms_below(node):
+    "All symbolic atoms in a part of the tree."
+    kind = getattr(node, 'ast_type', None)
+    if kind is not None and kind.name == 'SymbolicAtom':
+        yield node
+        return
+    parts = () if isinstance(node, str) else node if kind is None else [getattr(node, key) for key in node.child_keys]
+    for part in parts:
+        if part is not None: yield from _atoms_below(part)
+
+def _conditions(head):
+    "The conditions of a head's elements."
+    kind = head.ast_type.name
+    if kind == 'HeadAggregate': return [e.condition.condition for e in head.elements]
+    if kind == 'ConditionalLiteral': return [head.condition]
+    elements = head.elements if kind in ('Aggregate', 'Disjunction') else ()
+    return [e.condition for e in elements if e.ast_type.name == 'ConditionalLiteral']
+
+def _names_of(atoms): return {name for atom in atoms for name in signature(atom.symbol)}
+
+# %% ../nbs/01_syntax.ipynb #d4c7e2f3
+def used_predicates(
+    statement, # one statement of `parse`
+) -> set:      # signatures
+    "The predicates that a statement asks for, in its body or in a condition."
+    kind = statement.ast_type.name
+    if kind == 'External': return {*signature(statement.atom.symbol)} | _names_of(_atoms_below(statement.body))
+    if kind not in ('Rule', 'Minimize', 'ShowTerm'): return set()
+    conditions = _conditions(statement.head) if kind == 'Rule' else []
+    return _names_of(_atoms_below([statement.body, *conditions]))
+
+# %% ../nbs/01_syntax.ipynb #a7fab5c6
+@dataclass(frozen=True)
+class Contract:
+    "What a program takes and what it gives, as far as its text says."
+    inputs: tuple = ()    # predicates that an instance gives, sorted
+    outputs: tuple = ()   # predicates whose atoms are the answer, sorted
+    stated: bool = False  # the program states the facts of its inputs itself
+    open: bool = False    # the program derives nothing, it forbids or prefers: its outputs may hold or not
+
+# %% ../nbs/01_syntax.ipynb #b8abc6d7
+def is_fact(
+    statement, # one statement of `parse`
+) -> bool:
+    "Whether a statement is an atom and a period."
+    if statement.ast_type.name != 'Rule' or len(statement.body): return False
+    return statement.head.ast_type.name == 'Literal' and bool(_head_atoms(statement.head))
+
+def _chosen(rules):
+    "The predicates in choices, and in disjunctions of more than one."
+    found = set()
+    for rule in rules:
+        kind = rule.head.ast_type.name
+        guessed = kind in ('Aggregate', 'HeadAggregate') or kind == 'Disjunction' and len(rule.head.elements) > 1
+        if guessed: found |= _names_of(_head_atoms(rule.head))
+    return found
+
+# %% ../nbs/01_syntax.ipynb #c9bcd7e8
+def infer_contract(
+    statements,   # what `parse` gave
+) -> Contract:
+    "The inputs and outputs that a program implies."
+    rules = [s for s in statements if s.ast_type.name == 'Rule' and not is_fact(s)]
+    derived = {*head_predicates(rules)}
+    stated = {*head_predicates([s for s in statements if is_fact(s)])} - derived
+    used = set().union(*map(used_predicates, statements))
+    missing = used - derived - stated
+    if not derived and (missing or not stated): return Contract((), tuple(sorted(missing)), open=True)
+    inputs = missing or stated & used
+    serving = set().union(*(used_predicates(r) - {*head_predicates([r])} for r in rules if _head_atoms(r.head)))
+    outputs = shown_predicates(statements) or _chosen(rules) | (derived - serving) or derived or stated
+    return Contract(tuple(sorted(inputs)), tuple(sorted(outputs)), stated=not missing and bool(inputs))
+
 # %% ../nbs/01_syntax.ipynb #16287976
 def optimises(
     statements, # what `parse` gave
@@ -375,6 +449,18 @@ def _nodes(node):
     for key in node.child_keys:
         child = getattr(node, key)
         for c in () if child is None else [child] if hasattr(child, 'ast_type') else child: yield from _nodes(c)
+
+# %% ../nbs/01_syntax.ipynb #fe568b42
+def without_facts(
+    program: str, # a program that parses
+    statements,   # what `parse` gave
+    predicates,   # signatures
+) -> str:         # as long, with the facts of these predicates blanked
+    "A program without the facts of some predicates."
+    source, names = _Source(program, statements), {*predicates}
+    facts = [(begin, end) for begin, end, nodes in source.written()
+             if all(is_fact(node) and names.issuperset(head_predicates([node])) for node in nodes)]
+    return _edited(program, [(begin, end, blank(program[begin:end])) for begin, end in facts])
 
 # %% ../nbs/01_syntax.ipynb #ac7b0aec
 def _shuffled_rules(source, draw):
