@@ -6,9 +6,9 @@
 __all__ = ['DEMO', 'SLOW', 'QUICK', 'NOT_PUSHED', 'COMMANDS', 'PYTHON_ONLY', 'devices', 'doctor', 'read_program', 'paint',
            'show_messages', 'show_check', 'exit_code', 'check', 'show_verdict', 'compare', 'mutation_table', 'mutate',
            'leaks', 'solver_score', 'train', 'demo_families', 'demo_config', 'group_scores', 'demo_table',
-           'same_verdicts', 'demo', 'show_reproduced', 'reproduce', 'generate', 'ask', 'push_folder', 'push', 'adapter',
-           'fuse', 'write_export', 'export', 'Command', 'show_converted', 'show_written', 'exit_with', 'make_parser',
-           'run_command', 'main']
+           'same_verdicts', 'demo', 'show_reproduced', 'reproduce', 'generate', 'ask', 'evaluate', 'push_folder',
+           'push', 'adapter', 'fuse', 'write_export', 'export', 'Command', 'show_converted', 'show_written',
+           'exit_with', 'make_parser', 'run_command', 'main']
 
 # %% ../nbs/24_cli.ipynb #42b20c95
 import argparse, importlib, inspect, json, logging, os, random, re, shutil, sys, tempfile, time
@@ -380,9 +380,10 @@ def _graded(model, name, tasks, workspace, seed):
     "Generate with a model and let the solver judge; what `evaluate` returns."
     from asp_ft.evaluate import evaluate
     from asp_ft.generate import generate
+    from asp_ft.report import write_page
     out = workspace.report_dir(name)
     generate(str(model), tasks, out/'completions.jsonl', split='test', seed=seed, max_new_tokens=160)
-    return evaluate(out/'completions.jsonl', tasks, out, show=False)
+    return evaluate(out/'completions.jsonl', tasks, out, show=False, page=write_page)
 
 # %% ../nbs/24_cli.ipynb #56a20ca3
 def demo_table(
@@ -433,8 +434,8 @@ def demo(
     quick: bool=False,     # a few steps only: shows that every stage works, learns nothing
 ) -> dict:                 # scores of base and fused model
     "Raw problems, conversion, training, fusion, generation, the solver's verdicts: the whole line with nano."
-    from asp_ft.evaluate import report
     from asp_ft.fuse import fuse_model
+    from asp_ft.report import report
     started, ws = time.time(), Workspace(workspace)
     config, sizes = demo_config(ws, quick, backend), DEMO | (QUICK if quick else {})
     training = _train_with(config)  # a backend that is not there is reported before any work
@@ -519,13 +520,13 @@ def generate(
     **flags,            # those of `asp_ft.generate.generate`
 ):
     "Let a model answer tasks; a rerun goes on where it was."
-    from asp_ft import generate as answers, improve
+    from asp_ft import generate as answers
     if choose and flags.get('n', 1) < 2: raise AspFtError('--choose needs several samples: --n 8 --temperature 0.7')
     if not 0 <= agree <= 1: raise AspFtError(f'--agree: expected a share from 0 to 1, found {agree:g}')
-    review = improve.review_programs if flags.get('repair') else None
+    review = answers.review_programs if flags.get('repair') else None
     out = answers.generate(**flags, review=review)
     if not choose: return
-    rows = improve.choose_answers(out, flags['tasks'], path := out.with_suffix('.chosen.jsonl'), agree)
+    rows = answers.choose_answers(out, flags['tasks'], path := out.with_suffix('.chosen.jsonl'), agree)
     silent = sum(r['abstained'] for r in rows)
     print(f'{show_path(path)}: {len(rows)-silent} answers, {silent} times too few samples agreed')
 
@@ -561,22 +562,35 @@ def ask(
     timeout: float=300.,     # seconds that the server may take
 ) -> int:                    # 0: the program runs; 1: it does not; 2: a limit was hit
     "Let a model write a program, check it, mend it, and show an answer set on each instance."
-    from asp_ft import generate as answers, improve
+    from asp_ft import decode, generate as answers
     if temperature < 0 or max_new_tokens < 1 or repair < 0:
         raise AspFtError('expected max_new_tokens of at least 1, and temperature and repair of at least 0')
     instances = [(show_path(i), read_program(i)) for i in instance or ()]
-    source = answers.find_source(model, adapter, backend, server, timeout, grammar)
-    settings = answers.Settings(float(temperature), seed, max_new_tokens, grammar)
-    row = improve.write_program(description, answers.open_source(source), settings, instances, _names(inputs),
+    source = decode.find_source(model, adapter, backend, server, timeout, grammar)
+    settings = decode.Settings(float(temperature), seed, max_new_tokens, grammar)
+    row = answers.write_program(description, decode.open_source(source), settings, instances, _names(inputs),
                                 _names(outputs), repair)
     task = dict(prompt=[dict(role='user', content='')], outputs=_names(outputs), inputs=_names(inputs),
                 instances=[dict(name=n, text=t) for n, t in instances])
-    said = list(improve.review_programs([(task, row['text'])])[0].said)
+    said = list(answers.review_programs([(task, row['text'])])[0].said)
     lines, code = _on_instances(row['text'], instances, _names(outputs))
     if row['finish_reason'] != 'stop': said.insert(0, f"the answer was cut off ({row['finish_reason']})")
     if repair: lines.insert(0, f"{len(row['rounds'])} round{'s' if len(row['rounds']) > 1 else ''}")
     print('\n'.join(map(_visible, row['text'].split('\n'))), _commented(lines+said), sep='\n')
     return code
+
+# %% ../nbs/24_cli.ipynb #6c1f9e3d
+def evaluate(
+    completions: Param('completions.jsonl, as generate writes it; several files are compared', nargs='+'), # files
+    tasks: str,       # tasks.jsonl they were generated from, as `asp_ft convert` writes it
+    out: str,         # folder for verdicts.jsonl, scores.json, report.html and scores.png
+    workers: int=None,# solver processes; one more than cores where none is named
+    show: bool=True,  # print the table
+) -> dict: # what stands in scores.json; of several files, what stands in comparison.json
+    "Judge completions and write verdicts, scores, a report and a figure; `AspFtError` where the files do not fit."
+    from asp_ft.evaluate import evaluate
+    from asp_ft.report import write_page
+    return evaluate(completions, tasks, out, workers=workers, show=show, page=write_page)
 
 # %% ../nbs/24_cli.ipynb #6981190d
 NOT_PUSHED = ['checkpoint-*', 'tensorboard/*', '.*']  # what only this machine needs
@@ -732,8 +746,8 @@ COMMANDS = dict(
     generate=Command('asp_ft.cli:generate', 'let a model answer tasks', flags_of='asp_ft.generate:generate'),
     ask=Command('asp_ft.cli:ask', 'let a model write a program for a description, check it and run it',
                 ('description',)),
-    evaluate=Command('asp_ft.evaluate:evaluate', 'let the solver judge the answers', first='completions'),
-    report=Command('asp_ft.evaluate:report', 'a page on one run, or on several side by side', ('run',)),
+    evaluate=Command('asp_ft.cli:evaluate', 'let the solver judge the answers', first='completions'),
+    report=Command('asp_ft.report:report', 'a page on one run, or on several side by side', ('run',)),
     push=Command('asp_ft.cli:push', 'put an adapter or a model on the Hugging Face hub', ('folder',)),
     check=Command('asp_ft.cli:check', 'does a program run, and if not, where is it wrong?', ('file',), fault=2),
     compare=Command('asp_ft.cli:compare', 'do two programs mean the same?', ('candidate', 'gold'), fault=2),
@@ -800,7 +814,8 @@ def _add_fields(parser, config):
     comments = docments(config)
     for field in fields(config):
         switch = dict(nargs='?', const='true') if field.type is bool else {}
-        parser.add_argument(f'--{field.name}', help=f'{comments.get(field.name) or ""} (default: {field.default})', **switch)
+        said = f'{comments.get(field.name) or ""} (default: {field.default})'
+        parser.add_argument(f'--{field.name}', help=said, **switch)
 
 # %% ../nbs/24_cli.ipynb #91d2c64e
 def make_parser(
@@ -819,7 +834,7 @@ def make_parser(
 def _given(argv, first=None):
     "Flags may be written with hyphens; `first` is the flag of words that stand before all others."
     if first and argv and not argv[0].startswith('-'): argv = ['--'+first, *argv]
-    return [_with_underscores(word) if word.startswith('--') and not word.startswith('--no-') else word for word in argv]
+    return [_with_underscores(word) if re.match('--(?!no-)', word) else word for word in argv]
 
 def _with_underscores(word):
     "A flag as its argument is called; what stands behind an equals sign stays."

@@ -18,7 +18,7 @@ from asp_ft.sandbox import close_sandbox
 from asp_ft.solver import mutate_many, rewrite_many
 from asp_ft.data_converter import convert
 from asp_ft.problems import FAMILIES, problems
-from asp_ft.evaluate import evaluate
+from asp_ft.report import write_page
 
 SHARES = dict(right=.5, mistake=.3, names=.05, cut=.1, prose=.05)  # nearly those of nano at temperature 1
 PROSE = 'The program first chooses and then tests. '
@@ -60,7 +60,8 @@ def scored(folder, run):
     "Seconds of the wall clock and of the processor for the whole stage, and the scores."
     close_sandbox()
     wall, used = time.perf_counter(), cpu()
-    result = evaluate(folder/'completions.jsonl', folder/'tasks.jsonl', folder/f'run{run}', show=False)
+    result = evaluate(folder/'completions.jsonl', folder/'tasks.jsonl', folder/f'run{run}', show=False,
+                      page=write_page)
     wall = time.perf_counter()-wall
     close_sandbox()   # its processor time is known when it has ended
     return wall, cpu()-used, result

@@ -42,7 +42,7 @@ class Asked:
     def __init__(self, n, examples):
         from asp_ft.chat import encode_prompt, load_tokenizer
         from asp_ft.core import NANO
-        from asp_ft.generate import load_model
+        from asp_ft.decode import load_model
         from asp_ft.problems import generate_problems, nano_families
         families = nano_families()
         user = lambda p: dict(role='user', content=f'{p.nl.strip()}\n{p.contract()}')
@@ -55,7 +55,7 @@ class Asked:
 
     def answer(self, rows, size, settings):
         "Answer (prompt number, sample) rows, so many side by side; how many tokens were written."
-        from asp_ft.generate import answer_batch
+        from asp_ft.decode import answer_batch
         prompts, keys = [self.prompts[i] for i, _ in rows], [(f't{i}', k) for i, k in rows]
         found = answer_batch(self.model, self.tokenizer, prompts, keys, settings, size)
         return sum(len(self.tokenizer.encode(text)) for text, _ in found)
@@ -76,7 +76,7 @@ def plain(asked, n):
 
 def batches(args):
     "One by one against 32 side by side, which is the default, and 128."
-    from asp_ft.generate import Settings
+    from asp_ft.decode import Settings
     asked, greedy = Asked(args.tasks, 0), Settings(0., 42, 160)
     rows = [(i, 0) for i in range(args.tasks)]
     kinds = dict(plain=lambda: plain(asked, args.tasks), one=lambda: asked.answer(rows, 1, greedy),
@@ -94,7 +94,7 @@ def batches(args):
 
 def samples(args):
     "Eight samples of a prompt, which share its keys and values, against eight calls."
-    from asp_ft.generate import Settings
+    from asp_ft.decode import Settings
     print('\n| prompt, tokens | answer, tokens | eight calls, answers/s | together, answers/s | times eight calls '
           '| in processor time |\n|---|---|---|---|---|---|')
     for examples, n in ((0, 16), (4, 16), (12, 8)):

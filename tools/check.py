@@ -134,6 +134,41 @@ def size():
             if lines > FUNCTION: yield f'{path.name}:{node.lineno}: {node.name} has {lines} lines'
 
 
+def script_errors(path):
+    "What Node.js says about a script; nothing, and a word about it, where there is no Node.js"
+    if not shutil.which('node'): print('no node on the PATH: scripts are not parsed', file=sys.stderr); return []
+    said = subprocess.run(['node', '--check', path], text=True, capture_output=True).stderr.strip()
+    return [said] if said else []
+
+
+def style_errors(path):
+    "What a parser of CSS says about a style sheet, and about each rule and declaration in it"
+    text = path.read_text(encoding='utf-8')
+    if text.count('{') != text.count('}'): yield ' as many { as } are expected'     # at the end a parser forgives it
+    try: import tinycss2 as css
+    except ImportError: print('no tinycss2 installed: style sheets are not parsed', file=sys.stderr); return
+    todo = css.parse_stylesheet(text, skip_comments=True, skip_whitespace=True)
+    while todo:
+        node = todo.pop()
+        if node.type == 'error': yield f'{node.source_line}: {node.message}'
+        if node.type == 'declaration' and not css.serialize(node.value).strip():
+            yield f'{node.source_line}: {node.name} has no value'
+        if not (inside := getattr(node, 'content', None)): continue
+        rules = getattr(node, 'lower_at_keyword', '') in ('media', 'supports')     # the others hold declarations
+        parse = css.parse_stylesheet if rules else css.parse_blocks_contents
+        todo += parse(inside, skip_comments=True, skip_whitespace=True)
+
+
+def web():
+    "The files that pages are made of can be parsed, and their lines are short"
+    parsers = {'.js': script_errors, '.css': style_errors}
+    for path in sorted((ROOT/'asp_ft'/'web').iterdir()):
+        for i, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
+            if len(line) > LINE: yield f'{path.name}:{i}: {len(line)} characters'
+        if path.suffix not in parsers: yield f'{path.name}: nothing here can parse {path.suffix}'; continue
+        for error in parsers[path.suffix](path): yield f'{path.name}:{error}'
+
+
 def public(module):
     "The public functions, classes and methods of `module`, by name"
     for name in module.__all__:
@@ -193,7 +228,7 @@ def machine_paths():
             for m in MACHINE.findall(line): yield f'{name}:{i}: {m}'
 
 
-GATES = [clean, export, readme, figures, notebooks, imports, size, docments, light, quick_help, machine_paths]
+GATES = [clean, export, readme, figures, notebooks, imports, size, web, docments, light, quick_help, machine_paths]
 
 
 def main():
