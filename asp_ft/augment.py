@@ -18,9 +18,10 @@ from fastcore.script import Param
 
 from . import syntax
 from .core import AspFtError, atomic_dir, progress, read_jsonl, show_path, text_hash, unknown_name
-from .problems import COMPARISONS, FAMILIES, NOUNS, draw_lines, draw_sentence, frame_words, listed, words
-from .solver import Task, compare_many, mutate_many, rename_many, rewrite_many
-from .sources import SHORT, repair_prompt
+from .solver import compare_many, Task
+from .instances import mutate_many, rename_many, rewrite_many
+from .sources import repair_prompt, SHORT
+from .problems import COMPARISONS, draw_lines, draw_sentence, FAMILIES, frame_words, listed, NOUNS, words
 
 # %% ../nbs/09_augment.ipynb #160ab9f8
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['SIZES', 'DENSITIES', 'TUPLES', 'FACTS', 'ONCE', 'MUTANTS', 'BUDGET', 'ENOUGH', 'TRIES', 'LIMITS', 'JOBS', 'TABLE',
-           'PRACTICE', 'MutationTest', 'mutation_tests', 'Domain', 'Positions', 'Drawn', 'Drawer', 'draw_instances',
-           'neutral_names', 'Chosen', 'Synthesis', 'synthesise_many', 'synthesise']
+           'PRACTICE', 'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate', 'MutationTest',
+           'mutation_tests', 'Domain', 'Positions', 'Drawn', 'Drawer', 'draw_instances', 'neutral_names', 'Chosen',
+           'Synthesis', 'synthesise_many', 'synthesise']
 
 # %% ../nbs/05_instances.ipynb #4d6d3247
 import random, re, time
@@ -13,10 +14,75 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from itertools import count, islice, product
 
-from . import syntax
+from . import solver, syntax
+from .core import AspFtError, unknown_name
 from .sandbox import GENERATED, OWN, Limits, Table, new_job, run_jobs
-from .solver import RUNS, Referee, Task, compare_many, examine_many, mutate_many, objection
+from .solver import RUNS, Referee, Task, compare_many, examine_many, messages_of, objection
 from .syntax import Contract
+
+# %% ../nbs/05_instances.ipynb #c2e9f39c
+def _change_item(texts, limits=OWN, **how):
+    "The job of one change."
+    if refused := objection([(text, '', limits) for text in texts]): return dict(ready=refused)
+    return new_job('change', limits, texts=texts, **how)
+
+def _changed(reply, skip=False):
+    "The reply of a change; where there is none an empty one with `skip`, else `AspFtError`."
+    if (outcome := reply.get('death') or reply['outcome']) == 'SATISFIABLE': return reply
+    if skip: return dict(texts=(), mutants=())
+    said = ''.join(f'; {m.line}:{m.column}: {m.text}' for m in messages_of(reply)[:1])
+    raise AspFtError(f'expected a program that can be changed, found {outcome}{said}')
+
+def rewrite_many(
+    items,             # iterable of (program, kind, seed) triples; see `syntax.rewrite`
+    limits: Limits=OWN,# of the programs
+    workers: int=None, # processes side by side; None: one more than cores
+    desc: str=None,    # of the progress bar; None: no bar
+    skip: bool=False,  # yield None for a program that cannot be changed, and go on
+):                     # yields a text for each item, in order
+    "Rewrite many programs side by side; `AspFtError` for one that does not parse."
+    jobs = (_change_item([program], limits, how=kind, seed=seed) for program, kind, seed in items)
+    for reply in run_jobs(jobs, solver.TABLE, workers, desc): yield next(iter(_changed(reply, skip)['texts']), None)
+
+# %% ../nbs/05_instances.ipynb #b64e94ff
+def rewrite(
+    program: str, # a program that parses
+    kind: str,    # one of `syntax.REWRITES`
+    seed: int=0,  # of the order, or the names
+) -> str:         # a program with the same answer sets
+    "Change how a program is written, and not what it means."
+    if kind not in syntax.REWRITES: raise unknown_name('rewrite', kind, syntax.REWRITES)
+    return next(rewrite_many([(program, kind, seed)], workers=1))
+
+# %% ../nbs/05_instances.ipynb #26f85b29
+def rename_many(
+    items,             # iterable of (texts, predicates, constants); see `syntax.rename`
+    limits: Limits=OWN,# of the texts
+    workers: int=None, # processes side by side; None: one more than cores
+    desc: str=None,    # of the progress bar; None: no bar
+    skip: bool=False,  # yield None for texts that cannot be changed, and go on
+):                     # yields a list of texts for each item, in order
+    "Rename predicates and constants in a program and its instances alike; `AspFtError` where that cannot be done."
+    jobs = (_change_item(list(texts), limits, how='rename', predicates=p, constants=c) for texts, p, c in items)
+    for reply in run_jobs(jobs, solver.TABLE, workers, desc): yield _changed(reply, skip)['texts'] or None
+
+# %% ../nbs/05_instances.ipynb #623b3c1b
+def mutate_many(
+    programs,          # iterable of programs
+    limits: Limits=OWN,# of the programs
+    workers: int=None, # processes side by side; None: one more than cores
+    desc: str=None,    # of the progress bar; None: no bar
+    skip: bool=False,  # yield () for a program that cannot be changed, and go on
+):                     # yields a tuple of `syntax.Mutant` for each, in order
+    "All mutants of many programs; `AspFtError` for one that does not parse."
+    for reply in run_jobs((_change_item([p], limits, how='mutants') for p in programs), solver.TABLE, workers, desc):
+        yield tuple(syntax.Mutant(**m) for m in _changed(reply, skip)['mutants'])
+
+def mutate(
+    program: str, # a program that parses
+) -> tuple:       # of `syntax.Mutant`
+    "The program with one small mistake each."
+    return next(mutate_many([program], workers=1))
 
 # %% ../nbs/05_instances.ipynb #6cffd303
 @dataclass(frozen=True)
@@ -122,13 +188,16 @@ class Positions:
         if kind == 'SymbolicAtom': self._read_atom(node.symbol, scope)
         elif kind == 'Comparison': self._read_comparison(node, scope)
         elif kind in ('BodyAggregate', 'HeadAggregate', 'Aggregate'): self._read_aggregate(node, scope)
-        elif kind: [self._read(getattr(node, key), scope) for key in node.child_keys]
-        elif node is not None and not isinstance(node, str): [self._read(part, scope) for part in node]
+        elif kind:
+            for key in node.child_keys: self._read(getattr(node, key), scope)
+        elif node is not None and not isinstance(node, str):
+            for part in node: self._read(part, scope)
 
     def _read_atom(self, symbol, scope, sign=''):
         kind = symbol.ast_type.name
         if kind == 'UnaryOperation': self._read_atom(symbol.argument, scope, '-')
-        elif kind == 'Pool': [self._read_atom(s, scope, sign) for s in symbol.arguments]
+        elif kind == 'Pool':
+            for part in symbol.arguments: self._read_atom(part, scope, sign)
         elif kind == 'Function':
             name = f'{sign}{symbol.name}/{len(symbol.arguments)}'
             for i, term in enumerate(symbol.arguments): self._read_term((name, i), term, scope)
@@ -159,12 +228,14 @@ class Positions:
         kind = term.ast_type.name
         if kind == 'Variable' and term.name != '_': self._unite(node, ('variable', scope, term.name))
         elif kind == 'SymbolicTerm': self._read_value(node, str(term.symbol), scope)
-        elif kind == 'Pool': [self._read_term(node, t, scope) for t in term.arguments]
+        elif kind == 'Pool':
+            for part in term.arguments: self._read_term(node, part, scope)
         elif kind == 'Function' and not term.arguments: self._read_value(node, term.name, scope)
         elif kind == 'Function':
             self._about[node].terms.add((term.name, len(term.arguments)))
-            for i, t in enumerate(term.arguments): self._read_term((term.name, len(term.arguments), i), t, scope)
-        elif kind in ('Interval', 'BinaryOperation', 'UnaryOperation'): self._read_arithmetic(node, term, scope, kind)
+            for i, part in enumerate(term.arguments): self._read_term((term.name, len(term.arguments), i), part, scope)
+        elif kind in ('Interval', 'BinaryOperation', 'UnaryOperation'):
+            self._read_arithmetic(node, term, scope, kind)
 
     def _read_value(self, node, text, scope):
         if text in self._constants: return self._read_term(node, self._constants[text], scope)
@@ -177,7 +248,8 @@ class Positions:
         if kind == 'UnaryOperation': return self._read_number(term.argument, scope)
         for side in (term.left, term.right):
             if kind == 'Interval': self._read_term(node, side, scope)
-            elif side.ast_type.name == 'Variable' and int(term.operator_type) in _SHIFTS: self._read_term(node, side, scope)
+            elif side.ast_type.name == 'Variable' and int(term.operator_type) in _SHIFTS:
+                self._read_term(node, side, scope)
             elif side.ast_type.name != 'SymbolicTerm': self._read_number(side, scope)
 
 # %% ../nbs/05_instances.ipynb #b02c4b29
@@ -186,7 +258,7 @@ DENSITIES = .5, .3, .7, .35, .25, 1., .15, .5, .9       # share of the possible 
 TUPLES = 400  # combinations of arguments that are looked at for one predicate
 FACTS = 16    # facts of one predicate with several arguments, at most
 # a number that an instance gives once; other unary numbers are drawn either way
-ONCE = re.compile('limit|horizon|max|min|bound|capacity|budget|size|number|target|length|steps|total|goal|start|deadline')
+ONCE = re.compile('limit|horizon|max|min|bound|capacity|budget|size|number|target|length|steps|total|goal|start|dead')
 _LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 
 # %% ../nbs/05_instances.ipynb #96b13b8d
@@ -243,7 +315,8 @@ class Drawer:
         "Values of a domain: those that the program names, and new ones."
         domain = self.positions.domain(root)
         named = domain.asked | (domain.derived if heads else set())
-        numbers, words = _in_order(v for v in named if isinstance(v, int)), _in_order(v for v in named if isinstance(v, str))
+        numbers = _in_order(v for v in named if isinstance(v, int))
+        words = _in_order(v for v in named if isinstance(v, str))
         found = self._terms(domain, size, draw, depth) if depth < 2 else []
         if found and not named: return found
         if domain.numeric: return found + self._numbers(domain, numbers, size, draw) + words
@@ -254,7 +327,8 @@ class Drawer:
     def _terms(self, domain, size, draw, depth):
         found = []
         for name, arity in sorted(domain.terms):
-            values = [self._values(self.positions.of((name, arity, i)), size, draw, True, depth+1) for i in range(arity)]
+            roots = [self.positions.of((name, arity, i)) for i in range(arity)]
+            values = [self._values(root, size, draw, True, depth+1) for root in roots]
             rows = list(islice(product(*values), TUPLES))
             found += [_atom(name, row) for row in draw.sample(rows, min(len(rows), size+1))]
         return found
@@ -281,7 +355,8 @@ class Drawer:
         for p, roots in self.roots.items():
             if not roots and draw.random() < .7: drawn.fixed.append(_atom(p, ()))
             elif len(roots) == 1: self._draw_type(p, roots[0], size, draw, drawn, members)
-        pools = {root: members.get(root) or self._values(root, size, draw) for roots in self.roots.values() for root in roots}
+        asked = dict.fromkeys(root for roots in self.roots.values() for root in roots)
+        pools = {root: members.get(root) or self._values(root, size, draw) for root in asked}
         for p, roots in self.roots.items():
             if len(roots) > 1: drawn.optional += self._draw_relation(p, pools, density, forwards, draw)
         return drawn
@@ -309,8 +384,10 @@ class Drawer:
         if len(free) == len(roots) or draw.random() < .2: free = []
         keys = [i for i in range(len(roots)) if i not in free]
         rows = list(islice(product(*(values[i] for i in keys)), TUPLES))
-        if not all(numeric) or roots[0] in self.types: rows = self._without_loops(rows, [roots[i] for i in keys], forwards)
-        most = 1 if not free and draw.random() < .25 else max(1, round(len(rows)*(max(density, .8) if free else density)))
+        typed = not all(numeric) or roots[0] in self.types
+        if typed: rows = self._without_loops(rows, [roots[i] for i in keys], forwards)
+        share = max(density, .8) if free else density
+        most = 1 if not free and draw.random() < .25 else max(1, round(len(rows)*share))
         found = []
         for row in draw.sample(rows, min(len(rows), most, FACTS)):
             given = dict(zip(keys, row))
@@ -338,7 +415,8 @@ def draw_instances(
     most: int=40,   # draws
 ) -> list:          # (text, picked by the solver?) pairs, without repeats
     "Instances to choose from: tiny ones first, and every second time one from which the solver is to pick a part."
-    drawer, draw, found = Drawer(statements, contract.outputs if contract.open else contract.inputs), random.Random(seed), {}
+    drawer = Drawer(statements, contract.outputs if contract.open else contract.inputs)
+    draw, found = random.Random(seed), {}
     for i in range(most):
         size, density = SIZES[i % len(SIZES)], DENSITIES[i % len(DENSITIES)]
         drawn = drawer.draw(size, density, i % 3 != 2, draw)
@@ -346,14 +424,14 @@ def draw_instances(
         if contract.open or i % 2 == 0: continue
         drawn = drawer.draw(size, min(1., 2*density), i % 3 != 2, draw)
         if drawn.groups or drawn.optional: found.setdefault((drawn.choice(), True))
-    return sorted(found, key=lambda item: item[0].count("("))  # small ones take the least time, and are the easiest to read
+    return sorted(found, key=lambda item: item[0].count('('))  # small ones first
 
 # %% ../nbs/05_instances.ipynb #e3681664
 MUTANTS = 150   # of one program, drawn where there are more
 BUDGET = 1.     # seconds of processor time a program; a table has thousands
 ENOUGH = 8      # draws with an answer set, after which the solver picks no more
 TRIES = 4       # processes that one program may take along
-LIMITS = replace(GENERATED, seconds=2.)  # the budget ends a job before; a grounding that does not end is stopped by these
+LIMITS = replace(GENERATED, seconds=2.)  # the budget ends a job before that, but for a grounding that does not end
 
 # %% ../nbs/05_instances.ipynb #887de227
 def _mutants_of(program, seed):
@@ -384,8 +462,8 @@ def _try_draws(job, referee, mutants, draws, tell):
         noticed = [i for i in looked[1] if i not in referee.broken]
         told |= {*looked[1]}
         if noticed or looked[0] and not any(k['satisfiable'] for k in kept):
-            kept.append(dict(text=text, satisfiable=looked[0], notices=len(noticed),
-                             example=' '.join(str(mutants[noticed[0]]).split(': ', 1)[1].split()) if noticed else ''))
+            example = ' '.join(str(mutants[noticed[0]]).split(': ', 1)[1].split()) if noticed else ''
+            kept.append(dict(text=text, satisfiable=looked[0], notices=len(noticed), example=example))
         tell(dict(kept=kept, told=sorted(told), broken=sorted(referee.broken)))
     return kept
 
@@ -406,8 +484,8 @@ def _synthesise_job(job, tell):
 
 JOBS = dict(synthesise=_synthesise_job)
 TABLE = Table('asp_ft.instances', needs='clingo')
-PRACTICE = [dict(kind='synthesise', program='{ in(X) : node(X) }. :- edge(X,Y), in(X), in(Y).', seed=1, start=38, kept=[],
-                 told=[], broken=[], contract=dict(inputs=['edge/2', 'node/1'], outputs=['in/1']))]
+PRACTICE = [dict(kind='synthesise', program='{ in(X) : node(X) }. :- edge(X,Y), in(X), in(Y).', seed=1, start=38,
+                 kept=[], told=[], broken=[], contract=dict(inputs=['edge/2', 'node/1'], outputs=['in/1']))]
 
 # %% ../nbs/05_instances.ipynb #fbe64e7f
 _NAME = re.compile(r'#\w+|"(?:\\.|[^"\\])*"|_*[a-z][\w\']*|_*[A-Z][\w\']*', re.A)
@@ -458,16 +536,17 @@ def _as_synthesis(reply, names):
     kept = [Chosen(**k | dict(text=_renamed(k['text'], names), example=_renamed(k['example'], names)))
             for k in reply.get('kept') or ()]
     noticed = reply.get('noticed', sum(k.notices for k in kept))
-    reason = '' if noticed else 'no drawn instance notices a mistake' if kept else 'the program ran on no drawn instance'
+    failed = 'no drawn instance notices a mistake' if kept else 'the program ran on no drawn instance'
     return Synthesis(tuple(kept), noticed, reply.get('mutants', noticed),
-                     tuple(_renamed(m, names) for m in reply.get('survivors', ())), reason)
+                     tuple(_renamed(m, names) for m in reply.get('survivors', ())), '' if noticed else failed)
 
 def _synthesise_all(items, seed, workers, desc):
     "Replies for {key: (program, contract)}; a job whose process died goes on behind the draw that ended it."
     first = dict(seed=seed, start=0, kept=[], told=[], broken=[])
     state, left = {key: first for key in items}, list(items)
     for _ in range(TRIES):
-        jobs = [new_job('synthesise', LIMITS, program=items[key][0], contract=items[key][1], **state[key]) for key in left]
+        jobs = [new_job('synthesise', LIMITS, program=text, contract=contract, **state[key])
+                for key, (text, contract) in ((key, items[key]) for key in left)]
         for key, reply in zip(left, run_jobs(jobs, TABLE, workers, desc)): state[key] = first | state[key] | reply
         left = [key for key in left if state[key].get('death')]
         for key in left: state[key] = {k: state[key][k] for k in first}

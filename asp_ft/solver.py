@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['OUTCOMES', 'RUNS', 'UNDECIDED', 'LINTED', 'HINTED', 'EXACT', 'SAMPLE', 'ALIGN', 'PICK', 'JOBS', 'TABLE', 'PRACTICE',
-           'PREDICATE', 'TOGETHER', 'worst', 'Referee', 'Check', 'objection', 'check_many', 'solve', 'check', 'Task',
-           'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine', 'verify_many',
-           'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate']
+           'PREDICATE', 'TOGETHER', 'worst', 'Referee', 'Check', 'objection', 'messages_of', 'check_many', 'solve',
+           'check', 'Task', 'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine',
+           'verify_many']
 
 # %% ../nbs/04_solver.ipynb #ad2a8f49
 import re
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby, islice, permutations, product
 
 from . import syntax
-from .core import AspFtError, progress, unknown_name
+from .core import AspFtError, progress
 from .lint import hints, lint
 from .sandbox import GENERATED, OWN, Limits, Table, new_job, run_jobs
 from .syntax import Message, atom_of, comparable, in_characters, read_message, signature_parts
@@ -580,15 +580,19 @@ class Check:
 
 # %% ../nbs/04_solver.ipynb #0377f459
 def objection(
-    texts,   # (text, where, limits) triples
-):           # a reply, or None where there is none
-    "The first objection of the pre-scan to some texts."
+    texts,         # iterable of (text, where, limits) triples
+) -> dict | None:  # as a reply
+    "The first objection of the pre-scan to some texts; None where there is none."
     for text, where, limits in texts:
         found = syntax.prescan(text, limits.max_bytes, limits.max_depth, limits.strict)
         if found: return dict(outcome=found[0], where=where, messages=[asdict(Message(*found[1:], where))])
     return None
 
-def _messages(reply): return tuple(Message(**m) for m in reply.get('messages', ()))
+def messages_of(
+    reply: dict, # of a job
+) -> tuple:      # of `Message`
+    "The messages of a reply."
+    return tuple(Message(**m) for m in reply.get('messages', ()))
 
 # %% ../nbs/04_solver.ipynb #34d635cf
 def _solve_item(program, instance='', models=1, limits=OWN, optimum=False, lint=False):
@@ -600,7 +604,7 @@ def _solve_item(program, instance='', models=1, limits=OWN, optimum=False, lint=
 
 def _as_check(reply):
     outcome = reply.get('death') or reply['outcome']
-    return Check(outcome, _messages(reply), tuple(map(tuple, reply.get('answer_sets', ()))),
+    return Check(outcome, messages_of(reply), tuple(map(tuple, reply.get('answer_sets', ()))),
                  tuple(reply.get('costs', ())), bool(reply.get('grounded')) or outcome in RUNS,
                  reply.get('seconds', 0.))
 
@@ -700,7 +704,7 @@ def _as_verdict(reply):
     state = {name: reply.get(name, default) for name, default in _NOTHING_KNOWN.items()}
     death = None if reply.get('complete') else reply.get('death')  # it died over the alignment
     if death: state = (_gold_failed if reply.get('who') == 'gold' else _refused)(state, death)
-    return Verdict(**state, messages=_messages(reply), seconds=reply.get('seconds', 0.))
+    return Verdict(**state, messages=messages_of(reply), seconds=reply.get('seconds', 0.))
 
 # %% ../nbs/04_solver.ipynb #8ae05098
 TOGETHER = 16  # programs that may share a process: the fork then costs little, and no reply is waited for too long
@@ -793,7 +797,7 @@ def _as_examination(reply):
     if death: instances.append((reply.get('instance', ''), death))
     names = ('canonical', 'inputs', 'outputs', 'derived')
     found = {k: tuple(v) if isinstance(v, list) else v for k in names if (v := reply.get(k)) is not None}
-    return Examination(death or reply['outcome'], _messages(reply), **found, instances=tuple(instances),
+    return Examination(death or reply['outcome'], messages_of(reply), **found, instances=tuple(instances),
                        **{k: reply.get(k, False) for k in ('trivial', 'stated', 'open')})
 
 # %% ../nbs/04_solver.ipynb #a8a730e9
@@ -847,67 +851,3 @@ def verify_many(
             waiting.append(problems)
             yield _verify_item(problems, limits)
     for reply in run_jobs(jobs(), TABLE, workers): yield from _verified(reply, waiting.popleft(), limits)
-
-# %% ../nbs/04_solver.ipynb #c2e9f39c
-def _change_item(texts, limits=OWN, **how):
-    "The job of one change."
-    if refused := objection([(text, '', limits) for text in texts]): return dict(ready=refused)
-    return new_job('change', limits, texts=texts, **how)
-
-def _changed(reply, skip=False):
-    "The reply of a change; where there is none an empty one with `skip`, else `AspFtError`."
-    if (outcome := reply.get('death') or reply['outcome']) == 'SATISFIABLE': return reply
-    if skip: return dict(texts=(), mutants=())
-    said = ''.join(f'; {m.line}:{m.column}: {m.text}' for m in _messages(reply)[:1])
-    raise AspFtError(f'expected a program that can be changed, found {outcome}{said}')
-
-def rewrite_many(
-    items,             # iterable of (program, kind, seed) triples; see `syntax.rewrite`
-    limits: Limits=OWN,# of the programs
-    workers: int=None, # processes side by side; None: one more than cores
-    desc: str=None,    # of the progress bar; None: no bar
-    skip: bool=False,  # yield None for a program that cannot be changed, and go on
-):                     # yields a text for each item, in order
-    "Rewrite many programs side by side; `AspFtError` for one that does not parse."
-    jobs = (_change_item([program], limits, how=kind, seed=seed) for program, kind, seed in items)
-    for reply in run_jobs(jobs, TABLE, workers, desc): yield next(iter(_changed(reply, skip)['texts']), None)
-
-# %% ../nbs/04_solver.ipynb #b64e94ff
-def rewrite(
-    program: str, # a program that parses
-    kind: str,    # one of `syntax.REWRITES`
-    seed: int=0,  # of the order, or the names
-) -> str:         # a program with the same answer sets
-    "Change how a program is written, and not what it means."
-    if kind not in syntax.REWRITES: raise unknown_name('rewrite', kind, syntax.REWRITES)
-    return next(rewrite_many([(program, kind, seed)], workers=1))
-
-# %% ../nbs/04_solver.ipynb #26f85b29
-def rename_many(
-    items,             # iterable of (texts, predicates, constants); see `syntax.rename`
-    limits: Limits=OWN,# of the texts
-    workers: int=None, # processes side by side; None: one more than cores
-    desc: str=None,    # of the progress bar; None: no bar
-    skip: bool=False,  # yield None for texts that cannot be changed, and go on
-):                     # yields a list of texts for each item, in order
-    "Rename predicates and constants in a program and its instances alike; `AspFtError` where that cannot be done."
-    jobs = (_change_item(list(texts), limits, how='rename', predicates=p, constants=c) for texts, p, c in items)
-    for reply in run_jobs(jobs, TABLE, workers, desc): yield _changed(reply, skip)['texts'] or None
-
-# %% ../nbs/04_solver.ipynb #623b3c1b
-def mutate_many(
-    programs,          # iterable of programs
-    limits: Limits=OWN,# of the programs
-    workers: int=None, # processes side by side; None: one more than cores
-    desc: str=None,    # of the progress bar; None: no bar
-    skip: bool=False,  # yield () for a program that cannot be changed, and go on
-):                     # yields a tuple of `syntax.Mutant` for each, in order
-    "All mutants of many programs; `AspFtError` for one that does not parse."
-    for reply in run_jobs((_change_item([p], limits, how='mutants') for p in programs), TABLE, workers, desc):
-        yield tuple(syntax.Mutant(**m) for m in _changed(reply, skip)['mutants'])
-
-def mutate(
-    program: str, # a program that parses
-) -> tuple:       # of `syntax.Mutant`
-    "The program with one small mistake each."
-    return next(mutate_many([program], workers=1))

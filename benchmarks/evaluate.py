@@ -15,7 +15,7 @@ from pathlib import Path
 
 from asp_ft.core import read_jsonl, write_jsonl
 from asp_ft.sandbox import close_sandbox
-from asp_ft.solver import mutate_many, rewrite_many
+from asp_ft.instances import mutate_many, rewrite_many
 from asp_ft.data_converter import convert
 from asp_ft.problems import FAMILIES, problems
 from asp_ft.report import write_page
