@@ -472,7 +472,7 @@ def _synthesise_job(job, tell):
     "Kind `synthesise`: instances for a program, chosen among draws."
     contract, program = Contract(**job['contract']), job['program']
     statements = syntax.parse(program)
-    if contract.stated: program = syntax.without_facts(program, statements, contract.inputs)
+    if contract.stated: program = syntax.split_facts(program, statements, contract.inputs)[0]
     mutants = _mutants_of(program, job['seed'])
     referee = Referee(program, [m.program for m in mutants],
                       dict(inputs=contract.inputs, outputs=contract.outputs, costs=contract.open))

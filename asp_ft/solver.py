@@ -405,8 +405,9 @@ def _predicates_of(facts, notes, name):
 def _contract(job, statements, notes):
     "Inputs, outputs, whether the inputs are known from elsewhere, and what the text says; see `syntax.infer_contract`."
     implied, inputs = syntax.infer_contract(statements), job['inputs']
-    brought = [_predicates_of(facts, notes, name) for name, facts in job['instances'] if facts and inputs is None]
-    if inputs is None: inputs = sorted(set().union((() if implied.stated else implied.inputs), *brought))
+    instances = [(name, facts) for name, facts in job['instances'] if facts and inputs is None]
+    brought = set().union(*(_predicates_of(facts, notes, name) for name, facts in instances))
+    if inputs is None: inputs = sorted(brought or (() if implied.stated else implied.inputs))
     outputs = job['outputs'] or [o for o in implied.outputs if o not in inputs] or list(implied.outputs)
     return inputs, outputs, job['inputs'] is not None or bool(brought), implied
 
@@ -452,6 +453,7 @@ def _examine_job(job, tell):
         _lint(job['program'], statements, notes, inputs if known else None, inputs, outputs)
         out |= dict(canonical=syntax.canonical(statements), inputs=inputs, outputs=outputs,
                     derived=syntax.head_predicates(statements), stated=implied.stated, open=implied.open)
+        if implied.stated: out |= zip(('encoding', 'facts'), syntax.split_facts(job['program'], statements, implied.inputs))
     except _Stop as stop: return out | dict(outcome=str(stop), messages=notes.plain())
     trivial = _run_instances(job, out, notes, tell)
     out |= dict(outcome=worst(o for _, o in out['instances']), messages=notes.plain())
@@ -766,13 +768,15 @@ class Examination:
     outcome: str               # the worst over the instances
     messages: tuple = ()       # of `Message`
     canonical: str = ''        # hash, see `syntax.canonical`
-    inputs: tuple = ()         # as told, else those of the instances and what nothing derives
+    inputs: tuple = ()         # as told, else those of the instances, else what nothing derives
     outputs: tuple = ()        # as told, else as the text implies, see `syntax.infer_contract`
     derived: tuple = ()        # predicates that some head derives
     instances: tuple = ()      # (name, outcome) pairs
     trivial: bool = False      # the empty program has the same answer sets
     stated: bool = False       # the program states the facts of its inputs itself
     open: bool = False         # it derives nothing: it forbids or prefers
+    encoding: str = ''         # the program without these facts, where it states them
+    facts: str = ''            # these facts
 
     def outcome_of(
         self,
@@ -795,7 +799,7 @@ def _as_examination(reply):
     instances, death = [tuple(i) for i in reply.get('instances', ())], reply.get('death')
     if reply.get('complete'): death = None  # it died over the last question, whether the program is trivial
     if death: instances.append((reply.get('instance', ''), death))
-    names = ('canonical', 'inputs', 'outputs', 'derived')
+    names = ('canonical', 'inputs', 'outputs', 'derived', 'encoding', 'facts')
     found = {k: tuple(v) if isinstance(v, list) else v for k in names if (v := reply.get(k)) is not None}
     return Examination(death or reply['outcome'], messages_of(reply), **found, instances=tuple(instances),
                        **{k: reply.get(k, False) for k in ('trivial', 'stated', 'open')})

@@ -30,7 +30,8 @@ REMEDIES = dict(
     SYNTAX_ERROR='mend the program there', UNSAFE='bind the variable by a positive atom of the body',
     FORBIDDEN='write it without', GROUNDING_ERROR='mend the program there', CRASHED='write it in a simpler way',
     TIMEOUT='give a smaller instance', OUT_OF_MEMORY='give a smaller instance', UNKNOWN='give a smaller instance',
-    trivial='derive outputs, or correct them',
+    trivial='add an instance on which it derives something, or correct the outputs',
+    unchecked='add instances/*.lp', below='give instances, or ask for less with --checked',
     no_answer_set="mend the program or the instance, or list the instance under 'unsatisfiable' in its contract",
     has_answer_set="mend the program, or take the instance off 'unsatisfiable'",
     underived='correct the name, derive the atom, or say #defined',
@@ -161,6 +162,7 @@ class RawProblem:
     contract: dict = None    # see `check_contract`; None where there is none
     contracted: bool = False # the prompt is to name the predicates
     line: int = 0            # of a row in its table
+    chat: bool = False       # a ready conversation, which is left as it is
     digest: str = ''         # SHA-256 of all that was read
     def place(self,
               part='ASP.txt', # the part of a folder that a note is about
@@ -449,7 +451,7 @@ def chat_problem(
     instances = _row_instances(row.get('instances'), file, line)
     contract = _named_unsatisfiable(contract, instances, file, line)
     prompts = ((name, source, tuple(prompt)),)
-    return RawProblem(name, file, prompts, program, instances, contract, line=line), _fenced(fences, file, line)
+    return RawProblem(name, file, prompts, program, instances, contract, line=line, chat=True), _fenced(fences, file, line)
 
 # %% ../nbs/06_sources.ipynb #648e647a
 class Found:

@@ -7,7 +7,7 @@ __all__ = ['SIGNS', 'Comparable', 'REWRITES', 'MUTATIONS', 'blank', 'strip_comme
            'character_column', 'read_message', 'in_characters', 'signature', 'signature_parts', 'atom_of',
            'head_predicates', 'shown_predicates', 'used_predicates', 'Contract', 'is_fact', 'infer_contract',
            'optimises', 'external_predicates', 'canonical_statement', 'canonical', 'statement_spans', 'without_display',
-           'comparable', 'may_derive', 'body_spans', 'without_facts', 'rewrite', 'rename', 'Mutant', 'mutants']
+           'comparable', 'may_derive', 'body_spans', 'split_facts', 'rewrite', 'rename', 'Mutant', 'mutants']
 
 # %% ../nbs/01_syntax.ipynb #173ae71c
 import re
@@ -451,16 +451,18 @@ def _nodes(node):
         for c in () if child is None else [child] if hasattr(child, 'ast_type') else child: yield from _nodes(c)
 
 # %% ../nbs/01_syntax.ipynb #fe568b42
-def without_facts(
+def split_facts(
     program: str, # a program that parses
     statements,   # what `parse` gave
     predicates,   # signatures
-) -> str:         # as long, with the facts of these predicates blanked
-    "A program without the facts of some predicates."
+) -> tuple:       # (the program without them, the facts)
+    "Take the facts of some predicates out of a program."
     source, names = _Source(program, statements), {*predicates}
-    facts = [(begin, end) for begin, end, nodes in source.written()
+    spans = [(begin, end) for begin, end, nodes in source.written()
              if all(is_fact(node) and names.issuperset(head_predicates([node])) for node in nodes)]
-    return _edited(program, [(begin, end, blank(program[begin:end])) for begin, end in facts])
+    left = _edited(program, [(begin, end, blank(program[begin:end])) for begin, end in spans])
+    lines = [new for new, old in zip(left.split('\n'), program.split('\n')) if new.strip() or not old.strip()]
+    return '\n'.join(lines), '\n'.join(program[begin:end] for begin, end in spans)
 
 # %% ../nbs/01_syntax.ipynb #ac7b0aec
 def _shuffled_rules(source, draw):
