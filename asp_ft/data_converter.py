@@ -65,7 +65,8 @@ def judge(
     if examination.outcome in _BROKEN: return _refusal(problem, examination), []
     findings = [] if needs_instances(problem, examination) else list(_outcome_findings(problem, examination))
     if examination.trivial and not needs_instances(problem, examination):
-        findings.append(_note(problem, 'trivial', 'the empty program has the same answer sets, so no score can rest on it'))
+        said = 'the empty program has the same answer sets, so no score can rest on it'
+        findings.append(_note(problem, 'trivial', said))
     once = {(m.code, m.line, m.column): m for m in reversed(examination.messages)}  # not again for every instance
     findings += [_note(problem, m.code, m.text, m) for m in reversed(once.values())]
     return None, findings
@@ -446,7 +447,8 @@ def _warnings(found, counts, splits, config):
     if len(places)*2 > total:
         code, n = Counter(note.code for note in lost).most_common(1)[0]
         note = next(note for note in lost if note.code == code)
-        warnings.append(f'{len(places)} of {total} were left out, most often ({n} times) like this: {note.reason}; {note.remedy}')
+        warnings.append(f'{len(places)} of {total} were left out, most often ({n} times) like this: {note.reason}; '
+                        f'{note.remedy}')
     shares = check_shares(config['train_fraction'], config['test_fraction'])
     empty = [side for side in shares if not splits[side]['rows']]
     if empty and counts['rows']:

@@ -128,6 +128,7 @@ class Domain:
     ordered: bool = False   # values are compared by < or <=
     asked: set = field(default_factory=set)    # values that a body or a condition names
     derived: set = field(default_factory=set)  # values that a head names
+    loose: bool = False     # something is derived of elements that no predicate with one argument has to name
     terms: set = field(default_factory=set)    # (name, arity) of function terms
 
     def join(
@@ -143,6 +144,12 @@ class Domain:
 # numbers of clingo.ast: ComparisonOperator NotEqual and Equal, BinaryOperator Plus and Minus, AggregateFunction Count
 _EQUALITY, _SHIFTS, _COUNT = (4, 5), (3, 4), 0
 
+def _variables(node):
+    "The variables in a term."
+    if node.ast_type.name == 'Variable': return {node.name}
+    parts = getattr(node, 'arguments', None) or [getattr(node, key) for key in node.child_keys]
+    return {v for part in parts if hasattr(part, 'ast_type') for v in _variables(part)}
+
 class Positions:
     "Which argument positions of a program share a domain: those that a variable joins."
     def __init__(
@@ -151,9 +158,11 @@ class Positions:
     ):
         self._parent, self._about, self._fresh, self._in_head = {}, defaultdict(Domain), count(), False
         self._constants = {s.name: s.value for s in statements if s.ast_type.name == 'Definition'}
+        self._heads, self._loose = {*syntax.head_predicates(statements)}, set()
         for i, statement in enumerate(statements): self._read_statement(statement, i)
         self._domains = defaultdict(Domain)
         for node in [*self._parent, *self._about]: self._domains[self.of(node)].join(self._about[node])
+        for node in self._loose: self._domains[self.of(node)].loose = True
 
     def of(
         self,
@@ -178,6 +187,7 @@ class Positions:
         if kind == 'Minimize': self._read_number(statement.weight, scope)
         if kind in ('Rule', 'Minimize', 'External', 'ShowTerm'): self._read(statement.body, scope)
         if kind != 'Rule': return
+        self._note_loose(statement, scope)
         self._in_head = True
         self._read(statement.head, scope)
         self._in_head = False
@@ -192,6 +202,16 @@ class Positions:
             for key in node.child_keys: self._read(getattr(node, key), scope)
         elif node is not None and not isinstance(node, str):
             for part in node: self._read(part, scope)
+
+    def _note_loose(self, rule, scope):
+        "Note the variables of a head that only given predicates with several arguments bind."
+        bound = [a.symbol for literal in rule.body for a in syntax.atoms_below(literal)]
+        named = {v for symbol in bound if symbol.ast_type.name == 'Function' and len(symbol.arguments) == 1
+                 for v in _variables(symbol)}
+        given = [symbol for symbol in bound if {*syntax.signature(symbol)}.isdisjoint(self._heads)]
+        derived = {v for atom in syntax.head_atoms(rule.head) for v in _variables(atom.symbol)}
+        free = derived & {v for symbol in given for v in _variables(symbol)} - named
+        self._loose |= {('variable', scope, v) for v in free}
 
     def _read_atom(self, symbol, scope, sign=''):
         kind = symbol.ast_type.name
@@ -233,7 +253,8 @@ class Positions:
         elif kind == 'Function' and not term.arguments: self._read_value(node, term.name, scope)
         elif kind == 'Function':
             self._about[node].terms.add((term.name, len(term.arguments)))
-            for i, part in enumerate(term.arguments): self._read_term((term.name, len(term.arguments), i), part, scope)
+            places = [(term.name, len(term.arguments), i) for i in range(len(term.arguments))]
+            for place, part in zip(places, term.arguments): self._read_term(place, part, scope)
         elif kind in ('Interval', 'BinaryOperation', 'UnaryOperation'):
             self._read_arithmetic(node, term, scope, kind)
 
@@ -314,7 +335,7 @@ class Drawer:
     def _values(self, root, size, draw, heads=True, depth=0):
         "Values of a domain: those that the program names, and new ones."
         domain = self.positions.domain(root)
-        named = domain.asked | (domain.derived if heads else set())
+        named = domain.asked | (domain.derived if heads or domain.numeric else set())
         numbers = _in_order(v for v in named if isinstance(v, int))
         words = _in_order(v for v in named if isinstance(v, str))
         found = self._terms(domain, size, draw, depth) if depth < 2 else []
@@ -364,7 +385,8 @@ class Drawer:
     def _draw_type(self, p, root, size, draw, drawn, members):
         "Facts of a predicate with one argument: a number that is given once, or some elements of its domain."
         numeric = self.positions.domain(root).numeric
-        if numeric and draw.random() < (.95 if ONCE.search(p) else .5):
+        once = .95 if ONCE.search(p) else .3 if len(self.types[root]) == 1 else 0.
+        if numeric and draw.random() < once:
             drawn.groups.append([_atom(p, (n,)) for n in range(1, size+2 if size < 4 else 2*size)])
             return
         values = self._values(root, size, draw, heads=False)
@@ -398,7 +420,9 @@ class Drawer:
         "The elements of a domain, sometimes with those that only the program names."
         domain = self.positions.domain(root)
         more = _in_order(v for v in domain.asked | domain.derived if v not in pool)
-        return pool + more[:2] if more and draw.random() < .6 else pool
+        if domain.loose and draw.random() < .6:
+            more += [v for v in self._values(root, len(pool)+2, draw) if v not in pool+more]
+        return pool + more[:3] if more and draw.random() < .6 else pool
 
     def _without_loops(self, rows, roots, forwards):
         "Rows in which arguments of one domain differ, or grow."
@@ -430,8 +454,8 @@ def draw_instances(
 MUTANTS = 150   # of one program, drawn where there are more
 BUDGET = 1.     # seconds of processor time a program; a table has thousands
 ENOUGH = 8      # draws with an answer set, after which the solver picks no more
-TRIES = 4       # processes that one program may take along
-LIMITS = replace(GENERATED, seconds=2.)  # the budget ends a job before that, but for a grounding that does not end
+TRIES = 8       # processes that one program may take along
+LIMITS = replace(GENERATED, seconds=1.2, memory_mb=256)  # they end a grounding that does not end by itself
 
 # %% ../nbs/05_instances.ipynb #887de227
 def _mutants_of(program, seed):
@@ -457,7 +481,9 @@ def _try_draws(job, referee, mutants, draws, tell):
         text, picked = draws[at]
         if picked and satisfiable >= ENOUGH: continue
         if picked and (text := referee.pick(text, job['contract']['inputs'], job['seed']+at)) is None: continue
-        if (looked := referee.look(text)) is None: continue
+        looked = referee.look(text, end, tell)
+        tell(dict(asked=None))
+        if looked is None: continue
         satisfiable += looked[0]
         noticed = [i for i in looked[1] if i not in referee.broken]
         told |= {*looked[1]}
@@ -477,6 +503,7 @@ def _synthesise_job(job, tell):
     referee = Referee(program, [m.program for m in mutants],
                       dict(inputs=contract.inputs, outputs=contract.outputs, costs=contract.open))
     referee.broken |= {*job['broken']}
+    tell(dict(total=len(mutants)))
     kept = _try_draws(job, referee, mutants, draw_instances(statements, contract, job['seed']), tell)
     survivors = _survivors(program, referee, mutants)
     noticed = len(mutants) - len(referee.alive) - len(referee.broken)
@@ -485,7 +512,7 @@ def _synthesise_job(job, tell):
 JOBS = dict(synthesise=_synthesise_job)
 TABLE = Table('asp_ft.instances', needs='clingo')
 PRACTICE = [dict(kind='synthesise', program='{ in(X) : node(X) }. :- edge(X,Y), in(X), in(Y).', seed=1, start=38,
-                 kept=[], told=[], broken=[], contract=dict(inputs=['edge/2', 'node/1'], outputs=['in/1']))]
+                 kept=[], told=[], broken=[], asked=None, contract=dict(inputs=['edge/2', 'node/1'], outputs=['in/1']))]
 
 # %% ../nbs/05_instances.ipynb #fbe64e7f
 _NAME = re.compile(r'#\w+|"(?:\\.|[^"\\])*"|_*[a-z][\w\']*|_*[A-Z][\w\']*', re.A)
@@ -536,20 +563,28 @@ def _as_synthesis(reply, names):
     kept = [Chosen(**k | dict(text=_renamed(k['text'], names), example=_renamed(k['example'], names)))
             for k in reply.get('kept') or ()]
     noticed = reply.get('noticed', sum(k.notices for k in kept))
+    mutants = reply.get('mutants', max(noticed, reply.get('total', 0) - len(reply.get('broken', ()))))
     failed = 'no drawn instance notices a mistake' if kept else 'the program ran on no drawn instance'
-    return Synthesis(tuple(kept), noticed, reply.get('mutants', noticed),
+    return Synthesis(tuple(kept), noticed, mutants,
                      tuple(_renamed(m, names) for m in reply.get('survivors', ())), '' if noticed else failed)
+
+def _without_culprit(state):
+    "Where a job goes on whose process died: without the mutant that was asked then, on the same draw."
+    if (culprit := state['asked']) is None: return state
+    told, broken = sorted({*state['told'], culprit}), sorted({*state['broken'], culprit})
+    return state | dict(start=state['start']-1, told=told, broken=broken, asked=None)
 
 def _synthesise_all(items, seed, workers, desc):
     "Replies for {key: (program, contract)}; a job whose process died goes on behind the draw that ended it."
-    first = dict(seed=seed, start=0, kept=[], told=[], broken=[])
+    first = dict(seed=seed, start=0, kept=[], told=[], broken=[], asked=None)
     state, left = {key: first for key in items}, list(items)
     for _ in range(TRIES):
         jobs = [new_job('synthesise', LIMITS, program=text, contract=contract, **state[key])
                 for key, (text, contract) in ((key, items[key]) for key in left)]
         for key, reply in zip(left, run_jobs(jobs, TABLE, workers, desc)): state[key] = first | state[key] | reply
         left = [key for key in left if state[key].get('death')]
-        for key in left: state[key] = {k: state[key][k] for k in first}
+        for key in left:
+            state[key] = _without_culprit({k: v for k, v in state[key].items() if k in first or k == 'total'})
         if not left: break
     return state | {key: state[key] | dict(death='TIMEOUT') for key in left}
 

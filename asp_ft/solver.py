@@ -9,7 +9,7 @@ __all__ = ['OUTCOMES', 'RUNS', 'UNDECIDED', 'LINTED', 'HINTED', 'EXACT', 'SAMPLE
            'verify_many']
 
 # %% ../nbs/04_solver.ipynb #ad2a8f49
-import re
+import re, time
 from collections import deque
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby, islice, permutations, product
@@ -450,10 +450,11 @@ def _examine_job(job, tell):
     try:
         statements = _understood(job['program'], notes)
         inputs, outputs, known, implied = _contract(job, statements, notes)
-        _lint(job['program'], statements, notes, inputs if known else None, inputs, outputs)
+        _lint(job['program'], statements, notes, inputs if known else None, inputs, () if implied.open else outputs)
         out |= dict(canonical=syntax.canonical(statements), inputs=inputs, outputs=outputs,
                     derived=syntax.head_predicates(statements), stated=implied.stated, open=implied.open)
-        if implied.stated: out |= zip(('encoding', 'facts'), syntax.split_facts(job['program'], statements, implied.inputs))
+        if implied.stated:
+            out['encoding'], out['facts'] = syntax.split_facts(job['program'], statements, implied.inputs)
     except _Stop as stop: return out | dict(outcome=str(stop), messages=notes.plain())
     trivial = _run_instances(job, out, notes, tell)
     out |= dict(outcome=worst(o for _, o in out['instances']), messages=notes.plain())
@@ -485,12 +486,18 @@ class Referee:
 
     def look(
         self,
-        facts: str, # an instance
-    ):              # None where the program does not run on it, else (has it an answer set?, numbers told apart)
+        facts: str,        # an instance
+        until: float=None, # processor time at which to stop asking; None: ask all
+        tell=None,         # is told whom is asked: a wrong program may take the process along
+    ):                     # None where the program does not run, else (has it an answer set?, numbers told apart)
         "Ask the wrong programs that are left; who differs, or does not run, is told apart."
         try: known = _gold_on(self.gold, facts, self.job, True)
         except _GoldStop: return None
-        told = [i for i in self.alive if self._differs(i, facts, known)]
+        told = []
+        for i in list(self.alive):
+            if until is not None and time.process_time() > until: break
+            if tell: tell(dict(asked=i))
+            if self._differs(i, facts, known): told.append(i)
         for i in told: del self.alive[i]
         return bool(known[1][0]), told
 

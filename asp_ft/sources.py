@@ -451,7 +451,8 @@ def chat_problem(
     instances = _row_instances(row.get('instances'), file, line)
     contract = _named_unsatisfiable(contract, instances, file, line)
     prompts = ((name, source, tuple(prompt)),)
-    return RawProblem(name, file, prompts, program, instances, contract, line=line, chat=True), _fenced(fences, file, line)
+    return RawProblem(name, file, prompts, program, instances, contract, line=line, chat=True), \
+        _fenced(fences, file, line)
 
 # %% ../nbs/06_sources.ipynb #648e647a
 class Found:

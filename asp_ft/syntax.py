@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['SIGNS', 'Comparable', 'REWRITES', 'MUTATIONS', 'blank', 'strip_comments', 'prescan', 'parse', 'Message',
-           'character_column', 'read_message', 'in_characters', 'signature', 'signature_parts', 'atom_of',
-           'head_predicates', 'shown_predicates', 'used_predicates', 'Contract', 'is_fact', 'infer_contract',
-           'optimises', 'external_predicates', 'canonical_statement', 'canonical', 'statement_spans', 'without_display',
-           'comparable', 'may_derive', 'body_spans', 'split_facts', 'rewrite', 'rename', 'Mutant', 'mutants']
+           'character_column', 'read_message', 'in_characters', 'signature', 'signature_parts', 'atom_of', 'head_atoms',
+           'head_predicates', 'shown_predicates', 'atoms_below', 'used_predicates', 'Contract', 'is_fact',
+           'infer_contract', 'optimises', 'external_predicates', 'canonical_statement', 'canonical', 'statement_spans',
+           'without_display', 'comparable', 'may_derive', 'body_spans', 'split_facts', 'rewrite', 'rename', 'Mutant',
+           'mutants']
 
 # %% ../nbs/01_syntax.ipynb #173ae71c
 import re
@@ -197,19 +198,21 @@ def atom_of(
     return name + (f"({','.join(chr(65+i) for i in places)})" if int(arity) else '')
 
 # %% ../nbs/01_syntax.ipynb #4887fed9
-def _head_atoms(head):
+def head_atoms(
+    head, # of a rule
+) -> list: # of nodes
     "The symbolic atoms that a head may derive, conditions left out."
     kind = head.ast_type.name
     if kind == 'Literal': return [head.atom] if head.atom.ast_type.name == 'SymbolicAtom' else []
-    if kind == 'ConditionalLiteral': return _head_atoms(head.literal)
-    if kind == 'HeadAggregate': return [a for e in head.elements for a in _head_atoms(e.condition)]
-    return [a for e in head.elements for a in _head_atoms(e)] if kind in ('Aggregate', 'Disjunction') else []
+    if kind == 'ConditionalLiteral': return head_atoms(head.literal)
+    if kind == 'HeadAggregate': return [a for e in head.elements for a in head_atoms(e.condition)]
+    return [a for e in head.elements for a in head_atoms(e)] if kind in ('Aggregate', 'Disjunction') else []
 
 def head_predicates(
     statements, # what `parse` gave
 ) -> list:      # sorted signatures
     "The predicates that some rule can derive."
-    heads = [a for s in statements if s.ast_type.name == 'Rule' for a in _head_atoms(s.head)]
+    heads = [a for s in statements if s.ast_type.name == 'Rule' for a in head_atoms(s.head)]
     return sorted({name for a in heads for name in signature(a.symbol)})
 
 # %% ../nbs/01_syntax.ipynb #b8637ce5
@@ -221,7 +224,9 @@ def shown_predicates(
     return sorted({f"{'' if s.positive else '-'}{s.name}/{s.arity}" for s in shown})
 
 # %% ../nbs/01_syntax.ipynb #c3b6d1e2
-def _atoms_below(node):
+def atoms_below(
+    node, # a part of the tree, or a sequence of such
+):        # yields nodes
     "All symbolic atoms in a part of the tree."
     kind = getattr(node, 'ast_type', None)
     if kind is not None and kind.name == 'SymbolicAtom':
@@ -229,7 +234,7 @@ def _atoms_below(node):
         return
     parts = () if isinstance(node, str) else node if kind is None else [getattr(node, key) for key in node.child_keys]
     for part in parts:
-        if part is not None: yield from _atoms_below(part)
+        if part is not None: yield from atoms_below(part)
 
 def _conditions(head):
     "The conditions of a head's elements."
@@ -247,10 +252,10 @@ def used_predicates(
 ) -> set:      # signatures
     "The predicates that a statement asks for, in its body or in a condition."
     kind = statement.ast_type.name
-    if kind == 'External': return {*signature(statement.atom.symbol)} | _names_of(_atoms_below(statement.body))
+    if kind == 'External': return {*signature(statement.atom.symbol)} | _names_of(atoms_below(statement.body))
     if kind not in ('Rule', 'Minimize', 'ShowTerm'): return set()
     conditions = _conditions(statement.head) if kind == 'Rule' else []
-    return _names_of(_atoms_below([statement.body, *conditions]))
+    return _names_of(atoms_below([statement.body, *conditions]))
 
 # %% ../nbs/01_syntax.ipynb #a7fab5c6
 @dataclass(frozen=True)
@@ -267,7 +272,7 @@ def is_fact(
 ) -> bool:
     "Whether a statement is an atom and a period."
     if statement.ast_type.name != 'Rule' or len(statement.body): return False
-    return statement.head.ast_type.name == 'Literal' and bool(_head_atoms(statement.head))
+    return statement.head.ast_type.name == 'Literal' and bool(head_atoms(statement.head))
 
 def _chosen(rules):
     "The predicates in choices, and in disjunctions of more than one."
@@ -275,7 +280,7 @@ def _chosen(rules):
     for rule in rules:
         kind = rule.head.ast_type.name
         guessed = kind in ('Aggregate', 'HeadAggregate') or kind == 'Disjunction' and len(rule.head.elements) > 1
-        if guessed: found |= _names_of(_head_atoms(rule.head))
+        if guessed: found |= _names_of(head_atoms(rule.head))
     return found
 
 # %% ../nbs/01_syntax.ipynb #c9bcd7e8
@@ -290,7 +295,7 @@ def infer_contract(
     missing = used - derived - stated
     if not derived and (missing or not stated): return Contract((), tuple(sorted(missing)), open=True)
     inputs = missing or stated & used
-    serving = set().union(*(used_predicates(r) - {*head_predicates([r])} for r in rules if _head_atoms(r.head)))
+    serving = set().union(*(used_predicates(r) - {*head_predicates([r])} for r in rules if head_atoms(r.head)))
     outputs = shown_predicates(statements) or _chosen(rules) | (derived - serving) or derived or stated
     return Contract(tuple(sorted(inputs)), tuple(sorted(outputs)), stated=not missing and bool(inputs))
 
