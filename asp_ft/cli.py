@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['DEMO', 'SLOW', 'QUICK', 'NOT_PUSHED', 'COMMANDS', 'PYTHON_ONLY', 'devices', 'doctor', 'read_program', 'paint',
            'show_messages', 'show_check', 'exit_code', 'check', 'show_verdict', 'compare', 'mutation_table', 'mutate',
-           'leaks', 'solver_score', 'train', 'demo_families', 'demo_config', 'group_scores', 'demo_table',
+           'instances', 'leaks', 'solver_score', 'train', 'demo_families', 'demo_config', 'group_scores', 'demo_table',
            'same_verdicts', 'demo', 'show_reproduced', 'reproduce', 'generate', 'ask', 'evaluate', 'push_folder',
            'push', 'adapter', 'fuse', 'write_export', 'export', 'Command', 'show_converted', 'show_written',
            'exit_with', 'make_parser', 'run_command', 'main']
 
 # %% ../nbs/24_cli.ipynb #42b20c95
 import argparse, importlib, inspect, json, logging, os, random, re, shutil, sys, tempfile, time
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 
 from fastcore.docments import docments
@@ -150,12 +150,19 @@ def show_verdict(
 # %% ../nbs/24_cli.ipynb #c95949d0
 def _names(text): return tuple((text or '').replace(',', ' ').split())
 
+def _implied(gold, task):
+    "A task whose inputs and outputs are, where they are not told, what the instances bring and the program implies."
+    from asp_ft import solver
+    found = solver.examine(gold, task, solver.OWN)
+    if found.outcome not in solver.RUNS: return task    # the comparison says what is wrong with it
+    return replace(task, inputs=task.inputs or found.inputs, outputs=task.outputs or found.outputs)
+
 def compare(
     candidate: str,      # the program to judge
     gold: str,           # the program that is right
     instance: Param('a file with facts; may be given several times', action='append')=None, # files; None: no facts
-    inputs: str='',      # predicates that the instances give, e.g. node/1,edge/2; a candidate may not derive others
-    outputs: str='',     # predicates that are compared, e.g. color/2
+    inputs: str='',      # predicates that the instances give, e.g. node/1,edge/2; none: those of the instances
+    outputs: str='',     # predicates that are compared, e.g. color/2; none: as the right program implies
     costs: bool=False,   # the cost of the optimum counts too
     align: bool=False,   # where different, look for other names or orders of arguments that make it equal
     json: bool=False,    # print JSON
@@ -164,8 +171,9 @@ def compare(
     from asp_ft import solver
     instances = tuple((show_path(i), read_program(i)) for i in instance or ())
     task = solver.Task(_names(inputs), _names(outputs), instances, costs=costs)
-    program = read_program(candidate)
-    verdict = solver.compare(program, read_program(gold), task, solver.OWN, align)
+    program, right = read_program(candidate), read_program(gold)
+    if not (inputs and outputs): task = _implied(right, task)
+    verdict = solver.compare(program, right, task, solver.OWN, align)
     if json: print(_dumps({k: getattr(verdict, k) for k in _SAID} | dict(messages=_plain(verdict.messages))))
     else: print(show_verdict(verdict, show_path(candidate), program))
     return dict(equal=0, different=1, unknown=2)[verdict.verdict]
@@ -200,11 +208,16 @@ def mutate(
     from asp_ft.instances import mutation_tests
     found = read_sources(raw)
     for note in found.rejected: log.warning('%s', note)
-    problems = [p for p in found.problems if p.task().outputs]
+    problems, tasks = [], []
     for p in found.problems:
-        if not p.task().outputs: log.warning('%s: left out, its contract names no outputs: add a task.yaml', p.name)
-    if not problems: raise AspFtError('no problem can be tested: expected folders with ASP.txt and task.yaml')
-    tests = mutation_tests([(p.program, p.task()) for p in problems], desc='mutants')
+        task = p.task() if p.told('inputs') and p.told('outputs') else _implied(p.program, p.task())
+        if not task.outputs:
+            log.warning('%s: left out, it does not run, or has nothing to compare: see  asp_ft check', p.name)
+            continue
+        problems.append(p)
+        tasks.append(task)
+    if not problems: raise AspFtError('no problem can be tested: expected folders with programs that run')
+    tests = mutation_tests([(p.program, task) for p, task in zip(problems, tasks)], desc='mutants')
     names = [p.name for p in problems]
     if json: print(_dumps([_test_as_json(*row) for row in zip(names, tests)]))
     else: print(mutation_table(names, tests))
@@ -217,6 +230,52 @@ def _test_as_json(name, test):
     alive = [dict(kind=m.kind, line=m.line, column=m.column, before=m.before, after=m.after, verdict=v)
              for m, v in test.survivors]
     return dict(problem=name, killed=test.killed, stillborn=test.stillborn, equivalent=test.equivalent, survivors=alive)
+
+# %% ../nbs/24_cli.ipynb #0fce6884
+def instances(
+    raw: Param('problem folders whose programs have no instances', nargs='+'), # sources
+    seed: int=42,         # of the draws
+    dry_run: bool=False,  # show them, and write nothing
+) -> int:                 # 0; 1 where nothing could be made for some problem
+    "Make instances for problem folders that have none, and write them into their folder `instances`."
+    from asp_ft.data_converter import admit, needs_instances
+    from asp_ft.solver import examine_many
+    from asp_ft.sources import read_sources
+    found = read_sources(raw)
+    for note in found.rejected: log.warning('%s', note)
+    pairs = list(zip(found.problems, examine_many([(p.program, p.task()) for p in found.problems])))
+    made = [one for one in admit([pair for pair in pairs if needs_instances(*pair)], seed)]
+    for one in made:
+        name, reason = one.problem.name, one.made.reason
+        print(f'{name}: {reason}' if reason else f'{name}: {len(one.made.instances)} instances notice '
+              f'{one.made.noticed} of {one.made.mutants} small mistakes')
+        for chosen in one.made.instances if dry_run else (): print(f'  {chosen.text}')
+        if not dry_run and not reason: _write_instances(_folder_of(one.problem, raw), one)
+    print(f'{len(pairs)-len(made)} of {len(pairs)} problems have instances, or need none')
+    return int(any(one.made.reason for one in made))
+
+def _folder_of(problem, raw):
+    "The folder of a problem; `AspFtError` where it is a row of a table."
+    if problem.line: raise AspFtError(f'{problem.file}: a table has no place for instances; use --dry_run, or folders')
+    found = [path for root in raw for path in (Path(root), Path(root)/problem.name) if (path/'NL.txt').is_file()
+             or (path/'IR.txt').is_file()]
+    found = [path for path in found if path.name == Path(problem.name).name]
+    if len(found) == 1: return found[0]
+    raise AspFtError(f'{problem.name}: its folder is not clear; name it, or a folder above, once')
+
+def _write_instances(folder, one):
+    "Write what was made for a problem, and its contract where there is none."
+    import yaml
+    from asp_ft.core import write_text
+    for (name, facts), chosen in zip(one.problem.instances, one.made.instances):
+        why = f'notices {chosen.notices} mistakes that no earlier one does' if chosen.notices else 'has an answer set'
+        if not chosen.satisfiable: why += '; has no answer set'
+        write_text(folder/'instances'/name, f'% {why}\n{facts}\n')
+    if (folder/'task.yaml').exists(): return
+    contract = dict(inputs=list(one.examination.inputs), outputs=list(one.examination.outputs),
+                    unsatisfiable=one.problem.told('unsatisfiable'), costs=one.problem.told('costs'))
+    told = {key: value for key, value in contract.items() if value is not None}
+    write_text(folder/'task.yaml', yaml.safe_dump(told, sort_keys=False))
 
 # %% ../nbs/24_cli.ipynb #803309fd
 def leaks(
@@ -753,6 +812,7 @@ COMMANDS = dict(
     compare=Command('asp_ft.cli:compare', 'do two programs mean the same?', ('candidate', 'gold'), fault=2),
     leaks=Command('asp_ft.cli:leaks', 'do training tasks give away something about held-out ones?',
                   ('train', 'held_out')),
+    instances=Command('asp_ft.cli:instances', 'make instances for programs that have none', ('raw',)),
     mutate=Command('asp_ft.cli:mutate', 'do the instances of problems notice small mistakes?', ('raw',)),
 )
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from fastcore.script import Param
 
 import asp_ft
-from .core import (AspFtError, atomic_write, file_hash, package_versions, read_jsonl, run_manifest, show_path,
-                         text_hash, write_json, write_jsonl)
+from .core import (AspFtError, atomic_write, file_hash, log, package_versions, read_jsonl, run_manifest,
+                         show_path, text_hash, write_json, write_jsonl)
 from .lint import LINT
 from .sandbox import GENERATED
 from .solver import compare_many, Task
@@ -82,7 +82,14 @@ def pair(
     texts = {(c['id'], c['sample']): c['text'] if not c.get('abstained') else False for c in completions}
     splits = {tasks[c['id']].get('split') for c in completions}
     samples = range(1 + max(c['sample'] for c in completions))
-    return [(task, i, texts.get((id, i))) for id, task in tasks.items() if task.get('split') in splits for i in samples]
+    asked = {id: task for id, task in tasks.items() if task.get('split') in splits}
+    judged = {id: task for id, task in asked.items() if task.get('checked') != 'runs'}
+    if left := len(asked)-len(judged):
+        log.warning('%s: %d of %d tasks are left out of the scores: no instance of theirs tells programs apart', name,
+                    left, len(asked))
+    if asked and not judged:
+        raise AspFtError(f'{name}: none of its tasks can be scored; add instances, and convert again')
+    return [(task, i, texts.get((id, i))) for id, task in judged.items() for i in samples]
 
 # %% ../nbs/20_evaluate.ipynb #d1489dd2
 NO_COMPLETION = dict(verdict='unknown', evidence='', reason='there is no completion', outcome='', parsed=False,

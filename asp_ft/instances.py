@@ -526,12 +526,17 @@ def neutral_names(
         word = m[0]
         if word[0] == '#' or word == 'not' or word.lstrip('_')[:1].isupper() or ONCE.search(word): return word
         return names.setdefault(word, f'"w{len(names)}"' if word[0] == '"' else f'w{len(names)}')
-    return ' '.join(_NAME.sub(neutral, syntax.strip_comments(program)).split()), names
+    bare = syntax.strip_comments(program)   # it blanks the inside of strings, too
+    text = re.sub('"[^"]*"', lambda m: program[m.start():m.end()], bare)
+    return ' '.join(_NAME.sub(neutral, text).split()), names
 
 def _renamed(text, names):
-    "A text with its names put in the place of neutral ones; a new name that the program has already gets another one."
-    back = {new: old for old, new in names.items()}
-    def own(m): return back.get(m[0]) or (f'x_{m[0]}' if m[0] in names else m[0])
+    "A text with its names put in the place of neutral ones; a new name that the program has already gives way."
+    back, words = {new: old for old, new in names.items()}, {*_NAME.findall(text), *names}
+    spare = [letter for letter in _LETTERS if letter not in words]
+    def own(m):
+        if m[0] in names and m[0] not in back: back[m[0]] = spare.pop(0) if spare else f'x_{m[0]}'
+        return back.get(m[0], m[0])
     return _NAME.sub(own, text)
 
 # %% ../nbs/05_instances.ipynb #79e5336a
