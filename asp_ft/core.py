@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['NANO', 'MODELS', 'PACKAGES', 'AspFtError', 'nearest', 'unknown_name', 'require', 'atomic_write', 'atomic_dir',
-           'write_text', 'write_json', 'write_jsonl', 'read_jsonl', 'show_path', 'Workspace', 'read_env', 'setup_env',
-           'resolve_model', 'RunConfig', 'load_config', 'save_config', 'resolve_backend', 'text_hash', 'file_hash',
-           'package_versions', 'run_manifest', 'first_process', 'process_count', 'progress', 'log']
+           'write_text', 'write_json', 'write_jsonl', 'read_jsonl', 'show_path', 'read_json', 'Workspace', 'read_env',
+           'setup_env', 'resolve_model', 'RunConfig', 'load_config', 'save_config', 'resolve_backend', 'text_hash',
+           'file_hash', 'package_versions', 'run_manifest', 'first_process', 'process_count', 'progress', 'log']
 
 # %% ../nbs/00_core.ipynb #65c0c613
 import glob, hashlib, json, os, re, shutil, sys, time
@@ -149,6 +149,22 @@ def show_path(
     "A path as messages show it."
     try: return os.path.relpath(path) if Path(path).resolve().is_relative_to(Path.cwd()) else str(path)
     except (OSError, ValueError): return str(path)
+
+# %% ../nbs/00_core.ipynb #af3b1716
+def read_json(
+    path,           # the file to read
+    default=...,    # the value where it cannot be read or is not JSON; without one that is an error
+    error: str='',  # the whole message of that error; none: the file, what is wrong and what to do
+    broken: str='', # the message where the file is there and not JSON; none: `error`
+):                  # what the file holds
+    "Read a JSON file; `AspFtError` names the file and says what is wrong with it."
+    try: return json.loads(Path(path).read_text(encoding='utf-8'))
+    except OSError as e: why, told = f'cannot be read ({e.strerror}); check the path', error
+    except UnicodeDecodeError as e:
+        why, told = f'not UTF-8 (byte {e.start}); save the file as UTF-8', broken or error
+    except ValueError as e: why, told = f'not JSON ({e}); write the file again', broken or error
+    if default is ...: raise AspFtError(told or f'{show_path(path)}: {why}')
+    return default
 
 # %% ../nbs/00_core.ipynb #421eaca2
 @dataclass(frozen=True)
