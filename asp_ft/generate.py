@@ -17,11 +17,11 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from .chat import (encode_prompt, load_tokenizer, model_folder, pad_id, quiet, stop_ids, template_hash,
-                         weights_hash)
 from .core import (AspFtError, atomic_write, file_hash, log, progress, read_jsonl, require, resolve_backend,
                          run_manifest, show_path, text_hash, unknown_name, write_json)
-from .decode import Matchers, grammar_mask
+from .models import model_folder, quiet, weights_hash
+from .chat import encode_prompt, load_tokenizer, pad_id, stop_ids, template_hash
+from .decode import grammar_mask, Matchers
 
 # %% ../nbs/19_generate.ipynb #60685089
 ASP_TAGS = 'asp', 'clingo', 'lp', 'gringo', 'aspcore', 'asp-core-2', 'answer-set-programming'
