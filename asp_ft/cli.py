@@ -118,7 +118,8 @@ def check(
     json: bool=False, # print JSON: one object, a list for several files
 ) -> int:             # the worst exit code: 0 runs (unsatisfiable too), 1 wrong, 2 unknown or unreadable
     "Run programs in the sandbox and say what is wrong with them, with line and column."
-    from asp_ft.solver import OWN, check_many
+    from asp_ft.sandbox import OWN
+    from asp_ft.solver import check_many
     programs = [read_program(f) for f in file]
     results = list(check_many(programs, OWN, desc='check' if len(programs) > 20 else None))
     found = [_as_json(f, r) for f, r in zip(file, results)]
@@ -341,7 +342,7 @@ def _resolved(path, flags):
     try: for_mlx = path and 'lora_parameters' in (yaml.safe_load(Path(path).read_text(encoding='utf-8')) or ())
     except (OSError, UnicodeDecodeError, yaml.YAMLError): for_mlx = False    # `load_config` says what is wrong
     if not for_mlx: return load_config(path, **flags)
-    from asp_ft.train_mlx import from_mlx_config
+    from asp_ft.training import from_mlx_config
     return load_config(None, **from_mlx_config(path) | {k: v for k, v in flags.items() if v is not None})
 
 # %% ../nbs/24_cli.ipynb #eb3485d8
@@ -357,14 +358,14 @@ def _show_config(config, backend, n_rows):
     "The configuration as it will lie beside the adapter."
     if backend == 'mlx':
         import yaml
-        from asp_ft.train_mlx import to_mlx_config
+        from asp_ft.training import to_mlx_config
         return print(yaml.safe_dump(to_mlx_config(config, n_rows), sort_keys=False, allow_unicode=True))
     with tempfile.TemporaryDirectory() as d:
         save_config(config, Path(d)/'config.yaml'); print((Path(d)/'config.yaml').read_text())
 
 def _dry_run(config):
     "Preflight: the configuration, a row of each kind, what is trained, and what the run will cost."
-    from asp_ft import chat
+    from asp_ft import chat, models
     from asp_ft.training import training_rows
     backend = _train_with(config).__module__.rpartition('_')[2]
     path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model)
@@ -375,9 +376,9 @@ def _dry_run(config):
         print(paint(title, 'place'), _show_row(view), '', sep='\n')
     print(chat.preflight_table(report))
     if backend == 'mlx': return print('time, memory    are estimated for --backend pytorch only')
-    from asp_ft.train_pytorch import estimate_run, estimate_table
+    from asp_ft.estimate import estimate_run, estimate_table
     rows = training_rows(config, tokenizer)
-    print(estimate_table(estimate_run(config, chat.model_folder(config.model, weights=False), rows)))
+    print(estimate_table(estimate_run(config, models.model_folder(config.model, weights=False), rows)))
 
 # %% ../nbs/24_cli.ipynb #41c69e2b
 DEMO = dict(new=('mutual', 'siblings', 'untouched', 'symmetric'),      # families that nano has not seen
@@ -467,8 +468,8 @@ def same_verdicts(
     seed: int=42, # of the sample
 ):                # None where there are no tasks, or a function for `certify`: model, adapter -> rows
     "What answers and judges the tasks for the certificate of a fusion."
-    from asp_ft.fuse import run_of
-    file = Path((run_of(adapter).get('config') or {}).get('data') or '', 'tasks.jsonl')
+    from asp_ft.training import read_run
+    file = Path((read_run(adapter).get('config') or {}).get('data') or '', 'tasks.jsonl')
     tasks = [t for t in read_jsonl(file) if t.get('split') == 'valid'] if n and file.is_file() else []
     if not tasks: return None
     chosen = random.Random(seed).sample(tasks, min(n, len(tasks))); known = {t['id']: t['prompt'] for t in chosen}

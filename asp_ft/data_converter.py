@@ -17,11 +17,11 @@ from fastcore.script import Param
 
 from .core import (AspFtError, file_hash, require, run_manifest, show_path, text_hash, unknown_name, write_json,
                          write_jsonl)
-from .instances import Synthesis, synthesise_many
-from .solver import OWN, UNDECIDED, Examination, Task, compare_many, examine_many, verify_many
-from .sources import (CONTRACT, Note, RawProblem, contract_line, read_columns, read_contract_line,
-                            read_sources)
 from .syntax import Contract, strip_comments
+from .sandbox import OWN
+from .solver import compare_many, Examination, examine_many, Task, UNDECIDED, verify_many
+from .instances import Synthesis, synthesise_many
+from .sources import CONTRACT, contract_line, Note, RawProblem, read_columns, read_contract_line, read_sources
 
 # %% ../nbs/07_data_converter.ipynb #0c3cfe34
 _BROKEN = ('SYNTAX_ERROR', 'UNSAFE', 'GROUNDING_ERROR', 'FORBIDDEN', 'CRASHED')

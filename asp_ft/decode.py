@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib import error, request
 
-from .chat import encode_prompt, load_tokenizer, model_folder, pad_id, quiet, stop_ids
 from .core import AspFtError, require, resolve_backend, show_path, text_hash, unknown_name
+from .models import model_folder, quiet
+from .chat import encode_prompt, load_tokenizer, pad_id, stop_ids
 
 # %% ../nbs/18_decode.ipynb #40771378
 def length_batches(

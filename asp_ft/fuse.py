@@ -7,8 +7,7 @@ __all__ = ['ITEM', 'NUMBERS', 'PLAIN', 'EMPTY', 'FILES', 'PARTS', 'BLOCK', 'CHUN
            'NEW_TOKENS', 'KEPT', 'COPIED', 'RECIPE', 'LIMITS', 'tensor_table', 'weight_files', 'Base', 'Adapter',
            'finite', 'read_adapter', 'convert_adapter', 'check_fit', 'merged_rows', 'file_pieces', 'fuse_files',
            'fused_size', 'open_model', 'Compared', 'greedy_texts', 'logits_of', 'compare_logits', 'first_difference',
-           'as_peft', 'compare_verdicts', 'certify', 'run_of', 'certificate_prompts', 'recipe_of', 'model_card',
-           'fuse_model']
+           'as_peft', 'compare_verdicts', 'certify', 'certificate_prompts', 'recipe_of', 'model_card', 'fuse_model']
 
 # %% ../nbs/16_fuse.ipynb #f73c6391
 import contextlib, hashlib, json, math, mmap, os, re, shutil, tempfile, time
@@ -17,11 +16,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from .chat import (encode_prompt, end_of_turn, load_tokenizer, model_folder, pad_id, quiet, stop_ids,
-                         template_hash, weights_hash)
-from .core import (AspFtError, NANO, atomic_dir, file_hash, log, progress, read_jsonl, require, run_manifest,
+from .core import (AspFtError, atomic_dir, file_hash, log, progress, read_json, read_jsonl, require, run_manifest,
                          show_path, text_hash, unknown_name, write_json, write_text)
-from .training import no_space
+from .models import model_folder, quiet, weights_hash
+from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
+from .training import no_space, read_run
 
 # %% ../nbs/16_fuse.ipynb #e956e2a0
 ITEM = dict(F64=8, F32=4, F16=2, BF16=2, I64=8, I32=4, I16=2, I8=1, U64=8, U32=4, U16=2, U8=1, BOOL=1)  # bytes a number
@@ -61,8 +60,8 @@ def weight_files(
     "The safetensors files of a model, all of them checked."
     folder, index = Path(folder), Path(folder)/'model.safetensors.index.json'
     if index.is_file():
-        try: names = sorted(set(json.loads(index.read_text(encoding='utf-8'))['weight_map'].values()))
-        except (ValueError, KeyError, AttributeError):
+        try: names = sorted(set(read_json(index, default={})['weight_map'].values()))
+        except (KeyError, AttributeError):
             raise AspFtError(f'{show_path(index)}: not a weight index; fetch the model again') from None
     else: names = ['model.safetensors']
     return {folder/n: tensor_table(folder/n) for n in names}
@@ -72,9 +71,8 @@ NUMBERS = dict(F32='float32', F16='float16', BF16='bfloat16')  # the types that 
 
 def _quantization(folder):
     "How MLX has quantised a model; None where it is not quantised, `AspFtError` where it cannot be undone."
-    try: config = json.loads((Path(folder)/'config.json').read_text(encoding='utf-8'))
-    except (OSError, ValueError):
-        raise AspFtError(f'{show_path(folder)}: no config.json that can be read; fetch the model again') from None
+    config = read_json(Path(folder)/'config.json',
+                       error=f'{show_path(folder)}: no config.json that can be read; fetch the model again')
     told, other = config.get('quantization'), config.get('quantization_config')
     if not told and not other: return None
     kind = (told or other).get('mode', 'affine' if told else other.get('quant_method', 'in a way unknown here'))
@@ -183,10 +181,8 @@ PARTS = dict(peft=('.lora_A.weight', '.lora_B.weight', '.lora_magnitude_vector')
 def _settings(folder):
     "The settings of an adapter, and the schema it is written in."
     config = Path(folder)/'adapter_config.json'
-    try: settings = json.loads(config.read_text(encoding='utf-8'))
-    except OSError:
-        raise AspFtError(f'{show_path(folder)}: no adapter_config.json; give the folder that training wrote') from None
-    except ValueError: raise AspFtError(f'{show_path(config)}: not JSON; train again') from None
+    settings = read_json(config, broken=f'{show_path(config)}: not JSON; train again',
+                         error=f'{show_path(folder)}: no adapter_config.json; give the folder that training wrote')
     if not isinstance(settings, dict): raise AspFtError(f'{show_path(config)}: expected an object {{…}}; train again')
     _check_kind(settings, show_path(config))
     return settings, 'mlx' if 'lora_parameters' in settings else 'peft'
@@ -300,8 +296,7 @@ def convert_adapter(
 def _converted(folder, settings, kind, to, pairs):
     "The settings in the other schema; those it was once converted from, where nothing has changed since."
     if kind == to: return settings
-    try: before = json.loads((Path(folder)/'converted_from.json').read_text(encoding='utf-8'))
-    except (OSError, ValueError): before = {}
+    before = read_json(Path(folder)/'converted_from.json', default={})
     if before.get('kind') == to and before.get('now') == settings: return before['settings']
     return _to_mlx(settings, read_adapter(folder).scale, pairs) if to == 'mlx' else _to_peft(settings, pairs)
 
@@ -654,19 +649,12 @@ def _as_record(found, dtype, relative):
 # %% ../nbs/16_fuse.ipynb #2417cc8a
 COPIED = ['*.json', '*.jinja', 'merges.txt', 'vocab.txt', '*.model', 'LICENSE*', 'NOTICE*']  # beside the weights
 
-def run_of(
-    adapter,  # the adapter folder
-) -> dict:    # {} where there is none
-    "The manifest of the run that made the adapter, if there is one."
-    try: return json.loads((Path(adapter)/'run.json').read_text(encoding='utf-8'))
-    except (OSError, ValueError): return {}
-
 def certificate_prompts(
     adapter,   # the adapter folder
     n: int=4,  # how many; a few tokens each are compared
 ) -> list:     # conversations without the answer
     "Validation prompts of the run that made the adapter, else a few of our own."
-    run = run_of(adapter); path = Path((run.get('config') or {}).get('data', ''))/'valid.jsonl'
+    run = read_run(adapter); path = Path((run.get('config') or {}).get('data', ''))/'valid.jsonl'
     if path.is_file() and run.get('inputs', {}).get('valid.jsonl') == file_hash(path):
         rows = [r['messages'][:-1] for r in read_jsonl(path)[:n]]
         if rows: return rows
@@ -730,8 +718,7 @@ def _identity(folder, adapter, weights=None):
 
 def _finished(out, folder, adapter, certificate):
     "Is `out` already the fused model of the same inputs, with every file as it was written?"
-    try: record = json.loads((Path(out)/'certificate.json').read_text(encoding='utf-8'))
-    except (OSError, ValueError): return False
+    record = read_json(Path(out)/'certificate.json', default={})
     if record.get('identity', {}).get('adapter') != adapter.hash or certificate and not record.get('certificate'):
         return False
     same = lambda name, told: (Path(out)/name).is_file() and file_hash(Path(out)/name) == told
@@ -765,7 +752,7 @@ def fuse_model(
     if _finished(out, source.folder, lora, certificate):
         log.info('%s is already the fused model of these inputs', show_path(out)); return out
     _check_before(source, adapter, out, force, sum(fused_size(source, p) for p in source.files))
-    check_fit(lora, source); run = run_of(adapter); name = str(base) if not Path(base).is_dir() else Path(base).name
+    check_fit(lora, source); run = read_run(adapter); name = str(base) if not Path(base).is_dir() else Path(base).name
     try:
         with atomic_dir(out) as tmp:
             weights, files = _write(source, lora, tmp)
@@ -802,7 +789,7 @@ def _write(source, lora, out):
 
 def _without_quantization(source, out):
     "config.json and the index of a base that was quantised, for the weights that no longer are."
-    config = json.loads((out/'config.json').read_text(encoding='utf-8'))
+    config = read_json(out/'config.json')
     dtype = NUMBERS[source.spec(next(n for n in source.where if source.packed(n)))[0]]
     plain = {k: v for k, v in config.items() if k not in ('quantization', 'quantization_config', 'torch_dtype')}
     write_json(out/'config.json', plain | dict(dtype=dtype))

@@ -20,7 +20,8 @@ from .syntax import strip_comments
 from .sandbox import GENERATED
 from .solver import check_many, compare_many, RUNS, Task, UNDECIDED
 from .sources import contract_line, repair_prompt, SHORT
-from .chat import load_tokenizer, quiet, template_hash, weights_hash
+from .models import quiet, weights_hash
+from .chat import load_tokenizer, template_hash
 from .decode import ADAPTERS, Answerer, find_source, length_batches, open_source, Settings, settings_file
 
 # %% ../nbs/19_generate.ipynb #60685089

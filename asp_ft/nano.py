@@ -18,12 +18,12 @@ from pathlib import Path
 
 import yaml
 
-from .core import NANO, atomic_write, progress, require, write_json, write_text
-from .chat import encode_prompt, load_tokenizer, quiet, stop_ids
-from .evaluate import wilson
-from .problems import (FAMILIES, corpus_folders, draw_problem, generate_problems, make_names, nano_families,
-                             words)
+from .core import atomic_write, NANO, progress, require, write_json, write_text
 from .solver import compare_many
+from .problems import corpus_folders, draw_problem, FAMILIES, generate_problems, make_names, nano_families, words
+from .models import quiet
+from .chat import encode_prompt, load_tokenizer, stop_ids
+from .evaluate import wilson
 
 # %% ../nbs/23_nano.ipynb #5ae268b6
 SPECIAL = ('<|endoftext|>', '<|im_start|>', '<|im_end|>')  # padding, start and end of a turn, as in Qwen2

@@ -24,7 +24,7 @@ def prepare(folder, args):
     from asp_ft.data_converter import convert
     from asp_ft.problems import CORPUS, problems
     from asp_ft.training import training_rows
-    from asp_ft.train_mlx import to_mlx_config
+    from asp_ft.training import to_mlx_config
     problems(folder/'raw', None, args.problems, 42, 'train')
     convert([folder/'raw', CORPUS], folder/'data', seed=42)
     config = RunConfig(data=str(folder/'data'), out=str(folder/'out'), dtype='float32', dropout=0, learning_rate=1e-3,
@@ -99,7 +99,8 @@ def encoded(settings):
 
 def one(folder, engine):
     "Train once; print what was seen, and the loss on the validation rows."
-    from asp_ft.train_mlx import ExactRun, read_mlx_config
+    from asp_ft.training import read_mlx_config
+    from asp_ft.train_mlx import ExactRun
     settings, out = read_mlx_config(folder/'config.yaml'), folder/engine
     out.mkdir(exist_ok=True)
     before = time.process_time()

@@ -73,7 +73,8 @@ def one(folder, kind, args):
     "Train once; print what was seen."
     import torch
     from transformers import TrainerCallback
-    from asp_ft.chat import load_tokenizer, quiet
+    from asp_ft.models import quiet
+    from asp_ft.chat import load_tokenizer
     from asp_ft.training import training_rows
     torch.set_num_threads(args.threads)
     run = config(folder, kind, args); tokenizer = load_tokenizer(run.model); rows = training_rows(run, tokenizer)

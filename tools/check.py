@@ -12,6 +12,7 @@ LINE, FUNCTION = 120, 40        # characters a line, lines a function: style.md'
 OUTPUTS = 200_000               # bytes of outputs a notebook may hold
 HELP = 0.5                      # CPU seconds `asp_ft --help` may take
 HEAVY = {'torch', 'transformers', 'mlx', 'mlx_lm', 'datasets', 'peft', 'trl', 'matplotlib', 'pandas'}
+OF_EXTRAS = {'estimate', 'train_pytorch', 'train_mlx', 'export', 'exports'}   # only users of an extra import them
 MACHINE = re.compile(r'(?<![\w.:/])/(?:root|home|Users|tmp|private|var/folders|work|opt)/[\w.~-]+')
 PYTHON = [sys.executable, '-W', 'error::SyntaxWarning']
 
@@ -195,8 +196,8 @@ def docments():
 
 
 def light():
-    "Importing the library loads no heavy package"
-    names = ['asp_ft'] + [f'asp_ft.{p.stem}' for p in modules() if p.stem != '__init__']
+    "Importing the library loads no heavy package, but for the modules that train, estimate and export"
+    names = ['asp_ft'] + [f'asp_ft.{p.stem}' for p in modules() if p.stem not in {'__init__', *OF_EXTRAS}]
     code = f'import json, sys, {", ".join(names)}; print(json.dumps(list(sys.modules)))'
     loaded = set(json.loads(run(*PYTHON, '-c', code)))
     return [f'import asp_ft loads {name}' for name in sorted(loaded & HEAVY)]
