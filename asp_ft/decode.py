@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib import error, request
 
-from .core import AspFtError, require, resolve_backend, show_path, text_hash, unknown_name
+from .core import AspFtError, read_json, require, resolve_backend, show_path, text_hash, unknown_name
 from .models import model_folder, quiet
 from .chat import encode_prompt, load_tokenizer, pad_id, stop_ids
 
@@ -237,8 +237,7 @@ def settings_file(
     path, # a JSON file of settings
 ) -> dict: # what it holds; nothing where there is none, or it cannot be read
     "The settings in a file."
-    try: return json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError): return {}
+    return read_json(path, default={})
 
 def _in_schema(stack, adapter, schema):
     "The adapter as PEFT or mlx-lm reads it; one that has to be converted lives until the stack closes."

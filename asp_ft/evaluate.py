@@ -18,8 +18,8 @@ from pathlib import Path
 from fastcore.script import Param
 
 import asp_ft
-from .core import (AspFtError, atomic_write, file_hash, log, package_versions, read_jsonl, run_manifest,
-                         show_path, text_hash, write_json, write_jsonl)
+from .core import (AspFtError, atomic_write, file_hash, log, package_versions, read_json, read_jsonl,
+                         run_manifest, show_path, text_hash, write_json, write_jsonl)
 from .lint import LINT
 from .sandbox import GENERATED
 from .solver import compare_many, Task
@@ -464,8 +464,8 @@ def writing(
 
 def _own_copy(out):
     "Whether the completions beside the verdicts are a copy that an earlier run has put there"
-    try: return bool(json.loads((out/'scores.json').read_text(encoding='utf-8'))['copied'])
-    except (OSError, ValueError, KeyError, TypeError): return False
+    found = read_json(out/'scores.json', default={})
+    return isinstance(found, dict) and bool(found.get('copied'))
 
 def _keep(completions, out):
     "Put a copy of the completions beside the verdicts; whether it is one. Others that lie there are not lost."

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from .core import atomic_write, NANO, progress, require, write_json, write_text
+from .core import atomic_write, NANO, progress, read_json, require, write_json, write_text
 from .solver import compare_many
 from .problems import corpus_folders, draw_problem, FAMILIES, generate_problems, make_names, nano_families, words
 from .models import quiet
@@ -323,10 +323,10 @@ def _save_model(out, model, tokenizer):
     with quiet():
         model.eval().save_pretrained(out)
         tokenizer.save_pretrained(out)
-    told = json.loads((out/'tokenizer_config.json').read_text(encoding='utf-8'))
+    told = read_json(out/'tokenizer_config.json')
     for key in ('backend', 'is_local', 'local_files_only'): told.pop(key, None)
     write_json(out/'tokenizer_config.json', told | dict(tokenizer_class='Qwen2Tokenizer'))
-    told = json.loads((out/'config.json').read_text(encoding='utf-8'))
+    told = read_json(out/'config.json')
     write_json(out/'config.json', dict(sorted((told | dict(rope_theta=told['rope_parameters']['rope_theta'])).items())))
     note = '# Fine-tunes nano on a CPU in about two minutes; every key is a field of RunConfig\n'
     write_text(out/'demo.yaml', note + yaml.safe_dump(DEMO, sort_keys=False))
