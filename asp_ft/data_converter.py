@@ -387,7 +387,8 @@ def _report(found, rows, config, started):
         ok=not (config['strict'] and found.rejected), counts=counts, splits=splits, lengths=lengths,
         rejected_by_code=_by_code(found.rejected), findings_by_code=_by_code(found.findings), **notes,
         leaks=_leak_report(rows),
-        dropped_keys={k: sorted(v) for k, v in sorted(found.dropped_keys.items())}, inputs=found.hashes)
+        dropped_keys={k: sorted(v) for k, v in sorted(found.dropped_keys.items())},
+        announcements=found.announcements, inputs=found.hashes)
 
 # %% ../nbs/07_data_converter.ipynb #6ce2eeb8
 def _files(rows, report, test):
@@ -416,7 +417,7 @@ def _nothing(found, where=''):
 
 # %% ../nbs/07_data_converter.ipynb #17cfe354
 def convert(
-    raw: Param('folders with problems at any depth, .csv or .jsonl files', nargs='+'), # a path or several
+    raw: Param('folders with problems at any depth, tables, chats; - for standard input', nargs='+'), # paths
     out: str='data',           # the folder to write
     train_fraction: float=.8,  # share of the rows for training; valid gets what is left
     test_fraction: float=0.,   # share for test.jsonl; 1: all rows, train and valid are empty then
@@ -459,6 +460,7 @@ def summary(
         notes = [Note(**n) for n in report[kind]]
         if notes: lines += ['', f'{title}:', *(f'  {n.code:17} {n}' for n in notes[:most])]
         if len(notes) > most: lines.append(f'  … and {len(notes)-most} more in report.json')
+    lines += ['']*bool(report['announcements']) + report['announcements']
     lines += [f"\nnot carried over from {file}: {', '.join(keys)}" for file, keys in report['dropped_keys'].items()]
     return '\n'.join(lines)
 
