@@ -78,9 +78,9 @@ def _regular(path, name):
     "The size of a regular file; `BadInput` for a pipe, a device or a folder, which is never opened."
     try: status = os.stat(path)
     except OSError as e: raise BadInput(name, 'unreadable', f'cannot be read ({e.strerror})') from None
+    if stat.S_ISREG(status.st_mode): return status.st_size
     remedy = '' if stat.S_ISDIR(status.st_mode) else 'give a regular file, or pipe a table in and give -'
-    if not stat.S_ISREG(status.st_mode): raise BadInput(name, 'unreadable', 'cannot be read (not a file)', remedy=remedy)
-    return status.st_size
+    raise BadInput(name, 'unreadable', 'cannot be read (not a file)', remedy=remedy)
 
 def _bytes(path, name):
     if (size := _regular(path, name)) > LARGEST:
@@ -242,8 +242,9 @@ def clean_program(
 
 def _around(what, file, line=0):
     "The finding on what stood around a program."
+    if not what: return []
     remedy = 'see whether the program is whole' if 'prose' in what else ''
-    return [Note(file, 'fences', f'{what} stood around the program and were taken off', line, remedy=remedy)] if what else []
+    return [Note(file, 'fences', f'{what} stood around the program and were taken off', line, remedy=remedy)]
 
 # %% ../nbs/06_sources.ipynb #0dccc289
 PARTS = ('ASP.txt', 'NL.txt', 'IR.txt', 'task.yaml')  # one of these, in upper or lower case, makes a problem folder
@@ -267,8 +268,8 @@ def _named_alike(there, own):
     for low, file in sorted(there.items()):
         stem, ext = os.path.splitext(low)
         text = there.get(stem+'.txt') or there.get(stem+'.md')
-        if ext != '.lp' or not text or _TEXTS & own.keys() or low in OTHER_NAMES['ASP.txt'] or stem in stems: continue
-        groups[file[:-3]] = {'NL.txt': text, 'ASP.txt': file}
+        taken = _TEXTS & own.keys() or low in OTHER_NAMES['ASP.txt'] or stem in stems
+        if ext == '.lp' and text and not taken: groups[file[:-3]] = {'NL.txt': text, 'ASP.txt': file}
     return groups
 
 def _join(groups, loose, weak):
@@ -324,7 +325,8 @@ def find_folders(
             subfolders.remove(link)
             say(os.path.join(folder, link), 'link', 'a link out of the folder that was given, which is not followed')
         known = not marks.isdisjoint(f.lower() for f in files)
-        if known or os.path.basename(folder) != 'instances' and find_problems(files): found.append((Path(folder), files))
+        if not known and os.path.basename(folder) == 'instances': continue
+        if known or find_problems(files): found.append((Path(folder), files))
     return sorted(found, key=lambda f: f[0].parts), notes
 
 # %% ../nbs/06_sources.ipynb #7c62fb31
@@ -379,9 +381,8 @@ class _Folder:
         "A note where all of some parts are missing: the name that is expected, and the files that are there."
         if any(part in self.parts for part in parts): return
         have = [_printable(f) for part, f in self.parts.items() if part in PARTS[:3]]
-        found = f'{_some(self.others)}' if self.others else 'no other file'
-        self.notes.append(Note(self.label, code, f'{what} ({", ".join(have) or "task.yaml alone"}): expected {expected}, '
-                               f'found {found}'))
+        what, found = f'{what} ({_some(have) or "task.yaml alone"})', _some(self.others) or 'no other file'
+        self.notes.append(Note(self.label, code, f'{what}: expected {expected}, found {found}'))
 
 def _some(names, most=5):
     "The first of some names, and how many there are besides."
@@ -406,7 +407,8 @@ def _lacking(f):
     stem = f.stem and f'{f.stem}_'
     f.lacks('no_program', 'a description without a program', ['ASP.txt'],
             f'{f.stem}.lp or {stem}ASP.txt' if stem else 'ASP.txt or one file *.lp')
-    f.lacks('no_description', 'a program without a description', ['NL.txt', 'IR.txt'], f'{stem}NL.txt or {stem}IR.txt')
+    f.lacks('no_description', 'a program without a description', ['NL.txt', 'IR.txt'],
+            f'{stem}NL.txt or {stem}IR.txt')
     if isinstance(several := f.parts.get('ASP.txt'), list):
         f.notes.append(Note(f.label, 'ambiguous', f'{len(several)} programs for one description: {_some(several)}'))
 
@@ -454,11 +456,14 @@ def read_columns(
     return dict(pairs)
 
 # %% ../nbs/06_sources.ipynb #35c72dc8
+_TWIN = re.compile(r' \(column \d+\)\Z')  # marks a column whose name another one has
+
 def _plan(there, columns, name, known=()):
     "Role -> column of a table; `BadInput` lists the columns there are, of which `known` may be missing."
-    have = ', '.join(map(repr, there)) or 'none'
+    have = ', '.join(repr(_TWIN.sub('', c)) for c in there) or 'none'
     def wrong(role, what, remedy='', code='no_column'):
-        return BadInput(name, code, f'{what}; the columns are {have}', remedy=remedy or f'name it with --columns {role}=NAME')
+        remedy = remedy or f'name it with --columns {role}=NAME'
+        return BadInput(name, code, f'{what}; the columns are {have}', remedy=remedy)
     plan = {role: c for role in ROLES for c in there if c.strip().lower() == role} | columns
     for role, column in plan.items():
         if column not in there and column not in known: raise wrong(role, f'no column {column!r}')
@@ -469,11 +474,11 @@ def _plan(there, columns, name, known=()):
         if not fits and usual and 'problem' not in columns: fits = usual; plan.pop('problem', None)
         if not fits: raise wrong(role, f'no column {role!r}')
         if len(fits) > 1:
-            flag = f'say which with --columns {role}={fits[0]}'
+            flag = f'say which with --columns {shlex.quote(f"{role}={fits[0]}")}'
             raise wrong(role, f'{" and ".join(map(repr, fits))} could both be {role!r}', flag, 'ambiguous')
         plan[role] = fits[0]
     for column in plan.values():
-        if not any(c.startswith(f'{column} (column ') for c in there): continue
+        if not any(_TWIN.search(c) and _TWIN.sub('', c) == column for c in there): continue
         raise wrong('', f'two columns are called {column!r}', 'give one of them another name in the first line')
     return plan
 
@@ -532,7 +537,7 @@ def _columns(cells):
     return [f'{c} (column {n})' if c in names[:n-1] else c for n, c in enumerate(names, 1)]
 
 def csv_rows(
-    lines,     # of a CSV file, separated by what its first line has most of: commas, semicolons or tabs
+    lines,     # of a CSV file, separated by what its first line has most of: commas, semicolons, tabs or |
     name: str, # how notes call it
 ):             # (line, row as a dict), or a `Note`
     "The rows of a CSV table with the lines on which they begin."
@@ -541,7 +546,7 @@ def csv_rows(
     first = next(lines, '')
     if excel := re.fullmatch(r'"?sep=(.)"?\s*', first): lines.row = []
     else: lines.again(); lines.back.appendleft(first); lines.number = 0
-    delimiter = excel[1] if excel else max(',;\t', key=first.count)
+    delimiter = excel[1] if excel else max(',;\t|', key=first.count)
     reader, head = csv.reader(lines, delimiter=delimiter, strict=True), None
     while True:
         begin, lines.row = lines.number+1, []
@@ -596,7 +601,8 @@ def json_values(
         try: end = _DECODER.raw_decode(text, at)[1]
         except (RecursionError, ValueError) as e:
             what = getattr(e, 'msg', 'nested too deeply, or a number of too many digits')
-            yield Note(name, 'malformed', f'not JSON, and what follows was not read ({what})', getattr(e, 'lineno', line))
+            line = getattr(e, 'lineno', line)
+            yield Note(name, 'malformed', f'not JSON, and what follows was not read ({what})', line)
             return
         row, wrong = _json_row(text[at:end])
         yield Note(name, 'malformed', wrong, line) if row is None else (line, row)
@@ -627,7 +633,7 @@ def _cell(value):
 def _text(value, column, file, line):
     "The text in a cell; `BadInput` where it holds a number, a list or an object."
     if not _cell(value) or isinstance(value, str) and '\0' not in value: return _cell(value)
-    kind = 'a zero byte' if isinstance(value, str) else f'{type(value).__name__} {_cell(value)[:30]!r}'
+    kind = 'a zero byte' if isinstance(value, str) else f'{value!r:.40}'
     raise BadInput(file, 'malformed', f'column {column!r} holds {kind}, not text', line)
 
 def _row_instances(value, file, line):
@@ -667,6 +673,7 @@ FORMS = {'ChatML': ('messages',), 'ShareGPT': ('conversations',), 'Alpaca': ('in
          'prompt and completion': ('prompt', 'completion')}  # kind of chat -> the keys of its rows
 _SPEAKERS = dict(human='user', gpt='assistant', chatgpt='assistant', bot='assistant', model='assistant',
                  developer='system')
+_TURN_KEYS = {'from': 'role', 'value': 'content'}
 _ROLES, _KEYS = ('system', 'user', 'assistant'), {'role', 'content'}
 
 def chat_form(
@@ -695,10 +702,11 @@ def _plain_turns(turns, field):
     plain, extra = [], set()
     for turn in turns:
         if not isinstance(turn, dict): plain.append(turn); continue
-        turn = {dict([('from', 'role'), ('value', 'content')]).get(key, key): value for key, value in turn.items()}
+        turn = {_TURN_KEYS.get(key, key): value for key, value in turn.items()}
         extra |= {f'{field}.{key}' for key, value in turn.items() if key not in _KEYS and value is not None}
-        role = str(turn.get('role')).lower()
-        known = dict(role=_SPEAKERS.get(role, role if role in _ROLES else turn.get('role')), content=_joined(turn.get('content')))
+        name = str(turn.get('role')).lower()
+        role = _SPEAKERS.get(name, name if name in _ROLES else turn.get('role'))
+        known = dict(role=role, content=_joined(turn.get('content')))
         plain.append({key: known[key] for key in known if key in turn})
     return plain, extra
 
@@ -730,7 +738,7 @@ def _turn_fault(n, turn):
 
 def _chat_fault(messages):
     "What keeps this from being a conversation that ends with the assistant; None: nothing."
-    if not isinstance(messages, list) or not messages: return '"messages" is no list of turns {"role", "content"}'
+    if not isinstance(messages, list) or not messages: return 'the conversation is no list of turns {"role", "content"}'
     for n, turn in enumerate(messages, 1):
         if fault := _turn_fault(n, turn): return fault
     roles = [turn['role'] for turn in messages]
@@ -806,7 +814,9 @@ def table_kind(
 
 def _needs_datasets(name):
     try: require('torch', 'datasets')
-    except AspFtError as e: raise BadInput(name, 'unreadable', *str(e).split('; ')[:1], remedy=str(e).split('; ')[-1]) from None
+    except AspFtError as e:
+        reason, _, remedy = str(e).partition('; ')
+        raise BadInput(name, 'unreadable', reason, remedy=remedy) from None
 
 def _batches(path, kind):
     "Arrow tables with the rows of a Parquet file or of a saved dataset."
@@ -816,7 +826,8 @@ def _batches(path, kind):
         return
     import datasets
     saved = datasets.load_from_disk(str(path))
-    for part in saved.values() if isinstance(saved, dict) else [saved]: yield from part.with_format('arrow').iter(1000)
+    for part in saved.values() if isinstance(saved, dict) else [saved]:
+        yield from part.with_format('arrow').iter(1000)
 
 def arrow_rows(
     path,      # a .parquet file, or a folder of `save_to_disk`
@@ -833,7 +844,8 @@ def arrow_rows(
                 yield number, {key: value for key, value in row.items() if value is not None}
     except Exception as e:  # whatever these libraries raise on a damaged file
         what = ' '.join(str(e).split())[:120]
-        raise BadInput(name, 'malformed', f'cannot be read as {kind.strip(".")} ({what})', remedy='write it again') from None
+        reason = f'cannot be read as {kind.strip(".")} ({what})'
+        raise BadInput(name, 'malformed', reason, remedy='write it again') from None
 
 def _is_row(obj, columns):
     "Whether an object is a row, and does not hold rows."
@@ -932,7 +944,8 @@ def plan_rows(
     for shape in tables:
         try: forms[shape] = _plan(shape, columns, name, union)
         except BadInput as e:
-            other = Note(name, 'malformed', f'a row of another form, with {_some([*map(repr, shape)]) or "nothing in it"}')
+            keys = _some([*map(repr, shape)]) or 'none'
+            other = Note(name, 'malformed', f'a row of another form, with the keys {keys}', remedy='mend or remove it')
             forms[shape] = e.note if e.note.code == 'ambiguous' else other
     if all(isinstance(form, Note) for form in forms.values()): raise whole
     return forms
@@ -942,14 +955,16 @@ def _announce(forms, columns):
     for form in {json.dumps(form): form for form in forms.values() if not isinstance(form, Note)}.values():
         if isinstance(form, str) and form != 'ChatML': yield f'read as chats ({form})'
         if isinstance(form, str): continue
-        guessed = ','.join(f'{role}={c}' for role, c in form.items() if role not in columns and c.strip().lower() != role)
-        if guessed: yield f'read as with --columns {shlex.quote(guessed)}, by the usual names of columns'
+        guessed = {role: c for role, c in form.items() if role not in columns and c.strip().lower() != role}
+        flag = ','.join(f'{role}={guessed[role]}' for role in ROLES if role in guessed)
+        if flag: yield f'columns guessed by their names, as --columns {shlex.quote(flag)} would say'
 
 # %% ../nbs/06_sources.ipynb #f813aac7
 def _label(root, path=None):
     "How notes call a path below a root: as the user would from here, else by the name of the root."
     path = root if path is None else path
-    shown = show_path(path)
+    try: shown = show_path(path)
+    except RuntimeError: shown = str(path)  # a link to itself
     return _printable(shown if shown != str(path) or not path.is_absolute() else Path(root.name)/path.relative_to(root))
 
 def _take(found, row, form, place):
@@ -1017,7 +1032,8 @@ INSTEAD = dict(xlsx='export the sheet as .csv', xls='export the sheet as .csv', 
 def _read_stdin(found, columns):
     "Read a table from standard input, by way of a file, since it is read twice."
     label, given = 'standard input', getattr(sys.stdin, 'buffer', None)
-    if given is None or sys.stdin.isatty(): raise BadInput(label, 'unreadable', 'nothing comes in', remedy='pipe a table in')
+    if given is None or sys.stdin.isatty():
+        raise BadInput(label, 'unreadable', 'nothing comes in', remedy='pipe a table in')
     with tempfile.NamedTemporaryFile() as file:
         shutil.copyfileobj(given, file)
         file.seek(0)
