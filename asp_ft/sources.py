@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['REMEDIES', 'LARGEST', 'CONTRACT', 'DIFFICULTIES', 'ASP_TAGS', 'FENCE', 'INLINE', 'PROSE', 'PARTS', 'OTHER_NAMES',
-           'WEAK_NAMES', 'ROLES', 'GUESSES', 'LONGEST', 'WHOLE', 'FORMS', 'SHORT', 'TABLES', 'INSTEAD', 'Note',
+           'WEAK_NAMES', 'ROLES', 'GUESSES', 'LONGEST', 'WHOLE', 'LINES', 'FORMS', 'SHORT', 'TABLES', 'INSTEAD', 'Note',
            'BadInput', 'read_raw', 'check_contract', 'read_contract', 'RawProblem', 'strip_fences', 'clean_program',
            'find_problems', 'find_folders', 'read_instances', 'read_folder', 'read_columns', 'open_table', 'csv_rows',
            'jsonl_rows', 'json_values', 'unfold', 'table_problem', 'chat_form', 'chat_messages', 'contract_line',
@@ -336,21 +336,25 @@ def _inside(path, root, name):
     raise BadInput(name, 'link', 'a link out of the folder that was given, which is not followed')
 
 def read_instances(
-    folder,     # a problem folder
-    label: str, # how notes call it
-    beside=(),  # instances that stand beside the program
-    root=None,  # links must not lead out of this folder; None: they may
-) -> tuple:     # ([(name, facts)], [findings])
+    folder,             # a problem folder
+    label: str,         # how notes call it
+    beside=(),          # instances that stand beside the program
+    root=None,          # links must not lead out of this folder; None: they may
+    shared: bool=False, # several problems stand in the folder, so instances/ belongs to none
+) -> tuple:             # ([(name, facts)], [findings])
     "Read `instances/*.lp`; `BadInput` for a file that cannot be read."
     here, within = _inside(Path(folder)/'instances', root, f'{label}/instances'), f'{label}/instances'
     try: names = sorted(os.listdir(here))
     except (FileNotFoundError, NotADirectoryError): names = []
     except OSError as e: raise BadInput(within, 'unreadable', f'cannot be opened ({e.strerror})') from None
+    odd = [Note(within, 'not_an_instance', 'was not read, since several problems stand beside it',
+                remedy='call instances NAME_instance1.lp')] if shared and names else []
+    names = [] if shared else names
     ours = [(_printable(n), here/n, f'{within}/{_printable(n)}') for n in names if n.endswith('.lp')]
     ours += [(_printable(n), Path(folder)/n, f'{label}/{_printable(n)}') for n in beside]
     others = [_printable(n) for n in names if not n.endswith('.lp') and not n.startswith('.')]
     instances = [(n, read_raw(_inside(path, root, shown), shown, empty=True).strip()) for n, path, shown in ours]
-    return instances, [Note(f'{within}/{name}', 'not_an_instance', 'was not read') for name in others]
+    return instances, odd + [Note(f'{within}/{name}', 'not_an_instance', 'was not read') for name in others]
 
 # %% ../nbs/06_sources.ipynb #282b0223
 class _Folder:
@@ -375,8 +379,8 @@ class _Folder:
         return self.keep(part, lambda: reader(_inside(self.folder/name, self.root, shown), shown))
     def instances(self):
         "The instances, with findings."
-        if not self.alone: return [], []
-        return read_instances(self.folder, self.label, self.parts.get('instances', ()), self.root)
+        beside = self.parts.get('instances', ())
+        return read_instances(self.folder, self.label, beside, self.root, not self.alone)
     def lacks(self, code, what, parts, expected):
         "A note where all of some parts are missing: the name that is expected, and the files that are there."
         if any(part in self.parts for part in parts): return
@@ -519,11 +523,14 @@ def _fault(text):
     return ''
 
 # %% ../nbs/06_sources.ipynb #1b5199b5
+LINES = 100_000  # lines of a row of CSV
+
 class _Rewind:
     "Lines that can be read again from the second line of a row."
     def __init__(self, lines): self.lines, self.back, self.row, self.number = iter(lines), deque(), [], 0
     def __iter__(self): return self
     def __next__(self):
+        if len(self.row) > LINES: raise csv.Error(f'a row of more than {LINES} lines')
         self.row.append(self.back.popleft() if self.back else next(self.lines))
         self.number += 1
         return self.row[-1]
