@@ -1019,11 +1019,15 @@ def _read_root(found, root):
     "Read all problem folders below a root."
     folders, notes = find_folders(root)
     found.rejected += notes
+    known = {str(folder) for folder, _ in folders}
+    alone = sum(name.endswith('.lp') for folder, _, names in os.walk(root) for name in names
+                if folder not in known and os.path.basename(folder) != 'instances')
+    unread = f'{_label(root)}: {alone} files *.lp without a description beside them were not read'
+    if alone and folders: found.announcements.append(unread)
     if not folders and not notes:
         tables = sorted(p.name for p in root.iterdir() if table_kind(p))
-        programs = sum(name.endswith('.lp') for _, _, names in os.walk(root) for name in names)
         remedy = f'give the table itself: {_label(root)}/{tables[0]}' if tables else ''
-        but = f', but {programs} files *.lp without a description beside them' if programs else ''
+        but = f', but {alone} files *.lp without a description beside them' if alone else ''
         raise BadInput(_label(root), 'no_problem', f'no problem in this folder or below{but}', remedy=remedy)
     for folder, files in progress(folders, desc='read', unit='folder'):
         name, label = _printable(folder.relative_to(root)), _label(root, folder)
