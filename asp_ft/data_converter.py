@@ -16,8 +16,9 @@ from fastcore.script import Param
 
 from .core import (AspFtError, file_hash, require, run_manifest, show_path, text_hash, write_json, write_jsonl)
 from .solver import OWN, UNDECIDED, Examination, Task, compare_many, examine_many, verify_many
-from .sources import Note, RawProblem, contract_line, read_columns, read_contract_line, read_sources
+from .sources import RawProblem, contract_line, read_columns, read_contract_line, read_sources
 from .syntax import strip_comments
+from .tables import Note
 
 # %% ../nbs/07_data_converter.ipynb #0c3cfe34
 _BROKEN = ('SYNTAX_ERROR', 'UNSAFE', 'GROUNDING_ERROR', 'FORBIDDEN', 'CRASHED')
