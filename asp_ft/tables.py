@@ -176,9 +176,9 @@ def csv_rows(
     "The rows of a CSV table with the lines on which they begin."
     csv.field_size_limit(2**31-1)
     lines = _Rewind(lines)
-    first = next(lines, '')
+    first = next((line for line in lines if line.strip()), '')
     if excel := re.fullmatch(r'"?sep=(.)"?\s*', first): lines.row = []
-    else: lines.again(); lines.back.appendleft(first); lines.number = 0
+    else: lines.back.extendleft(reversed(lines.row)); lines.number = 0
     delimiter = excel[1] if excel else max(',;\t|', key=first.count)
     reader, head = csv.reader(lines, delimiter=delimiter, strict=True), None
     while True:
@@ -303,6 +303,7 @@ def arrow_rows(
     name: str, # how notes call it
 ):             # (number from 1, row as a dict without empty cells)
     "The rows of a table in Arrow's formats."
+    if kind == '.parquet': regular_size(path, name)  # a pipe would wait for ever
     _needs_datasets(name)
     number = 0
     try:
