@@ -21,7 +21,8 @@ from .syntax import Contract, strip_comments
 from .sandbox import OWN
 from .solver import compare_many, Examination, examine_many, Task, UNDECIDED, verify_many
 from .instances import Synthesis, synthesise_many
-from .sources import CONTRACT, contract_line, Note, RawProblem, read_columns, read_contract_line, read_sources
+from .tables import Note
+from .sources import CONTRACT, contract_line, RawProblem, read_columns, read_contract_line, read_sources
 
 # %% ../nbs/07_data_converter.ipynb #0c3cfe34
 _BROKEN = ('SYNTAX_ERROR', 'UNSAFE', 'GROUNDING_ERROR', 'FORBIDDEN', 'CRASHED')
@@ -515,7 +516,8 @@ def _report(found, rows, config, started):
         lengths=lengths, contracts=_contracts(rows),
         rejected_by_code=_by_code(found.rejected), findings_by_code=_by_code(found.findings), **notes,
         leaks=_leak_report(rows),
-        dropped_keys={k: sorted(v) for k, v in sorted(found.dropped_keys.items())}, inputs=found.hashes)
+        dropped_keys={k: sorted(v) for k, v in sorted(found.dropped_keys.items())},
+        announcements=found.announcements, inputs=found.hashes)
 
 # %% ../nbs/07_data_converter.ipynb #6ce2eeb8
 def _files(rows, report, test):
@@ -544,7 +546,7 @@ def _nothing(found, where=''):
 
 # %% ../nbs/07_data_converter.ipynb #17cfe354
 def convert(
-    raw: Param('folders with problems at any depth, .csv or .jsonl files', nargs='+'), # a path or several
+    raw: Param('folders with problems at any depth, tables, chats; - for standard input', nargs='+'), # paths
     out: str='data',           # the folder to write
     train_fraction: float=.8,  # share of the rows for training; valid gets what is left
     test_fraction: float=0.,   # share for test.jsonl; 1: all rows, train and valid are empty then
@@ -597,6 +599,7 @@ def summary(
         notes = [Note(**n) for n in report[kind]]
         if notes: lines += ['', f'{title}:', *(f'  {n.code:17} {n}' for n in notes[:most])]
         if len(notes) > most: lines.append(f'  … and {len(notes)-most} more in report.json')
+    lines += ['']*bool(report['announcements']) + report['announcements']
     lines += [f"\nnot carried over from {file}: {', '.join(keys)}" for file, keys in report['dropped_keys'].items()]
     return '\n'.join(lines + [f'\nWARNING: {warning}' for warning in report['warnings']])
 
