@@ -108,7 +108,8 @@ def show_check(
 
 def _stopped(result, limits):
     "What a check was doing when it hit a limit, and how it gets more; nothing where it hit none."
-    if result.outcome == 'TIMEOUT': return f'still {result.doing} when {limits.seconds:g} seconds were over; more with --seconds'
+    after = f'when {limits.seconds:g} seconds were over; more with --seconds'
+    if result.outcome == 'TIMEOUT': return f'still {result.doing} {after}'
     if result.outcome != 'OUT_OF_MEMORY': return ''
     return f'{limits.memory_mb} MiB were not enough for {result.doing}; more with --memory_mb'
 
@@ -137,25 +138,26 @@ def check(
     json: bool=False,      # print JSON: one object, a list for several files
 ) -> int:                  # the worst exit code: 0 runs (unsatisfiable too), 1 wrong, 2 unknown or unreadable
     "Run programs in the sandbox and say what is wrong with them, with line and column; - is standard input."
-    from asp_ft.solver import check_many
+    from asp_ft import sandbox, solver
     if [*file, *(instance or ())].count('-') > 1: raise AspFtError('standard input can be read once: give - once only')
-    limits, consts = _check_limits(seconds, memory_mb, generated), [_const(text) for text in const or ()]
-    programs, facts = [read_program(f) for f in file], '\n'.join(map(read_program, instance or ()))
-    pairs, desc = [(program, facts) for program in programs], 'check' if len(programs) > 20 else None
-    try: results = list(check_many(pairs, limits, desc=desc, consts=consts, wall=0.9*limits.seconds))
+    limits = sandbox.GENERATED if generated else replace(sandbox.OWN, seconds=10.)
+    limits, consts = sandbox.changed_limits(limits, seconds=seconds, memory_mb=memory_mb), [*map(_const, const or ())]
+    programs, facts = [read_program(f) for f in file], [(show_path(f), read_program(f)) for f in instance or ()]
+    pairs = [(program, '\n'.join(text for _, text in facts)) for program in programs]
+    found = solver.check_many(pairs, limits, None, file[20:] and 'check', consts=consts, wall=0.9*limits.seconds)
+    try: results = [replace(r, messages=[_in_file(m, facts) for m in r.messages]) for r in found]
     except KeyboardInterrupt: raise KeyboardInterrupt('interrupted') from None
     found = [_as_json(f, r) for f, r in zip(file, results)]
     if json: print(_dumps(found if len(found) > 1 else found[0]))
     else: print('\n'.join(show_check(*i, limits) for i in zip(file, programs, results)))
     return max(exit_code(r.outcome) for r in results)
 
-def _check_limits(seconds, memory_mb, generated):
-    "The limits of a check: those told, else the defaults."
-    from asp_ft.solver import GENERATED, OWN
-    told = {k: v for k, v in dict(seconds=seconds, memory_mb=memory_mb).items() if v is not None}
-    for name, value in told.items():
-        if not 0 < value < 10**6: raise AspFtError(f'--{name} {value:g}: expected a number above 0, such as 60')
-    return replace(GENERATED if generated else replace(OWN, seconds=10.), **told)
+def _in_file(message, facts):
+    "What is said of the instance, with the name of its file and the line there."
+    for name, text in facts if message.where else ():
+        if message.line <= (lines := text.count('\n')+1): return replace(message, where=name)
+        message = replace(message, line=message.line-lines)
+    return message
 
 _CONST = re.compile(r'''_*[a-z][\w']*=(?:-?\d+|_*[a-z][\w']*|"[^"\\\n]*")''', re.A)
 

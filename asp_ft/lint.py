@@ -211,13 +211,15 @@ def _once(found, line_of):
     found, lines = sorted(found), {}
     for pos, name, _ in found: lines.setdefault(line_of(pos), []).append(name)
     ways = {free for *_, free in found}
-    remedy = '' if len(ways) > 1 else 'write _ if any value will do, or ' if ways == {True} else 'bind it in the body, or '
+    one = 'write _ if any value will do, or ' if ways == {True} else 'bind it in the body, or '
+    remedy = one if len(ways) == 1 else ''
     if len(found) == 1: text = f'{found[0][1]} occurs only once in this statement: {remedy}check the spelling'
     else:
         named = [' and '.join(names)+f' in line {line}' for line, names in lines.items()]
         more = f' and those in {len(named)-6} more lines' if named[7:] else ''
         remedy = remedy.replace('it in', 'them in')
-        text = f"{', '.join(named[:6] if more else named)}{more} occur only once in their statements: {remedy}check the spelling"
+        text = f"{', '.join(named[:6] if more else named)}{more} occur only once in their statements: {remedy}"
+        text += 'check the spelling'
     yield 'singleton', found[0][0], text
 
 # %% ../nbs/02_lint.ipynb #0e32c9b5
@@ -281,7 +283,8 @@ def _weights(p):
             names = list(dict.fromkeys(s.words[i] for i in s.variables if start <= i < end and s.words[i] != '_'))
             remedy = 'begin with a number, or a variable that stands for one'
             if {*_signatures(s, start)} & p.known and not terms[1:]:
-                inner, body = f"1{level},{','.join(names) or atom}", dict.fromkeys([atom, *(s.text(*r) for r in conditions)])
+                inner = f"1{level},{','.join(names) or atom}"
+                body = dict.fromkeys([atom, *(s.text(*r) for r in conditions)])
                 remedy = f'write [{inner}]' if s.kind == ':~' else f"write {{ {inner} : {', '.join(body)} }}"
             yield 'weight', s.at(start), f'{atom} is no number, so this tuple is ignored: {remedy}'
 
@@ -682,7 +685,8 @@ def said_better(
 _DIRECTIVES = 'const|count|sum|min|max|minimi[sz]e|maximi[sz]e|show|defined|external|program|include|script|theory|' \
               'edge|heuristic|project|inf|infimum|sup|supremum|true|false|end'
 _GRINGO3 = {  # words of gringo 3 -> today's clingo
-    'abs': 'write |X-Y|', 'mod': r'the remainder is \, as in X \ 2', 'div': 'the quotient is /', 'pow': 'the power is **',
+    'abs': 'write |X-Y|', 'mod': r'the remainder is \, as in X \ 2', 'div': 'the quotient is /',
+    'pow': 'the power is **',
     'hide': '#show p/1. shows p/1 and hides all that is not shown, and #show. hides everything',
     'domain': 'put its atom into the body of each rule with the variable', 'base': 'write #program base.',
     'cumulative': 'write #program step(t).', 'volatile': 'write #program check(t).', 'avg': 'divide a #sum by a #count',

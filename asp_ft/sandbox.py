@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['GENERATED', 'OWN', 'WALL', 'GRACE', 'START', 'REPLY', 'DEATHS', 'PROGRESS', 'ROUNDS', 'FORK', 'AHEAD', 'TRIES',
-           'Limits', 'new_job', 'Table', 'serve', 'close_sandbox', 'run_jobs']
+           'Limits', 'changed_limits', 'new_job', 'Table', 'serve', 'close_sandbox', 'run_jobs']
 
 # %% ../nbs/03_sandbox.ipynb #61d8b3a4
 import atexit, gc, json, os, signal, sys, time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -39,6 +39,16 @@ WALL = 10             # wall clock of a job, in multiples of its processor time:
 GRACE = 10.           # seconds of wall clock beyond that, after which the caller itself ends a job
 START = 60.           # seconds of wall clock that a process of the sandbox may take to start
 REPLY = 100_000_000   # bytes that a job may answer; more is treated as running out of memory
+
+def changed_limits(
+    limits: Limits, # to begin with
+    **told,         # values as a user gave them; None where the old one stays
+) -> Limits:
+    "Limits with some that were told; `AspFtError` for what is no number above 0."
+    told = {name: value for name, value in told.items() if value is not None}
+    for name, value in told.items():
+        if not 0 < value < 10**6: raise AspFtError(f'--{name} {value:g}: expected a number above 0, such as 60')
+    return replace(limits, **told)
 
 # %% ../nbs/03_sandbox.ipynb #c3f86e1d
 def _wall(job): return job.get('wall', WALL*job['seconds'])

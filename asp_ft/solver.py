@@ -545,8 +545,8 @@ def _solve_item(program, instance='', models=1, limits=OWN, optimum=False, lint=
     "The job of one `check` or `solve`."
     large = replace(limits, max_bytes=OWN.max_bytes)
     if refused := _objection([(program, '', limits), (instance, 'instance', large)]): return dict(ready=refused)
-    content = dict(program=program, instance=instance, models=models, optimum=optimum, lint=lint, where='instance', **more)
-    return new_job('solve', limits, **content)
+    content = dict(instance=instance, models=models, optimum=optimum, lint=lint, where='instance', **more)
+    return new_job('solve', limits, program=program, **content)
 
 def _as_check(reply):
     outcome = reply.get('death') or reply['outcome']
