@@ -418,7 +418,8 @@ def _in_text(bare):
     if '&' in bare: return  # theories have operators of their own
     yield from _counted(('equals', m.start(), '== works, but clingo writes =') for m in re.finditer('==', bare))
     text = '{} is an exclusive or of bits: for the power write {}**{}'
-    if '^' in bare: yield from (('xor', m.start(), text.format(m[0], m[1], m[2])) for m in _XOR.finditer(bare))
+    found = (('xor', m.start(), text.format(m[0], m[1], m[2])) for m in _XOR.finditer(bare)) if '^' in bare else ()
+    yield from _counted(found)
 
 # %% ../nbs/02_lint.ipynb #029b961b
 _ALL, _COUNT = SIGNS['∀'], '#count { ... }'
@@ -678,8 +679,9 @@ def said_better(
     "Whether the lint says what clingo says, or knows that it need not be said."
     if code == 'underived': return text.startswith('atom does not occur')
     if code == 'tuple_ignored': return any(finding[0] == 'weight' for finding in found)
+    if code != 'undefined_operation': return False
     names = {name for c, _, _, said in found if c == 'constant' for name in said.partition(' stand')[0].split()}
-    return code == 'undefined_operation' and bool(names & {*re.findall(r"[\w']+", text)})
+    return bool(names & {*re.findall(r"[\w']+", text)})
 
 # %% ../nbs/02_lint.ipynb #717b55d0
 _DIRECTIVES = 'const|count|sum|min|max|minimi[sz]e|maximi[sz]e|show|defined|external|program|include|script|theory|' \
