@@ -163,7 +163,7 @@ def _unsafe(body):
         return '_ stands for no value here: write a variable that an atom of the body binds'
     statement = re.sub(r'#Anon\d+', '_', statement)
     unsafe = ' '.join(f"'{name}' is unsafe" for name in dict.fromkeys(names))
-    if '#' in _OWN_WORDS.sub('', statement) or re.search('<=0|::|:\\.', statement): return f'unsafe variables: {unsafe}'
+    if '#' in _OWN_WORDS.sub('', statement) or re.search(r'<=0|::|:\.|\{0[:,]', statement): return f'unsafe variables: {unsafe}'
     return f'unsafe variables in: {statement} {unsafe}'
 
 def read_message(
