@@ -144,7 +144,7 @@ def check(
     limits, consts = sandbox.changed_limits(limits, seconds=seconds, memory_mb=memory_mb), [*map(_const, const or ())]
     programs, facts = [read_program(f) for f in file], [(show_path(f), read_program(f)) for f in instance or ()]
     pairs = [(program, '\n'.join(text for _, text in facts)) for program in programs]
-    found = solver.check_many(pairs, limits, None, file[20:] and 'check', consts=consts, wall=0.9*limits.seconds)
+    found = solver.check_many(pairs, limits, None, file[20:] and 'check', consts=consts, wall=.85*limits.seconds)
     try: results = [replace(r, messages=[_in_file(m, facts) for m in r.messages]) for r in found]
     except KeyboardInterrupt: raise KeyboardInterrupt('interrupted') from None
     found = [_as_json(f, r) for f, r in zip(file, results)]

@@ -163,8 +163,8 @@ def _unsafe(body):
         return '_ stands for no value here: write a variable that an atom of the body binds'
     statement = re.sub(r'#Anon\d+', '_', statement)
     unsafe = ' '.join(f"'{name}' is unsafe" for name in dict.fromkeys(names))
-    if '#' in _OWN_WORDS.sub('', statement) or re.search(r'<=0|::|:\.|\{0[:,]', statement): return f'unsafe variables: {unsafe}'
-    return f'unsafe variables in: {statement} {unsafe}'
+    rewritten = '#' in _OWN_WORDS.sub('', statement) or re.search(r'<=0|::|:\.|\{0[:,]', statement)
+    return f'unsafe variables: {unsafe}' if rewritten else f'unsafe variables in: {statement} {unsafe}'
 
 def read_message(
     text: str,      # a message as clingo gives it
