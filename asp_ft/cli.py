@@ -51,20 +51,20 @@ def doctor(
 
 # %% ../nbs/24_cli.ipynb #eff86d6a
 def read_program(
-    path, # a file with a program or facts
+    path, # a file with a program or facts; -: standard input
 ) -> str: # its text
     "Read a program; `AspFtError` names what cannot be read."
-    try: return Path(path).read_bytes().decode('utf-8-sig')
+    try: return (sys.stdin.buffer.read() if path == '-' else Path(path).read_bytes()).decode('utf-8-sig')
     except OSError as e: raise AspFtError(f'{show_path(path)}: cannot be read ({e.strerror}); check the path') from None
     except UnicodeDecodeError as e:
         raise AspFtError(f'{show_path(path)}: not UTF-8 (byte {e.start}); save the file as UTF-8') from None
 
 # %% ../nbs/24_cli.ipynb #f36e3ebb
-_COLOURS = dict(good=32, bad=31, unsure=33, place=1, caret=36, trained='30;42')  # numbers of ANSI
+_COLOURS = dict(good=32, bad=31, unsure=33, place=1, caret=36, style=2, trained='30;42')  # numbers of ANSI
 
 def paint(
     text: str,   # what to print
-    colour: str, # good, bad, unsure, place, caret or trained
+    colour: str, # good, bad, unsure, place, caret, style or trained
 ) -> str:        # with codes for a colour where standard output is a terminal
     "Colour for a terminal; plain text elsewhere, and where NO_COLOR is set (no-color.org)."
     if not sys.stdout.isatty() or os.environ.get('NO_COLOR'): return text
@@ -79,31 +79,46 @@ def show_messages(
     program: str,   # its text
     messages,       # of `solver.Message`
 ) -> list:          # lines for a screen
-    "Each message with its line, and a caret below the place. What is about an instance names it."
-    lines, out = program.split('\n'), []
+    "Each message with its line, and a caret below the place; what is only style comes last, without them."
+    from asp_ft.lint import STYLE
+    lines, out, last = program.split('\n'), [], []
     for m in messages:
         place = (m.where or name) + (f':{m.line}:{m.column}' if m.line else '')
+        if m.code in STYLE:
+            last.append(paint(f'{place}: {_visible(m.text)} [style: {m.code}]', 'style'))
+            continue
         out.append(f"{paint(place+':', 'place')} {_visible(m.text)} [{m.code}]")
         line = _visible(lines[m.line-1]) if not m.where and 0 < m.line <= len(lines) else ''
         begin = max(0, m.column-60)  # of a very long line only what stands near is shown
         if line.strip(): out += ['    '+line[begin:begin+100], '    '+' '*(m.column-1-begin)+paint('^', 'caret')]
-    return out
+    return out+last
 
 # %% ../nbs/24_cli.ipynb #8bc4ff68
 def show_check(
     path,         # the file
     program: str, # its text
     result,       # a `solver.Check`
+    limits=None,  # of the check
 ) -> str:         # lines for a screen
     "The outcome of a check, and its messages."
     colour = ('good', 'bad', 'unsure')[exit_code(result.outcome)]
     name = show_path(path)
-    return '\n'.join([f'{name}: {paint(result.outcome, colour)}', *show_messages(name, program, result.messages)])
+    first = f'{name}: {paint(result.outcome, colour)}' + (f': {_stopped(result, limits)}' if limits else '')
+    return '\n'.join([first.removesuffix(': '), *show_messages(name, program, result.messages)])
+
+def _stopped(result, limits):
+    "What a check was doing when it hit a limit, and how it gets more; nothing where it hit none."
+    after = f'when {limits.seconds:g} seconds were over; more with --seconds'
+    if result.outcome == 'TIMEOUT': return f'still {result.doing} {after}'
+    if result.outcome != 'OUT_OF_MEMORY': return ''
+    return f'{limits.memory_mb} MiB were not enough for {result.doing}; more with --memory_mb'
 
 # %% ../nbs/24_cli.ipynb #7a3a3a8b
 def _plain(messages): return [dict(code=m.code, line=m.line, column=m.column, text=m.text) for m in messages]
 
-def _as_json(path, result): return dict(file=show_path(path), outcome=result.outcome, messages=_plain(result.messages))
+def _as_json(path, result):
+    doing = dict(doing=result.doing) if result.doing else {}
+    return dict(file=show_path(path), outcome=result.outcome, **doing, messages=_plain(result.messages))
 
 def exit_code(
     outcome: str, # one of `solver.OUTCOMES`
@@ -115,17 +130,41 @@ def exit_code(
 # %% ../nbs/24_cli.ipynb #31bf10f7
 def check(
     file: Param('files with programs, each checked by itself', nargs='+'), # one file or several
-    json: bool=False, # print JSON: one object, a list for several files
-) -> int:             # the worst exit code: 0 runs (unsatisfiable too), 1 wrong, 2 unknown or unreadable
-    "Run programs in the sandbox and say what is wrong with them, with line and column."
-    from asp_ft.sandbox import OWN
-    from asp_ft.solver import check_many
-    programs = [read_program(f) for f in file]
-    results = list(check_many(programs, OWN, desc='check' if len(programs) > 20 else None))
+    instance: Param('a file with facts for all of them; may be given several times', action='append')=None, # files
+    const: Param('NAME=VALUE for a constant; may be given several times', action='append')=None, # as clingo's -c
+    seconds: float=None,   # for each file, by the clock; default 10, with --generated 5
+    memory_mb: int=None,   # MiB for each file; default 4096, with --generated 512
+    generated: bool=False, # the limits for what models write: on length and depth, no #program, #external or #theory
+    json: bool=False,      # print JSON: one object, a list for several files
+) -> int:                  # the worst exit code: 0 runs (unsatisfiable too), 1 wrong, 2 unknown or unreadable
+    "Run programs in the sandbox and say what is wrong with them, with line and column; - is standard input."
+    from asp_ft import sandbox, solver
+    if [*file, *(instance or ())].count('-') > 1: raise AspFtError('standard input can be read once: give - once only')
+    limits = sandbox.GENERATED if generated else replace(sandbox.OWN, seconds=10.)
+    limits, consts = sandbox.changed_limits(limits, seconds=seconds, memory_mb=memory_mb), [*map(_const, const or ())]
+    programs, facts = [read_program(f) for f in file], [(show_path(f), read_program(f)) for f in instance or ()]
+    pairs = [(program, '\n'.join(text for _, text in facts)) for program in programs]
+    found = solver.check_many(pairs, limits, None, file[20:] and 'check', consts=consts, wall=.85*limits.seconds)
+    try: results = [replace(r, messages=[_in_file(m, facts) for m in r.messages]) for r in found]
+    except KeyboardInterrupt: raise KeyboardInterrupt('interrupted') from None
     found = [_as_json(f, r) for f, r in zip(file, results)]
     if json: print(_dumps(found if len(found) > 1 else found[0]))
-    else: print('\n'.join(show_check(*i) for i in zip(file, programs, results)))
+    else: print('\n'.join(show_check(*i, limits) for i in zip(file, programs, results)))
     return max(exit_code(r.outcome) for r in results)
+
+def _in_file(message, facts):
+    "What is said of the instance, with the name of its file and the line there."
+    for name, text in facts if message.where else ():
+        if message.line <= (lines := text.count('\n')+1): return replace(message, where=name)
+        message = replace(message, line=message.line-lines)
+    return message
+
+_CONST = re.compile(r'''_*[a-z][\w']*=(?:-?\d+|_*[a-z][\w']*|"[^"\\\n]*")''', re.A)
+
+def _const(text):
+    "A constant as clingo takes it."
+    if _CONST.fullmatch(text): return text
+    raise AspFtError(f'--const {text}: expected NAME=VALUE, a number, a name or a string in double quotes, such as n=5')
 
 def _dumps(obj): return json.dumps(obj, indent=1, ensure_ascii=False)
 

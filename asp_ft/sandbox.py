@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['GENERATED', 'OWN', 'WALL', 'GRACE', 'START', 'REPLY', 'DEATHS', 'PROGRESS', 'ROUNDS', 'FORK', 'AHEAD', 'TRIES',
-           'Limits', 'new_job', 'Table', 'serve', 'close_sandbox', 'run_jobs']
+           'Limits', 'changed_limits', 'new_job', 'Table', 'serve', 'close_sandbox', 'run_jobs']
 
 # %% ../nbs/03_sandbox.ipynb #61d8b3a4
 import atexit, gc, json, os, signal, sys, time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -40,11 +40,23 @@ GRACE = 10.           # seconds of wall clock beyond that, after which the calle
 START = 60.           # seconds of wall clock that a process of the sandbox may take to start
 REPLY = 100_000_000   # bytes that a job may answer; more is treated as running out of memory
 
+def changed_limits(
+    limits: Limits, # to begin with
+    **told,         # values as a user gave them; None where the old one stays
+) -> Limits:
+    "Limits with some that were told; `AspFtError` for what is no number above 0."
+    told = {name: value for name, value in told.items() if value is not None}
+    for name, value in told.items():
+        if not 0 < value < 10**6: raise AspFtError(f'--{name} {value:g}: expected a number above 0, such as 60')
+    return replace(limits, **told)
+
 # %% ../nbs/03_sandbox.ipynb #c3f86e1d
+def _wall(job): return job.get('wall', WALL*job['seconds'])
+
 def new_job(
     kind: str,      # which function of the table is to do it
     limits: Limits, # its time and memory
-    **content,      # what the function is to know
+    **content,      # what the function is to know; `wall` is for the sandbox: seconds by the clock on the wall
 ) -> dict:
     "A job as the sandbox takes it."
     return dict(kind=kind, seconds=limits.seconds, memory_mb=limits.memory_mb, **content)
@@ -149,7 +161,7 @@ def _supervise(jobs, job, shared):
     shared[:8], (pipe, end) = bytes(8), os.pipe()
     if (pid := os.fork()) == 0: _child(jobs, job, end, shared)
     os.close(end)
-    try: data, cut = _listen(pipe, time.monotonic()+WALL*job['seconds'])
+    try: data, cut = _listen(pipe, time.monotonic()+_wall(job))
     except EOFError:
         os.kill(pid, signal.SIGKILL)
         os._exit(0)
@@ -215,7 +227,7 @@ class _Worker:
 
     def begin(self):
         "Let the clock of the job run."
-        self.deadline = time.monotonic() + (WALL*self.job['seconds']+GRACE if self.ready else START)
+        self.deadline = time.monotonic() + (_wall(self.job)+GRACE if self.ready else START)
 
     def start(self, key, job):
         "Hand over a job."

@@ -16,7 +16,7 @@ from itertools import groupby, islice, permutations, product
 
 from . import syntax
 from .core import AspFtError, progress
-from .lint import hints, lint
+from .lint import hints, lint, said_better
 from .sandbox import GENERATED, OWN, Limits, Table, new_job, run_jobs
 from .syntax import Message, atom_of, comparable, in_characters, read_message, signature_parts
 
@@ -39,13 +39,13 @@ class _Stop(Exception):
 class _GoldStop(_Stop):
     "The same, and it was the gold program's doing."
 
-_CLINGOS = 'atom does not occur'  # how clingo begins what the lint says better
 _ERRORS = ('syntax', 'unsafe', 'redefinition', 'error')  # codes of messages that stop a program; the others inform
+def _informs(message): return message.code not in _ERRORS
 
 class _Notes:
     "Collects clingo's messages, each once."
     def __init__(self):
-        self.found, self.lines, self.where, self.failed, self.texts, self.dropped = {}, 0, '', '', ('', ''), ()
+        self.found, self.lines, self.where, self.failed, self.texts, self.linted = {}, 0, '', '', ('', ''), None
         self.told = 0
     def add(self, message): self.found[message] = True
     def __call__(self, code, text):
@@ -53,12 +53,12 @@ class _Notes:
         message = in_characters(message, self.texts[self.lines > 0 and bool(message.where)])
         self.add(message)
         if message.code in _ERRORS: self.failed = message.code
-    def plain(self): return [asdict(m) for m in self.found if not self.silent(m)]
+    def plain(self): return [asdict(m) for m in sorted(self.found, key=_informs) if not self.silent(m)]
     def news(self):
         "The messages, if there are other ones than last time."
         before, self.told = self.told, len(self.found)
         return dict(messages=self.plain()) if self.told != before else {}
-    def silent(self, m): return m.code in self.dropped and not m.where and m.text.startswith(_CLINGOS)
+    def silent(self, m): return self.linted is not None and not m.where and said_better(self.linted, m.code, m.text)
 
 class _step:
     "Translates what clingo raises in one step of a job into an outcome."
@@ -96,16 +96,14 @@ def _ground(program, instance, notes, extra='', options=(), where='', apart=True
 # %% ../nbs/04_solver.ipynb #b079c495
 LINTED = 2_000_000  # bytes up to which a program is linted: about a second
 HINTED = 10_000     # characters up to which hints are looked for: at worst a second
-_UNDERIVED = ('arity_clash', 'typo', 'underived')
 
 def _lint(program, statements, notes, given=None, inputs=(), outputs=()):
     "Note what the lint finds; `given` None: what comes from elsewhere is not known."
     if len(program) > LINTED:
         text = f'longer than {LINTED:,} bytes: not looked at for common mistakes'
         return notes.add(Message('not_linted', 0, 0, text))
-    if given is not None: notes.dropped = ('underived',)
-    for code, *rest in lint(statements, program, given or (), inputs, outputs):
-        if given is not None or code not in _UNDERIVED: notes.add(Message(code, *rest))
+    notes.linted = lint(statements, program, given, inputs, outputs)
+    for finding in notes.linted: notes.add(Message(*finding))
 
 def _understood(program, notes):
     "The statements of a program; where it does not parse, hints are noted."
@@ -137,22 +135,22 @@ def _given(control):
 def _solve_job(job, tell):
     "Kind `solve`: outcome, shown answer sets, costs."
     notes, out, statements = _Notes(), dict(outcome='UNKNOWN', messages=[], answer_sets=[], costs=[]), None
-    def lint(given):
-        if not job['lint'] or statements is None: return
-        _lint(job['program'], statements, notes, given if job['instance'] else ())
+    def lint(given=None): _lint(job['program'], statements, notes, given)
     try:
         if job['lint'] or job['optimum']: statements = _understood(job['program'], notes)
         optimum = job['optimum'] and syntax.optimises(statements or ())
         options = [f"--models={job['models']}", '--opt-mode=optN' if optimum else '--opt-mode=ignore']
+        options += [word for const in job.get('consts', ()) for word in ('-c', const)]
+        if job['lint'] and not job['instance']: lint()
+        tell(dict(doing='grounding') | notes.news())
         control = _ground(job['program'], job['instance'], notes, options=options, where=job.get('where', ''))
     except _Stop as stop:
-        lint(None)
+        if job['lint'] and job['instance'] and statements is not None: lint()
         return out | dict(outcome=str(stop), messages=notes.plain())
-    lint(_given(control))
-    out |= dict(messages=notes.plain(), grounded=True)
+    if job['lint'] and job['instance']: lint(_given(control))
+    out |= dict(messages=notes.plain(), grounded=True, doing='solving')
     tell(out)
-    names = ('outcome', 'answer_sets', 'costs')
-    try: out |= dict(zip(names, _answer_sets(control, job['models'], optimum, notes)))
+    try: out |= dict(zip(('outcome', 'answer_sets', 'costs'), _answer_sets(control, job['models'], optimum, notes)))
     except _Stop as stop: out['outcome'] = str(stop)
     return out | dict(messages=notes.plain())
 
@@ -450,7 +448,8 @@ def _examine_job(job, tell):
     try:
         statements = _understood(job['program'], notes)
         inputs, outputs, known, implied = _contract(job, statements, notes)
-        _lint(job['program'], statements, notes, inputs if known else None, inputs, () if implied.open else outputs)
+        given, asked = (inputs, inputs) if known else (None, ())
+        _lint(job['program'], statements, notes, given, asked, () if implied.open else outputs)
         out |= dict(canonical=syntax.canonical(statements), inputs=inputs, outputs=outputs,
                     derived=syntax.head_predicates(statements), stated=implied.stated, open=implied.open)
         if implied.stated:
@@ -576,6 +575,7 @@ class Check:
     costs: tuple = ()         # of the optimum, highest priority first
     grounded: bool = False    # it was grounded
     seconds: float = 0.       # processor time of the job
+    doing: str = ''           # parsing, grounding or solving: where it was when a limit was hit
 
     @property
     def parsed(self) -> bool: return self.outcome not in ('SYNTAX_ERROR', 'FORBIDDEN')
@@ -604,18 +604,18 @@ def messages_of(
     return tuple(Message(**m) for m in reply.get('messages', ()))
 
 # %% ../nbs/04_solver.ipynb #34d635cf
-def _solve_item(program, instance='', models=1, limits=OWN, optimum=False, lint=False):
+def _solve_item(program, instance='', models=1, limits=OWN, optimum=False, lint=False, **more):
     "The job of one `check` or `solve`."
     large = replace(limits, max_bytes=OWN.max_bytes)
     if refused := objection([(program, '', limits), (instance, 'instance', large)]): return dict(ready=refused)
-    content = dict(program=program, instance=instance, models=models, optimum=optimum, lint=lint, where='instance')
-    return new_job('solve', limits, **content)
+    content = dict(instance=instance, models=models, optimum=optimum, lint=lint, where='instance', **more)
+    return new_job('solve', limits, program=program, **content)
 
 def _as_check(reply):
     outcome = reply.get('death') or reply['outcome']
     return Check(outcome, messages_of(reply), tuple(map(tuple, reply.get('answer_sets', ()))),
                  tuple(reply.get('costs', ())), bool(reply.get('grounded')) or outcome in RUNS,
-                 reply.get('seconds', 0.))
+                 reply.get('seconds', 0.), reply.get('doing', 'parsing') if outcome in UNDECIDED else '')
 
 # %% ../nbs/04_solver.ipynb #1e7d8b80
 def check_many(
@@ -624,9 +624,12 @@ def check_many(
     workers: int=None,   # processes side by side; None: one more than cores
     desc: str=None,      # of the progress bar; None: no bar
     lint: bool=True,     # look for mistakes that clingo accepts, too; about half a millisecond
+    consts=(),           # values for constants, as in "n=5"
+    wall: float=None,    # seconds by the clock on the wall for each; None: `sandbox.WALL` times the processor time
 ):                       # yields a `Check` for each item, in order
     "Check many programs side by side."
-    jobs = (_solve_item(*((i,) if isinstance(i, str) else i), limits=limits, lint=lint) for i in items)
+    how = dict(limits=limits, lint=lint, consts=list(consts)) | (dict(wall=wall) if wall else {})
+    jobs = (_solve_item(*((i,) if isinstance(i, str) else i), **how) for i in items)
     for reply in run_jobs(jobs, TABLE, workers, desc): yield _as_check(reply)
 
 # %% ../nbs/04_solver.ipynb #7c4c9f48

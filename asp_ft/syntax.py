@@ -147,7 +147,25 @@ _MESSAGE = re.compile(r'^<\w+>:(\d+):(\d+)(?:-(?:\d+:)?\d+)?: (error|info|warnin
 _CODES = {'syntax error': 'syntax', 'lexer error': 'syntax', 'unsafe variables': 'unsafe',
           'atom does not occur': 'underived', 'operation undefined': 'undefined_operation',
           'redefinition': 'redefinition', 'cyclic constant definition': 'redefinition',
-          'tuple ignored': 'tuple_ignored', 'no atoms over signature': 'nothing_shown'}
+          'interval undefined': 'undefined_operation', 'tuple ignored': 'tuple_ignored',
+          'no atoms over signature': 'nothing_shown'}
+
+_OWN_WORDS = re.compile(r'#(?:sum|count|min|max|show|external|false|true|inf|sup|edge|project|heuristic)\b')
+
+def _unsafe(body):
+    "What clingo says of unsafe variables, without the names that it gave to things for itself."
+    said, _, _ = body.partition('\n<')
+    names = [name for name in re.findall(r"note: '(.+?)' is unsafe", body) if name[0] != '#']
+    statement = ' '.join(said.removeprefix('unsafe variables in:').split())
+    statement = re.sub(r':-\[#inc_base\](?=\.)|\[#inc_base\];?', '', statement)
+    if not names and '#Anon' in body:
+        head = '#Anon' in statement.partition(':-')[0] and not re.match(r':~|\S*#sum|\S*#(show|external)', statement)
+        if head: return '_ cannot stand in a fact or head: write a value, or a variable that the body binds'
+        return '_ stands for no value here: write a variable that an atom of the body binds'
+    statement = re.sub(r'#Anon\d+', '_', statement)
+    unsafe = ' '.join(f"'{name}' is unsafe" for name in dict.fromkeys(names))
+    rewritten = '#' in _OWN_WORDS.sub('', statement) or re.search(r'<=0|::|:\.|\{0[:,]', statement)
+    return f'unsafe variables: {unsafe}' if rewritten else f'unsafe variables in: {statement} {unsafe}'
 
 def read_message(
     text: str,      # a message as clingo gives it
@@ -158,7 +176,9 @@ def read_message(
     m = _MESSAGE.match(text)
     line, column, kind, body = (int(m[1]), int(m[2]), m[3], m[4]) if m else (0, 0, 'error', text)
     code = next((c for start, c in _CODES.items() if body.startswith(start)), kind)  # never from a program's own words
-    body = ' '.join(re.sub(r'<\w+>:[\d:-]+: note: ', '', body).replace('[#inc_base];', '').split())
+    if code == 'unsafe' and body.count('#Anon') and not re.search(r"note: '[^#]", body):  # nothing but _ is unsafe
+        line, column = map(int, re.search(r'<\w+>:(\d+):(\d+)[\d:-]*: note', body).groups())
+    body = _unsafe(body) if code == 'unsafe' else ' '.join(body.split())
     if line > lines > 0: return Message(code, line-lines, column, body, where)
     return Message(code, line, column, body)
 
