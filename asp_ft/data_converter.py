@@ -18,6 +18,7 @@ from fastcore.script import Param
 from .core import (AspFtError, file_hash, require, run_manifest, show_path, text_hash, unknown_name, write_json,
                          write_jsonl, write_text)
 from .syntax import Contract, strip_comments
+from .lint import STYLE
 from .sandbox import OWN
 from .solver import compare_many, Examination, examine_many, Task, UNDECIDED, verify_many
 from .instances import Synthesis, synthesise_many
@@ -66,9 +67,10 @@ def judge(
     if examination.outcome in _BROKEN: return _refusal(problem, examination), []
     findings = [] if needs_instances(problem, examination) else list(_outcome_findings(problem, examination))
     if examination.trivial and not needs_instances(problem, examination):
-        said = 'the empty program has the same answer sets, so no score can rest on it'
-        findings.append(_note(problem, 'trivial', said))
-    once = {(m.code, m.line, m.column): m for m in reversed(examination.messages)}  # not again for every instance
+        reason = 'the empty program has the same answer sets, so no score can rest on it'
+        findings.append(_note(problem, 'trivial', reason))
+    said = [m for m in examination.messages if m.code not in STYLE]
+    once = {(m.code, m.line, m.column): m for m in reversed(said)}  # not again for every instance
     findings += [_note(problem, m.code, m.text, m) for m in reversed(once.values())]
     return None, findings
 
