@@ -85,9 +85,10 @@ def measure_bare(folder):
     made = {t['id'].rpartition('/')[0]: (t['gold'], Task.from_dict(t)) for t in read_jsonl(folder/'data'/'tasks.jsonl')}
     names = sorted(made)
     noticed = [sum(t.killed for t in mutation_tests([pairs[n] for n in names])) for pairs in (given, made)]
-    print(f"{report['counts']['problems']} of {len(given)} problems kept, rows verified on {report['counts']['checked']}; "
-          f'{len(made)/seconds:.1f} rows/s\nmutants noticed: {noticed[0]} by the instances of the corpus, {noticed[1]} by '
-          f'those that were made ({noticed[1]/noticed[0]:.1%})')
+    counts = report['counts']
+    print(f"{counts['problems']} of {len(given)} problems kept, {counts['checked']}; {len(made)/seconds:.1f} rows/s")
+    print(f'mutants noticed: {noticed[0]} by the instances of the corpus, {noticed[1]} by those that were made '
+          f'({noticed[1]/noticed[0]:.1%})')
 
 
 def main():
