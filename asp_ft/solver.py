@@ -118,15 +118,23 @@ def _understood(program, notes):
 def _outcome(result):
     return 'UNKNOWN' if result.unknown else 'UNSATISFIABLE' if result.unsatisfiable else 'SATISFIABLE'
 
+def _costs(control):
+    """What the last answer set cost, highest level first. `model.cost` is cut to 32 bits; the statistics are not, but
+    beyond 53 bits they are rounded."""
+    costs = control.statistics['summary']['costs']
+    if any(abs(c) >= 2**53 for c in costs): raise _Stop('UNKNOWN')
+    return tuple(map(int, costs))
+
 def _answer_sets(control, most, optimum, notes):
     "(outcome, shown answer sets, costs): up to `most` answer sets, 0 for all, of an optimum the proven ones only."
     found, costs = [], ()
     with _step('CRASHED', notes), control.solve(yield_=True) as handle:
         for model in handle:
             if optimum and model.cost and not model.optimality_proven: continue  # no cost: nothing to optimise was left
-            found.append(sorted(str(s) for s in model.symbols(shown=True))); costs = list(model.cost)
+            found.append(sorted(str(s) for s in model.symbols(shown=True))); costs = model.cost
             if len(found) >= most > 0: break
-        return 'OPTIMUM' if optimum and found else _outcome(handle.get()), found, costs
+        outcome = 'OPTIMUM' if optimum and found else _outcome(handle.get())
+    return outcome, found, _costs(control) if costs else ()
 
 # %% ../nbs/04_solver.ipynb #67c19d6f
 def _given(control):
@@ -197,6 +205,7 @@ class _Side:
         cost = ()
         with _step('CRASHED', self.notes), self.grounded.solve(yield_=True) as handle:
             for model in handle: cost = tuple(model.cost)
+        if cost: cost = _costs(self.grounded)
         self.grounded.configuration.solve.opt_mode = ','.join(['enum', *map(str, cost)]) if cost else 'ignore'
         self.asked = None
         return cost
