@@ -635,7 +635,7 @@ def _compare_item(candidate, gold, task, limits=GENERATED, align=False, lint=Tru
     cases = task.cases()
     if refused := _objection([(gold, 'gold', OWN), *((facts, name, OWN) for name, facts in cases)]):
         return dict(ready=_gold_failed(_NOTHING_KNOWN, refused['outcome']) | dict(messages=refused['messages']))
-    if refused := _objection([(candidate, '', limits)]):
+    if refused := _objection([(candidate, '', OWN if candidate == gold else limits)]):  # gold is never different from itself
         return dict(ready=_refused(_NOTHING_KNOWN, refused['outcome']) | dict(messages=refused['messages']))
     contract = dict(inputs=task.inputs, outputs=task.outputs, instances=cases, costs=task.costs, align=align, lint=lint)
     return new_job('compare', limits, candidate=candidate, gold=gold, **contract)

@@ -6,8 +6,8 @@
 __all__ = ['SIGNS', 'Comparable', 'REWRITES', 'MUTATIONS', 'blank', 'strip_comments', 'prescan', 'parse', 'Message',
            'character_column', 'read_message', 'in_characters', 'signature', 'signature_parts', 'atom_of',
            'head_predicates', 'shown_predicates', 'optimises', 'external_predicates', 'canonical_statement',
-           'canonical', 'statement_spans', 'without_display', 'comparable', 'may_derive', 'body_spans', 'rewrite',
-           'rename', 'Mutant', 'mutants']
+           'canonical', 'statement_spans', 'without_display', 'comparable', 'may_derive', 'harmless_directives',
+           'body_spans', 'rewrite', 'rename', 'Mutant', 'mutants']
 
 # %% ../nbs/01_syntax.ipynb #173ae71c
 import re
@@ -74,7 +74,7 @@ def prescan(
     program: str,           # the text to look at
     max_bytes: int=100_000, # longest text, in bytes of UTF-8
     max_depth: int=200,     # deepest nesting; clingo dies from about 10,000 levels
-    strict: bool=True,      # also refuse what only the user's own programs may hold: #program, #external, #theory
+    strict: bool=True,      # also refuse #program, #external, #theory that change something
 ) -> tuple | None:          # (outcome, code, line, column, text) of the first objection
     "Look at a text before any parser does; microseconds, no clingo."
     if len(program) > max_bytes or len(program.encode('utf-8', 'surrogatepass')) > max_bytes:
@@ -90,9 +90,12 @@ def _bad_text(code, text, pos, message): return 'SYNTAX_ERROR', code, *_place(te
 
 def _prescan_bare(bare, max_depth, strict):
     "The look at a text without comments and strings."
+    harmless = None
     for m in _FORBIDDEN.finditer(bare):
         word = re.sub(r'[\s(]', '', m[0])
-        if not strict and word.startswith(_ALLOWED_OWN): continue
+        if word.startswith(_ALLOWED_OWN):
+            if strict and harmless is None: harmless = {begin for begin, _ in harmless_directives(bare)}
+            if not strict or m.start() in harmless: continue
         message = f'{word} is not allowed here: write the program without it'
         return 'FORBIDDEN', 'forbidden', *_place(bare, m.start()), message
     if m := re.search(r'"(?! *")|[^\x00-\x7f]', re.sub(r'"( *)"', r'_\1_', bare)):
@@ -315,6 +318,23 @@ def may_derive(
         if '#' not in head[1:]: head = _CONDITION.sub('', head)
         if not names.isdisjoint(_IDENTIFIER.findall(head)): return True
     return False
+
+# %% ../nbs/01_syntax.ipynb #a1c0de02
+_HARMLESS = re.compile(
+    r"#program\s+base\s*(?:\(\s*\)\s*)?\."
+    r"|#external\s*-?\s*(?P<atom>_*[a-z][\w']*)(?:[^.#]|\.\.)*+\.(?:\s*\[\s*false\s*\]|(?!\s*\[))"
+    r"|#theory\s+_*[a-z][\w']*\s*\{(?:[^{}]|\{[^{}]*\})*+\}\s*\.", re.A)
+_THEORY_ATOM = re.compile(r"&\s*[_']*[a-z]")
+
+def harmless_directives(
+    bare: str, # a program as `strip_comments` leaves it
+) -> list:     # (begin, end) of each directive
+    "`#program base.`, `#external` atoms that nothing derives, theories without atoms; empty where one does change things."
+    found = list(_HARMLESS.finditer(bare))
+    rest = _edited(bare, [(*m.span(), ' ') for m in found])
+    used = may_derive(rest, [m['atom'] for m in found if m['atom']])
+    if used or '#program' in rest or '#theory' in bare and _THEORY_ATOM.search(rest): return []
+    return [m.span() for m in found]
 
 # %% ../nbs/01_syntax.ipynb #722687e9
 _BODY = re.compile(r'[()\[\]{}]|:[-~]|[:,;]')
