@@ -7,7 +7,7 @@ __all__ = ['SIGNS', 'Comparable', 'REWRITES', 'MUTATIONS', 'blank', 'strip_comme
            'character_column', 'read_message', 'in_characters', 'signature', 'signature_parts', 'atom_of',
            'head_predicates', 'shown_predicates', 'optimises', 'external_predicates', 'canonical_statement',
            'canonical', 'statement_spans', 'without_display', 'comparable', 'may_derive', 'harmless_directives',
-           'body_spans', 'rewrite', 'rename', 'Mutant', 'mutants']
+           'body_spans', 'tree_nodes', 'rewrite', 'rename', 'Mutant', 'mutants']
 
 # %% ../nbs/01_syntax.ipynb #173ae71c
 import re
@@ -329,7 +329,7 @@ _THEORY_ATOM = re.compile(r"&\s*[_']*[a-z]")
 def harmless_directives(
     bare: str, # a program as `strip_comments` leaves it
 ) -> list:     # (begin, end) of each directive
-    "`#program base.`, `#external` atoms that nothing derives, theories without atoms; empty where one does change things."
+    "`#program base.`, externals that nothing derives, theories without atoms; empty where one does change things."
     found = list(_HARMLESS.finditer(bare))
     rest = _edited(bare, [(*m.span(), ' ') for m in found])
     used = may_derive(rest, [m['atom'] for m in found if m['atom']])
@@ -389,12 +389,14 @@ class _Source:
         for node in self.statements: found.setdefault(bisect_right(at, self.at(node.location.begin))-1, []).append(node)
         return [(*self.spans[i], nodes) for i, nodes in sorted(found.items()) if i >= 0]
 
-def _nodes(node):
+def tree_nodes(
+    node, # of the syntax tree
+):        # yields nodes
     "A node and all below it."
     yield node
     for key in node.child_keys:
         child = getattr(node, key)
-        for c in () if child is None else [child] if hasattr(child, 'ast_type') else child: yield from _nodes(c)
+        for c in () if child is None else [child] if hasattr(child, 'ast_type') else child: yield from tree_nodes(c)
 
 # %% ../nbs/01_syntax.ipynb #ac7b0aec
 def _shuffled_rules(source, draw):
@@ -509,7 +511,7 @@ def rename(
     as_it_is = lambda order: not order or list(order) == list(range(len(order)))
     predicates = {old: (name, None if as_it_is(o) else tuple(o)) for old, (name, o) in predicates.items()}
     source, edits = _Source(program, statements), []
-    for node in (n for s in statements for n in _nodes(s)):
+    for node in (n for s in statements for n in tree_nodes(s)):
         if _kind(node) == 'SymbolicAtom': edits += _atom_edits(source, node, predicates)
         new = constants.get(str(node.symbol)) if _kind(node) == 'SymbolicTerm' else None
         if new: edits.append((*source.span(node), new))
@@ -652,7 +654,7 @@ def _statement_edits(source, begin, end, nodes):
     if kind == 'Minimize': yield from _minimize_edits(source, begin, end, nodes)
     spans = body_spans(source.bare, begin, end)
     if spans and len(spans) == len(nodes[0].body): yield from _sibling_edits(source, nodes[0].body, spans)
-    for node in (n for top in nodes for n in _nodes(top)): yield from _node_edits(source, node)
+    for node in (n for top in nodes for n in tree_nodes(top)): yield from _node_edits(source, node)
 
 # %% ../nbs/01_syntax.ipynb #aff8d5ee
 def mutants(
