@@ -8,6 +8,7 @@ __all__ = ['NotSearchable', 'search_rules', 'search_text', 'run_search']
 # %% ../nbs/03b_search.ipynb #5eb10004
 import re
 from functools import lru_cache
+from time import process_time
 
 from . import syntax
 from .syntax import head_predicates, signature, signature_parts, tree_nodes
@@ -311,7 +312,7 @@ def search_text(
 def run_search(
     text,       # what `search_text` gave
     outputs,    # signatures of what is compared
-    seconds,    # of wall clock that the search may take; grounding is not limited
+    seconds,    # of processor time that the search may take; grounding is not limited
     cost=(),    # of the optimum of the proposing program
     options=(), # more options of clingo
 ) -> tuple:     # ('none' | 'found' | 'late', frozenset of symbols)
@@ -325,8 +326,10 @@ def run_search(
         weight, level, _ = atom.symbol.arguments
         if weight.type == SymbolType.Number: weights[level] = weights.get(level, 0)+abs(weight.number)
     if any(w >= 2**31 for w in weights.values()): raise RuntimeError('a sum beyond 32 bits')
+    until = process_time()+seconds
     with control.solve(yield_=True, async_=True) as handle:
-        if not handle.wait(max(seconds, 0)): return 'late', None
+        while not handle.wait(.02):
+            if process_time() > until: return 'late', None
         if (model := handle.model()) is None: return 'none', None
         wanted, atoms = signature_parts(outputs), model.symbols(atoms=True)
         return 'found', frozenset(s for s in atoms if (s.name, len(s.arguments), s.positive) in wanted)

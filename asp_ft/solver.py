@@ -284,18 +284,18 @@ SEARCHES = ((), ('--trans-ext=card', '--configuration=crafty'))  # settings with
 def _left(job): return job.get('seconds', GENERATED.seconds)*SEARCH - (process_time()-job.get('began', process_time()))
 
 def _missed(side, other, job):
-    "(settled?, answer set): one of `side` that `other` does not have, by search."
+    "(settled?, answer set): one of `side` that `other` does not have, by search; None where the time does not suffice."
     try: text = search_text(side.program, other.program, side.instance, job['outputs'], other.levels)
     except (NotSearchable, RecursionError): return False, None
     for options in SEARCHES:
-        if 3*(side.seconds+other.seconds) > (left := _left(job)): break
+        if 3*(side.seconds+other.seconds) > (left := _left(job)): return None, None
         try: how, atoms = run_search(text, job['outputs'], left/3, side.cost, options)
-        except (RuntimeError, MemoryError): break
+        except (RuntimeError, MemoryError): return False, None
         if how == 'none': return True, None
         if how == 'found':
             sound = _lacks(other, [atoms]) is not None and _lacks(side, [atoms]) is None
             return sound, atoms if sound else None
-    return False, None
+    return None, None
 
 # %% ../nbs/04_solver.ipynb #5eb00003
 def _numbers(side, bits, job):
@@ -311,18 +311,21 @@ def _numbers(side, bits, job):
 
 def _beyond(gold, candidate, theirs, mine, job):
     "As `_against`, for sides with more than `EXACT` answer sets: by search, by a longer enumeration, by samples."
+    if len({syntax.canonical(syntax.parse(side.program.text)) for side in (gold, candidate)}) == 1: return '', None, 'exact'
     sides, proved = dict(allowed=(candidate, gold), missing=(gold, candidate)), {}
     for kind, (side, other) in sides.items():
         proved[kind], atoms = _missed(side, other, job)
         if atoms is not None: return kind, atoms, 'exact'
     if all(proved.values()): return '', None, 'exact'
+    late = [how for how in proved.values() if how is None]
     bits = {symbol: 1 << i for i, symbol in enumerate(gold.known | candidate.known)}
     ours, all_theirs = _numbers(gold, bits, job)
     own, all_mine = _numbers(candidate, bits, job)
     for kind, few, all_few in (('allowed', own-ours, all_theirs), ('missing', ours-own, all_mine)):
         if all_few and few: return kind, frozenset(s for s, bit in bits.items() if min(few) & bit), 'exact'
     if all_theirs and all_mine: return '', None, 'exact'
-    if 'memory' in job and _left(job) <= 0: raise _Stop('TIMEOUT')  # it is asked again, alone
+    late += [1 for sets, whole in ((ours, all_theirs), (own, all_mine)) if not whole and len(sets) < MORE]
+    if late and 'memory' in job: raise _Stop('TIMEOUT')  # it is asked again, alone
     for kind, first in (('allowed', mine), ('missing', theirs)):
         side, other = sides[kind]
         found = None if proved[kind] else _lacks(other, _sample(side, first))
