@@ -286,7 +286,8 @@ def _numbers(side, bits, job):
 
 def _beyond(gold, candidate, theirs, mine, job):
     "As `_against`, for sides with more than `EXACT` answer sets: by search, by a longer enumeration, by samples."
-    if len({syntax.canonical(syntax.parse(side.program.text)) for side in (gold, candidate)}) == 1: return '', None, 'exact'
+    one, other = (syntax.canonical(syntax.parse(side.program.text)) for side in (gold, candidate))
+    if one == other: return '', None, 'exact'
     sides, proved = dict(allowed=(candidate, gold), missing=(gold, candidate)), dict(allowed=None, missing=None)
     for options, kind in product(SEARCHES, sides):
         if proved[kind] is not None: continue
