@@ -30,7 +30,7 @@ class Limits:
     memory_mb: int = 512       # address space of the child, MiB: stops a runaway grounding cleanly, in seconds
     max_bytes: int = 100_000   # length of the text
     max_depth: int = 200       # nesting; clingo overflows its stack from about 10,000
-    strict: bool = True        # refuse #program, #external and #theory
+    strict: bool = True        # refuse #program, #external and #theory, unless they change nothing
 
 # %% ../nbs/03_sandbox.ipynb #dc0588aa
 GENERATED = Limits()  # what a model wrote

@@ -18,8 +18,9 @@ from pathlib import Path
 import yaml
 
 from .core import AspFtError, file_hash, nearest, progress, show_path, text_hash, unknown_name
-from .solver import PREDICATE, Task
-from .tables import (TWIN, BadInput, Note, encodes, kind_inside, read_raw, regular_size, table_kind, table_rows)
+from .syntax import PREDICATE
+from .solver import Task
+from .tables import BadInput, encodes, kind_inside, Note, read_raw, regular_size, table_kind, table_rows, TWIN
 
 # %% ../nbs/06_sources.ipynb #414d91c8
 CONTRACT = ('inputs', 'outputs', 'problem', 'family', 'difficulty', 'phrasing', 'unsatisfiable', 'costs')  # task.yaml
