@@ -477,7 +477,8 @@ def _warnings(found, counts, splits, config):
     if len(places)*2 > total:
         code, n = Counter(note.code for note in lost).most_common(1)[0]
         note = next(note for note in lost if note.code == code)
-        warnings.append(f'{len(places)} of {total} were left out, most often ({n} times) like this: {note.reason}; '
+        often = f', most often ({n} times)' if n > 1 else ','
+        warnings.append(f'{len(places)} of {total} were left out{often} like this: {note.reason}; '
                         f'{note.remedy}')
     shares = check_shares(config['train_fraction'], config['test_fraction'])
     empty = [side for side in shares if not splits[side]['rows']]
@@ -580,9 +581,18 @@ def convert(
     return report
 
 # %% ../nbs/07_data_converter.ipynb #ecd0ceef
+def _listed(notes, most):
+    "The first notes of each code, and how many there are more."
+    lines, codes = [], {}
+    for note in notes: codes.setdefault(note.code, []).append(note)
+    for code, found in codes.items():
+        lines += [f'  {code:17} {note}' for note in found[:most]]
+        if len(found) > most: lines.append(f'  {code:17} … and {len(found)-most} more of these in report.json')
+    return lines
+
 def summary(
     report: dict,  # from `convert`
-    most: int=10,  # notes of a kind that are shown
+    most: int=3,   # notes of one code that are shown
 ) -> str:          # a short table
     "What a person wants to see after a conversion: counts, and what to mend."
     counts = report['counts']
@@ -599,8 +609,7 @@ def summary(
         if told: lines.append(f'shared by {pair.replace("/", " and ")}: {told}; see leaks in report.json')
     for kind, title in (('rejected', 'left out'), ('findings', 'kept, but look at')):
         notes = [Note(**n) for n in report[kind]]
-        if notes: lines += ['', f'{title}:', *(f'  {n.code:17} {n}' for n in notes[:most])]
-        if len(notes) > most: lines.append(f'  … and {len(notes)-most} more in report.json')
+        if notes: lines += ['', f'{title}:', *_listed(notes, most)]
     lines += ['']*bool(report['announcements']) + report['announcements']
     lines += [f"\nnot carried over from {file}: {', '.join(keys)}" for file, keys in report['dropped_keys'].items()]
     return '\n'.join(lines + [f'\nWARNING: {warning}' for warning in report['warnings']])
