@@ -510,7 +510,7 @@ def _examine_job(job, tell):
     except _Stop: return out
 
 # %% ../nbs/04_solver.ipynb #2e3f4051
-PICK = .25  # seconds in which an instance must be found; another draw is cheaper than a longer search
+PICK = 5000  # conflicts of the search for an instance, some tenths of a second; another draw is cheaper than more
 
 class Referee:
     "Inside a job: a program, and the wrong ones that no instance has told from it yet."
@@ -559,18 +559,18 @@ class Referee:
         choice: str,    # facts and choices
         predicates,     # signatures: which atoms make the instance
         seed: int,      # of the search
-    ):                  # facts, or None where none was found in time
+    ):                  # facts, or None where none was found within `PICK`
         "An instance out of those that `choice` allows, on which the program has an answer set."
-        options = ['--models=1', '--opt-mode=ignore', f'--seed={seed}', '--rand-freq=0.5', '--sign-def=rnd']
+        options = ['--models=1', '--opt-mode=ignore', f'--solve-limit={PICK}', f'--seed={seed}', '--rand-freq=0.5',
+                   '--sign-def=rnd']
         wanted = signature_parts(predicates)
         try:
             notes = _Notes()
             control = _ground(self.gold.text, choice, notes, options=options)
-            with _step('CRASHED', notes), control.solve(yield_=True, async_=True) as handle:
-                handle.resume()
-                if not handle.wait(PICK) or (model := handle.model()) is None: return None
-                atoms = [s for s in model.symbols(atoms=True) if (s.name, len(s.arguments), s.positive) in wanted]
-                return ' '.join(f'{atom}.' for atom in sorted(atoms))
+            with _step('CRASHED', notes), control.solve(yield_=True) as handle:
+                for model in handle:
+                    atoms = [s for s in model.symbols(atoms=True) if (s.name, len(s.arguments), s.positive) in wanted]
+                    return ' '.join(f'{atom}.' for atom in sorted(atoms))
         except _Stop: return None
 
 # %% ../nbs/04_solver.ipynb #d347c0b7
