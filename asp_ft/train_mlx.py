@@ -159,7 +159,7 @@ def summed_loss(
 
 
 # %% ../nbs/15_train_mlx.ipynb #d52a88b2
-ROUNDING = {mx.float32: 1e-4, mx.bfloat16: .02, mx.float16: .005}  # share by which two sums of a loss may differ
+ROUNDING = {mx.float32: 1e-4, mx.bfloat16: .02, mx.float16: .005}  # share by which two losses may differ
 
 def own_loss(
     model,        # an mlx-lm model

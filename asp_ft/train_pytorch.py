@@ -159,7 +159,7 @@ def stop_training(
         if type(m).__name__ == 'Linear4bit': m.training = True
 
 # %% ../nbs/14_train_pytorch.ipynb #c41f77b0
-ROUNDING = {torch.float32: 1e-4, torch.bfloat16: .02, torch.float16: .005}  # share by which two sums of a loss may differ
+ROUNDING = {torch.float32: 1e-4, torch.bfloat16: .02, torch.float16: .005}  # share by which two losses may differ
 
 def own_loss(
     model,     # a causal language model, with or without adapter
@@ -188,7 +188,7 @@ def prove_loss(
     model.train(training)
     if not abs(ours-theirs) <= ROUNDING[model.dtype]*max(1., abs(theirs)): raise AspFtError(
         f'the loss that would be trained is {ours:.5f} on two rows, and the model says {theirs:.5f}: '
-        f'{type(model).__name__} is not computed rightly here, so nothing was trained; take another model, or report it')
+        f'{model.config.model_type} is not computed rightly here, so nothing was trained; take another model, or report it')
     return ours, theirs
 
 
