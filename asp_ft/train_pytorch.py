@@ -188,7 +188,8 @@ def prove_loss(
     model.train(training)
     if not abs(ours-theirs) <= ROUNDING[model.dtype]*max(1., abs(theirs)): raise AspFtError(
         f'the loss that would be trained is {ours:.5f} on two rows, and the model says {theirs:.5f}: '
-        f'{model.config.model_type} is not computed rightly here, so nothing was trained; take another model, or report it')
+        f'{model.config.model_type} is not computed rightly here, so nothing was trained; take another model, or '
+        'report it')
     return ours, theirs
 
 
