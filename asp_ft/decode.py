@@ -473,8 +473,9 @@ def load_model_mlx(
     "Load a model for generation with MLX."
     from mlx_lm.utils import load_adapters, load_model
     from transformers import AutoConfig
+    from asp_ft.train_mlx import rope_settings
     try:
-        model, _ = load_model(Path(folder))
+        model, _ = load_model(Path(folder), model_config=rope_settings(folder))
         with quiet(): config = AutoConfig.from_pretrained(str(folder))
     except (OSError, ValueError, KeyError, RuntimeError) as e: raise _unloadable(folder, e) from None
     with ExitStack() as stack:
