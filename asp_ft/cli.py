@@ -652,12 +652,13 @@ def evaluate(
     tasks: str,       # tasks.jsonl they were generated from, as `asp_ft convert` writes it
     out: str,         # folder for verdicts.jsonl, scores.json, report.html and scores.png
     workers: int=None,# solver processes; one more than cores where none is named
+    executor: str=None, # dask://HOST:PORT of a cluster that judges; none: this machine
     show: bool=True,  # print the table
 ) -> dict: # what stands in scores.json; of several files, what stands in comparison.json
     "Judge completions and write verdicts, scores, a report and a figure; `AspFtError` where the files do not fit."
     from asp_ft.evaluate import evaluate
     from asp_ft.report import write_page
-    return evaluate(completions, tasks, out, workers=workers, show=show, page=write_page)
+    return evaluate(completions, tasks, out, workers=workers, show=show, page=write_page, executor=executor)
 
 # %% ../nbs/24_cli.ipynb #0eecdc0a
 def push(
