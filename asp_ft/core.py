@@ -111,7 +111,9 @@ def write_json(
     obj,  # anything JSON can hold
 ):
     "Write an object as readable JSON, atomically, with non-ASCII characters as they are."
-    write_text(path, json.dumps(obj, indent=1, ensure_ascii=False)+'\n')
+    with atomic_write(path) as f:  # piece by piece: a long report need not be held as text
+        f.writelines(json.JSONEncoder(indent=1, ensure_ascii=False).iterencode(obj))
+        f.write('\n')
 
 # %% ../nbs/00_core.ipynb #ac06b1b1
 def write_jsonl(

@@ -508,7 +508,8 @@ def _synthesise_job(job, tell):
     kept = _try_draws(job, referee, mutants, draw_instances(statements, contract, job['seed']), tell)
     survivors = _survivors(program, referee, mutants)
     noticed = len(mutants) - len(referee.alive) - len(referee.broken)
-    return dict(kept=kept, noticed=noticed, mutants=noticed+len(survivors), survivors=[str(m) for m in survivors[:20]])
+    return dict(kept=kept, noticed=noticed, mutants=noticed+len(survivors), survivors=[str(m) for m in survivors[:20]],
+                again=not noticed)  # a busy machine may have cost it its time
 
 JOBS = dict(synthesise=_synthesise_job)
 TABLE = Table('asp_ft.instances', needs='clingo')

@@ -417,8 +417,8 @@ class Journal:
         key: bytes,  # see `key`
         reply: dict, # to the job
     ):
-        "Keep a reply; one that is our own defect is not kept, and neither is how long it took."
-        if reply.get('death') == 'UNKNOWN': return
+        "Keep a reply and not how long it took; one that is our own defect, or says `again`, is asked for again."
+        if reply.get('death') == 'UNKNOWN' or reply.get('again'): return
         kept = {name: value for name, value in reply.items() if name != 'seconds'}
         self.places[key] = self.file.seek(0, os.SEEK_END)
         self.file.write(json.dumps(dict(key=key.hex(), reply=kept)).encode()+b'\n')
