@@ -486,12 +486,14 @@ LEAKS = 10  # leaks between two sides that the report lists
 
 class _Side:
     "The tasks on one side of the split, read anew each time, with the canonical form of their programs."
-    def __init__(self, rows, side): self.rows = _at(rows, [i for i, r in enumerate(rows) if r.task['split'] == side])
+    def __init__(self, rows): self.rows = rows
     def __iter__(self): return (row.task | dict(canonical=row.canonical) for row in self.rows)
 
 def _leak_report(rows):
     "What the sides of a split give away about each other: counts by kind, and the first ones."
-    sides, found = {side: _Side(rows, side) for side in ('train', 'valid', 'test')}, {}
+    places, found = dict(train=array('Q'), valid=array('Q'), test=array('Q')), {}
+    for i, row in enumerate(rows): places[row.task['split']].append(i)
+    sides = {side: _Side(_at(rows, at)) for side, at in places.items()}
     for one, other in (('train', 'valid'), ('train', 'test'), ('valid', 'test')):
         if not (sides[one].rows and sides[other].rows): continue
         counts, first = Counter(), []
@@ -683,7 +685,7 @@ def convert(
     if checked not in CHECKED: raise unknown_name('checked', checked, CHECKED)
     found = read_sources(raw, columns, DiskList())
     if not found.problems: raise _nothing(found)
-    with _writing(out), remember(out/REPLIES) as journal, open_executor(executor) as executor:
+    with _writing(out), open_executor(executor) as executor, remember(out/REPLIES) as journal:
         rows = DiskList(row for one in _examined(found, strict, checked, split_facts, seed, executor)
                         for row in make_rows(one.problem, one.examination, system, no_contract, one.checked, one.made))
         rows = _dealt(_settled(found, rows, strict, executor), shares, seed)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['GENERATED', 'OWN', 'WALL', 'GRACE', 'START', 'REPLY', 'DEATHS', 'PROGRESS', 'ROUNDS', 'FORK', 'AHEAD', 'TRIES',
-           'TOGETHER', 'UNDER_WAY', 'CONNECT', 'Limits', 'changed_limits', 'new_job', 'Table', 'serve', 'close_sandbox',
-           'code_hash', 'Journal', 'remember', 'do_parcel', 'open_executor', 'run_jobs']
+           'TOGETHER', 'UNDER_WAY', 'LOOK', 'CONNECT', 'Limits', 'changed_limits', 'new_job', 'Table', 'serve',
+           'close_sandbox', 'code_hash', 'Journal', 'remember', 'do_parcel', 'open_executor', 'run_jobs']
 
 # %% ../nbs/03_sandbox.ipynb #61d8b3a4
 import atexit, gc, hashlib, json, os, re, signal, sys, time
@@ -454,6 +454,7 @@ def remember(
 # %% ../nbs/03_sandbox.ipynb #7dfd7638
 TOGETHER = 8     # jobs that go to a worker at once: a message costs about as much as a job
 UNDER_WAY = 500  # such parcels under way at a time: enough for as many cores, and few megabytes
+LOOK = 5.        # seconds of waiting after which an executor is asked whether it is still there
 
 def do_parcel(
     jobs: list,   # jobs, none of them ready
@@ -467,9 +468,17 @@ def do_parcel(
                          'same on all machines, and start the workers again')
     return list(_in_sandbox(jobs, table, 1))
 
-def _arrived(future):
+def _wait(future, lost):
+    "The result of a future; `ConnectionError` where the executor is lost meanwhile."
+    while True:
+        try: return future.result(LOOK)
+        except TimeoutError:
+            if future.done(): raise  # the work itself has said so
+            if lost(): raise ConnectionError('its scheduler is gone') from None
+
+def _arrived(future, lost):
     "The replies of a parcel; `AspFtError` in one line where the executor failed."
-    try: return future.result()
+    try: return _wait(future, lost)
     except AspFtError: raise
     except Exception as e:
         said = (str(e).strip() or 'no reason given').splitlines()[0][:200]
@@ -478,7 +487,7 @@ def _arrived(future):
 
 def _elsewhere(jobs, table, executor):
     "Replies to jobs that the workers of an executor do, in order."
-    jobs, sent = iter(jobs), deque()
+    jobs, sent, lost = iter(jobs), deque(), getattr(executor, 'lost', bool)
     def send(parcel):
         asked = [job for job in parcel if 'ready' not in job]
         try: return parcel, executor.submit(do_parcel, asked, table, code_hash()) if asked else None
@@ -488,7 +497,7 @@ def _elsewhere(jobs, table, executor):
             while len(sent) < UNDER_WAY and (parcel := list(islice(jobs, TOGETHER))): sent.append(send(parcel))
             if not sent: return
             parcel, future = sent.popleft()
-            replies = iter(_arrived(future) if future else ())
+            replies = iter(_arrived(future, lost) if future else ())
             for job in parcel: yield job['ready'] if 'ready' in job else next(replies)
     finally:
         for _, future in sent:
@@ -504,7 +513,10 @@ def _dask_client(address):
         raise AspFtError(f'executor {address}: expected dask://HOST:PORT, the address of a Dask scheduler, such as '
                          'dask://localhost:8786')
     require('cluster', 'distributed')
+    import logging  # here, since it brings threading along
     from distributed import Client
+    for name in ('distributed.client', 'tornado.application'):  # a cluster that is gone is told in one line: ours
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     place = f'{found[1]}:{found[2]}'
     try: return Client(f'tcp://{place}', timeout=CONNECT, set_as_default=False)
     except (OSError, OverflowError, ValueError) as e:
@@ -520,10 +532,12 @@ def open_executor(
         yield given
         return
     with _dask_client(given) as client:
-        if not client.scheduler_info(n_workers=-1)['workers']:
+        if not client.nthreads():
             core.log.warning('%s: no worker is connected; waiting for one: start  dask worker %s', given,
                              client.scheduler.address)
-        yield client.get_executor()
+        executor = client.get_executor()
+        executor.lost = lambda: client.status != 'running'  # its futures would wait forever
+        yield executor
 
 # %% ../nbs/03_sandbox.ipynb #14007325
 def _in_sandbox(jobs, table, workers=None, fork=None):
