@@ -382,7 +382,7 @@ def _show_config(config, backend, n_rows):
 def _dry_run(config):
     "Preflight: the configuration, a row of each kind, what is trained, and what the run will cost."
     from asp_ft import chat, models
-    from asp_ft.training import training_rows
+    from asp_ft.training import training_rows, warn_without_validation
     backend = _train_with(config).__module__.rpartition('_')[2]
     path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model)
     raw = read_jsonl(path); report = chat.preflight(tokenizer, raw, config, show_path(path))
@@ -391,6 +391,7 @@ def _dry_run(config):
         title = f'== {kind}: {n} row{"s"*(n > 1)}; the shortest, as it is trained'
         print(paint(title, 'place'), _show_row(view), '', sep='\n')
     print(chat.preflight_table(report))
+    warn_without_validation(config)
     if backend == 'mlx': return print('time, memory    are estimated for --backend pytorch only')
     from asp_ft.estimate import estimate_run, estimate_table
     rows = training_rows(config, tokenizer)

@@ -565,14 +565,21 @@ def _warnings(found, counts, splits, config):
         code, n = Counter(note.code for note in lost).most_common(1)[0]
         note = next(note for note in lost if note.code == code)
         often = f', most often ({n} times)' if n > 1 else ','
-        warnings.append(f'{len(places)} of {total} were left out{often} like this: {note.reason}; '
-                        f'{note.remedy}')
+        warnings.append(f'{len(places)} of {total} were left out{often} like this: {note}')
     shares = check_shares(config['train_fraction'], config['test_fraction'])
     empty = [side for side in shares if not splits[side]['rows']]
-    if empty and counts['rows']:
-        warnings.append(f"no row is on the {' or the '.join(empty)} side: {counts['groups']} "
-                        f"group{'s' if counts['groups'] != 1 else ''} of problems are too few to split; add problems")
+    if empty and counts['rows']: warnings.append(f"no row is on the {' or the '.join(empty)} side: {_unsplit(counts)}")
     return warnings
+
+def _unsplit(counts):
+    "Why rows cannot be split, and the remedy."
+    rows, groups, without = counts['rows'], counts['groups'], 'or convert with --train_fraction 1 to do without'
+    if rows == 1: return f'there is one row; add problems, {without}'
+    if groups > 1: return f'{groups} groups of problems are too few to split; add problems, {without}'
+    same = [what for what in ('program', 'description') if counts[f'{what}s'] == 1]
+    shared = 'belong together, by programs, descriptions or names'
+    if same: shared = f"have the same {' and the same '.join(same)}"
+    return f'all {rows} rows {shared}, and what is trained must not be asked again; add other problems, {without}'
 
 def _contracts(rows):
     "The contracts that nobody told and the programs imply: problem -> inputs and outputs."
@@ -594,12 +601,14 @@ def _by_code(notes): return dict(sorted(Counter(n.code for n in notes).items()))
 
 def _counted(found, rows):
     "(counts, splits, lengths): what there is of everything, in one pass."
-    sides, names, checked, on_side = {}, set(), Counter(), Counter()
+    sides, names, forms, said, checked, on_side = {}, set(), set(), set(), Counter(), Counter()
     prompts, programs = array('Q'), array('Q')
     for row in rows:
         task = row.task
         sides[task['problem']] = task['split']
         names.add(_digest(row.raw.name))
+        forms.add(_digest(row.canonical))
+        said.add(_digest(row.description()))
         on_side[task['split']] += 1
         checked[task['checked']] += 1
         prompts.append(sum(len(turn['content']) for turn in task['prompt']))
@@ -607,6 +616,7 @@ def _counted(found, rows):
     groups = Counter(sides.values())
     splits = {side: dict(rows=on_side[side], groups=groups[side]) for side in ('train', 'valid', 'test')}
     counts = dict(read=len(found.problems), problems=len(names), groups=len(sides), rows=len(rows),
+                  programs=len(forms), descriptions=len(said),
                   rejected=len(found.rejected), findings=len(found.findings), checked=dict(checked))
     return counts, splits, dict(prompt=_spread(prompts), program=_spread(programs))
 

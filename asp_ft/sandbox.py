@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 
 from . import core
-from .core import AspFtError, atomic_write, package_versions, progress, require, show_path
+from .core import AspFtError, atomic_write, package_versions, progress, require
 
 # %% ../nbs/03_sandbox.ipynb #db71f237
 @dataclass(frozen=True)
