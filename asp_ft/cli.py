@@ -382,7 +382,7 @@ def _show_config(config, backend, n_rows):
 def _dry_run(config):
     "Preflight: the configuration, a row of each kind, what is trained, and what the run will cost."
     from asp_ft import chat, models
-    from asp_ft.training import training_rows
+    from asp_ft.training import training_rows, warn_without_validation
     backend = _train_with(config).__module__.rpartition('_')[2]
     path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model)
     raw = read_jsonl(path); report = chat.preflight(tokenizer, raw, config, show_path(path))
@@ -391,6 +391,7 @@ def _dry_run(config):
         title = f'== {kind}: {n} row{"s"*(n > 1)}; the shortest, as it is trained'
         print(paint(title, 'place'), _show_row(view), '', sep='\n')
     print(chat.preflight_table(report))
+    warn_without_validation(config)
     if backend == 'mlx': return print('time, memory    are estimated for --backend pytorch only')
     from asp_ft.estimate import estimate_run, estimate_table
     rows = training_rows(config, tokenizer)
@@ -652,12 +653,13 @@ def evaluate(
     tasks: str,       # tasks.jsonl they were generated from, as `asp_ft convert` writes it
     out: str,         # folder for verdicts.jsonl, scores.json, report.html and scores.png
     workers: int=None,# solver processes; one more than cores where none is named
+    executor: str=None, # dask://HOST:PORT of a cluster that judges; none: this machine
     show: bool=True,  # print the table
 ) -> dict: # what stands in scores.json; of several files, what stands in comparison.json
     "Judge completions and write verdicts, scores, a report and a figure; `AspFtError` where the files do not fit."
     from asp_ft.evaluate import evaluate
     from asp_ft.report import write_page
-    return evaluate(completions, tasks, out, workers=workers, show=show, page=write_page)
+    return evaluate(completions, tasks, out, workers=workers, show=show, page=write_page, executor=executor)
 
 # %% ../nbs/24_cli.ipynb #0eecdc0a
 def push(

@@ -21,7 +21,7 @@ import asp_ft
 from .core import (AspFtError, atomic_write, file_hash, log, package_versions, read_json, read_jsonl,
                          run_manifest, show_path, text_hash, write_json, write_jsonl)
 from .lint import LINT
-from .sandbox import GENERATED
+from .sandbox import GENERATED, open_executor
 from .solver import compare_many, Task
 
 # %% ../nbs/20_evaluate.ipynb #e65c485c
@@ -124,9 +124,9 @@ def _whole_rows(path):
 def _verdict_row(verdict):
     return {k: getattr(verdict, k) for k in NO_COMPLETION} | dict(messages=[vars(m).copy() for m in verdict.messages])
 
-def _judged(todo, limits, workers):
+def _judged(todo, limits, workers, executor):
     "(key, verdict row) for each (text, gold, task) of `todo`, as the solver comes to it"
-    found = compare_many(todo.values(), limits=limits, workers=workers, desc='judge', align=True)
+    found = compare_many(todo.values(), limits=limits, workers=workers, desc='judge', align=True, executor=executor)
     for key, verdict in zip(todo, found): yield key, dict(key=key) | _verdict_row(verdict)
 
 def judge(
@@ -134,6 +134,7 @@ def judge(
     out,              # folder of verdicts.jsonl
     limits=GENERATED, # of the solver, for one completion
     workers=None,     # solver processes; None: one more than cores
+    executor=None,    # of `concurrent.futures`, where another machine is to judge; None: this one
 ) -> list: # one row a pair, in their order
     "The solver's verdict on each completion, written to verdicts.jsonl; what is known already is not judged again."
     final, journal, judge_hash = Path(out)/'verdicts.jsonl', Path(out)/'verdicts.partial.jsonl', _judge_hash(limits)
@@ -144,7 +145,7 @@ def judge(
             if key and key not in known}
     write_jsonl(journal, [known[key] for key in dict.fromkeys(keys) if key in known])
     with open(journal, 'a', encoding='utf-8', newline='\n') as f:
-        for key, row in _judged(todo, limits, workers):
+        for key, row in _judged(todo, limits, workers, executor):
             known[key] = row
             f.write(json.dumps(row)+'\n'); f.flush()     # as ASCII: a text may hold what UTF-8 cannot write
     unjudged = lambda text: NO_COMPLETION if text is None else ABSTAINED
@@ -479,10 +480,10 @@ def _keep(completions, out):
     with atomic_write(kept, 'wb') as f: f.write(Path(completions).read_bytes())
     return True
 
-def _evaluate_one(files, pairs, known, out, copied, limits, workers, page):
+def _evaluate_one(files, pairs, known, out, copied, limits, workers, page, executor):
     "Judge one file and write its folder; the run, what stands in scores.json, and what there is to say about the page"
     started = time.time()
-    rows = judge(pairs, out, limits, workers)
+    rows = judge(pairs, out, limits, workers, executor)
     counted = dict(run=out.resolve().name) | scores(rows, known)
     manifest = run_manifest('evaluate', inputs=files, started=started, limits=asdict(limits))
     write_json(out/'scores.json', result := counted | dict(copied=copied, manifest=manifest))
@@ -532,6 +533,7 @@ def evaluate(
     limits=GENERATED, # of the solver, for one completion: strict, since a model wrote it
     workers: int=None,# solver processes; one more than cores where none is named
     show: bool=True,  # print the table
+    executor=None,    # dask://HOST:PORT, or an executor of `concurrent.futures`; None: this machine
     page=None,        # a function that writes page and figure of runs, as `report.write_page`; None: none are written
 ) -> dict: # what stands in scores.json; of several files, what stands in comparison.json
     "Judge completions and write verdicts and scores; `AspFtError` where the files do not fit."
@@ -539,9 +541,9 @@ def evaluate(
     known = read_tasks(tasks)
     all_pairs = [pair(read_completions(file), known, show_path(file)) for file in files]   # before anything is judged
     folders = [out/name for name in _run_names(files)] if len(files) > 1 else [out]
-    with writing(out):
+    with writing(out), open_executor(executor) as executor:
         copied = [_keep(file, folder) for file, folder in zip(files, folders)]
-        found = [_evaluate_one([file, tasks], pairs, known, folder, copy, limits, workers, page)
+        found = [_evaluate_one([file, tasks], pairs, known, folder, copy, limits, workers, page, executor)
                  for file, pairs, folder, copy in zip(files, all_pairs, folders, copied)]
     if len(files) > 1: return _side_by_side([run for run, _, _ in found], folders, known, out, page, show)
     _, result, said = found[0]

@@ -508,7 +508,8 @@ def _synthesise_job(job, tell):
     kept = _try_draws(job, referee, mutants, draw_instances(statements, contract, job['seed']), tell)
     survivors = _survivors(program, referee, mutants)
     noticed = len(mutants) - len(referee.alive) - len(referee.broken)
-    return dict(kept=kept, noticed=noticed, mutants=noticed+len(survivors), survivors=[str(m) for m in survivors[:20]])
+    return dict(kept=kept, noticed=noticed, mutants=noticed+len(survivors), survivors=[str(m) for m in survivors[:20]],
+                again=not noticed)  # a busy machine may have cost it its time
 
 JOBS = dict(synthesise=_synthesise_job)
 TABLE = Table('asp_ft.instances', needs='clingo')
@@ -580,14 +581,15 @@ def _without_culprit(state):
     told, broken = sorted({*state['told'], culprit}), sorted({*state['broken'], culprit})
     return state | dict(start=state['start']-1, told=told, broken=broken, asked=None)
 
-def _synthesise_all(items, seed, workers, desc):
+def _synthesise_all(items, seed, workers, desc, executor=None):
     "Replies for {key: (program, contract)}; a job whose process died goes on behind the draw that ended it."
     first = dict(seed=seed, start=0, kept=[], told=[], broken=[], asked=None)
     state, left = {key: first for key in items}, list(items)
     for _ in range(TRIES):
         jobs = [new_job('synthesise', LIMITS, program=text, contract=contract, **state[key])
                 for key, (text, contract) in ((key, items[key]) for key in left)]
-        for key, reply in zip(left, run_jobs(jobs, TABLE, workers, desc)): state[key] = first | state[key] | reply
+        replies = run_jobs(jobs, TABLE, workers, desc, executor=executor)
+        for key, reply in zip(left, replies): state[key] = first | state[key] | reply
         left = [key for key in left if state[key].get('death')]
         for key in left:
             state[key] = _without_culprit({k: v for k, v in state[key].items() if k in first or k == 'total'})
@@ -600,6 +602,7 @@ def synthesise_many(
     seed: int=42,      # of the draws
     workers: int=None, # processes side by side; None: one more than cores
     desc: str=None,    # of the progress bar; None: no bar
+    executor=None,     # of `concurrent.futures`; None: this machine
 ) -> list:             # a `Synthesis` for each pair
     "Make instances for programs that have none; twins that differ in names only are tried once."
     asked, wanted, found = [], {}, {}
@@ -613,7 +616,7 @@ def synthesise_many(
         refused = objection([(text, '', replace(OWN, max_bytes=LIMITS.max_bytes))])
         if refused: found[key] = dict(death=refused['outcome'])
         else: wanted[key] = (text, plain)
-    found |= _synthesise_all(wanted, seed, workers, desc)
+    found |= _synthesise_all(wanted, seed, workers, desc, executor)
     return [_as_synthesis(found[key], names) for key, names in asked]
 
 def synthesise(

@@ -4,16 +4,22 @@
 
 # %% auto #0
 __all__ = ['GENERATED', 'OWN', 'WALL', 'GRACE', 'START', 'REPLY', 'DEATHS', 'PROGRESS', 'ROUNDS', 'FORK', 'AHEAD', 'TRIES',
-           'Limits', 'changed_limits', 'new_job', 'Table', 'serve', 'close_sandbox', 'run_jobs']
+           'TOGETHER', 'UNDER_WAY', 'LOOK', 'CONNECT', 'Limits', 'changed_limits', 'new_job', 'Table', 'serve',
+           'close_sandbox', 'code_hash', 'Journal', 'remember', 'do_parcel', 'open_executor', 'run_jobs']
 
 # %% ../nbs/03_sandbox.ipynb #61d8b3a4
-import atexit, gc, json, os, signal, sys, time
+import atexit, gc, hashlib, json, os, re, signal, sys, time
+from collections import deque
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 
 from . import core
-from .core import AspFtError, progress
+from .core import AspFtError, atomic_write, package_versions, progress, require
 
 # %% ../nbs/03_sandbox.ipynb #db71f237
 @dataclass(frozen=True)
@@ -354,23 +360,227 @@ class _Run:
         for worker in self.busy: worker.kill()
         _idle.extend(w for w in self.free if w.owner == os.getpid())
 
+# %% ../nbs/03_sandbox.ipynb #a37af0ec
+@lru_cache
+def code_hash() -> str: # 16 hexadecimal digits
+    "What replies depend on beside their jobs: the code of asp_ft, and the version of clingo."
+    sources = sorted(Path(core.__file__).parent.glob('*.py'))
+    found = hashlib.sha256(package_versions().get('clingo', '').encode())
+    for path in sources: found.update(path.read_bytes())
+    return found.hexdigest()[:16]
+
+# %% ../nbs/03_sandbox.ipynb #2f9e565c
+class Journal:
+    "Replies in a file, a JSON line each; only their places are held in memory."
+    def __init__(
+        self,
+        path, # the file; made where it is missing, `OSError` where it cannot be
+    ):
+        self.path, self.places, self.asked = Path(path), {}, {}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = open(self.path, 'a+b')
+        self._read()
+
+    def _read(self):
+        "Note the places of whole lines; the line that a killed process was writing is cut off."
+        self.file.seek(0)
+        end = 0
+        for line in self.file:
+            if not line.endswith(b'\n'): break
+            if found := re.match(rb'\{"key": "([0-9a-f]{32})", "reply": ', line):
+                self.places[bytes.fromhex(found[1].decode())] = end
+            end += len(line)
+        self.file.truncate(end)
+
+    def key(
+        self,
+        table: Table, # what the job is, by its kind
+        job: dict,    # see `new_job`
+    ) -> bytes:
+        "The key of a job: the same job, done by the same code, has the same one."
+        text = json.dumps([code_hash(), table.module, job], sort_keys=True)
+        return hashlib.sha256(text.encode()).digest()[:16]
+
+    def get(
+        self,
+        key: bytes, # see `key`
+    ) -> dict | None: # the reply; None where there is none
+        "The reply to a job, if it is known."
+        self.asked[key] = True
+        if (place := self.places.get(key)) is None: return None
+        self.file.seek(place)
+        try: return json.loads(self.file.readline())['reply']
+        except (ValueError, KeyError): return None
+
+    def put(
+        self,
+        key: bytes,  # see `key`
+        reply: dict, # to the job
+    ):
+        "Keep a reply and not how long it took; one that is our own defect, or says `again`, is asked for again."
+        if reply.get('death') == 'UNKNOWN' or reply.get('again'): return
+        kept = {name: value for name, value in reply.items() if name != 'seconds'}
+        self.places[key] = self.file.seek(0, os.SEEK_END)
+        self.file.write(json.dumps(dict(key=key.hex(), reply=kept)).encode()+b'\n')
+        self.file.flush()
+
+    def tidy(self):
+        "Leave out the replies that nobody has asked for since the journal was opened."
+        if self.places.keys() <= self.asked.keys(): return
+        with atomic_write(self.path, 'wb') as new:
+            for key in [k for k in self.asked if k in self.places]:
+                self.file.seek(self.places[key])
+                new.write(self.file.readline())
+
+    def close(self):
+        "Close the file."
+        self.file.close()
+
+# %% ../nbs/03_sandbox.ipynb #bc66440f
+_journal = ContextVar('journal', default=None)
+
+@contextmanager
+def remember(
+    path, # the file of the journal
+):
+    "Keep the replies to all jobs of the block, and take those that are known from there; `OSError` as `Journal`."
+    journal = Journal(path)
+    token = _journal.set(journal)
+    try: yield journal
+    finally:
+        _journal.reset(token)
+        journal.close()
+
+# %% ../nbs/03_sandbox.ipynb #7dfd7638
+TOGETHER = 8     # jobs that go to a worker at once: a message costs about as much as a job
+UNDER_WAY = 500  # such parcels under way at a time: enough for as many cores, and few megabytes
+LOOK = 5.        # seconds of waiting after which an executor is asked whether it is still there
+
+def do_parcel(
+    jobs: list,   # jobs, none of them ready
+    table: Table, # what the jobs are, by kind
+    code: str,    # the `code_hash` of the caller
+) -> list:        # a reply for each
+    "What a worker does: its jobs one after the other, in its own sandbox; `AspFtError` where its code is another."
+    if code != code_hash():
+        versions = ' and '.join(f'{k} {v}' for k, v in package_versions().items() if k in ('asp_ft', 'clingo'))
+        raise AspFtError(f'a worker of the executor has another version of asp_ft or clingo ({versions}): install the '
+                         'same on all machines, and start the workers again')
+    return list(_in_sandbox(jobs, table, 1))
+
+def _wait(future, lost):
+    "The result of a future; `ConnectionError` where the executor is lost meanwhile."
+    while True:
+        try: return future.result(LOOK)
+        except TimeoutError:
+            if future.done(): raise  # the work itself has said so
+            if lost(): raise ConnectionError('its scheduler is gone') from None
+
+def _arrived(future, lost):
+    "The replies of a parcel; `AspFtError` in one line where the executor failed."
+    try: return _wait(future, lost)
+    except AspFtError: raise
+    except Exception as e:
+        said = (str(e).strip() or 'no reason given').splitlines()[0][:200]
+        raise AspFtError(f'the executor failed ({type(e).__name__}: {said}); expected workers that keep running and '
+                         'import asp_ft: see to them, and run the same again') from None
+
+def _elsewhere(jobs, table, executor):
+    "Replies to jobs that the workers of an executor do, in order."
+    jobs, sent, lost = iter(jobs), deque(), getattr(executor, 'lost', bool)
+    def send(parcel):
+        asked = [job for job in parcel if 'ready' not in job]
+        try: return parcel, executor.submit(do_parcel, asked, table, code_hash()) if asked else None
+        except RuntimeError as e: raise AspFtError(f'the executor takes no work ({e}); give one that is open') from None
+    try:
+        while True:
+            while len(sent) < UNDER_WAY and (parcel := list(islice(jobs, TOGETHER))): sent.append(send(parcel))
+            if not sent: return
+            parcel, future = sent.popleft()
+            replies = iter(_arrived(future, lost) if future else ())
+            for job in parcel: yield job['ready'] if 'ready' in job else next(replies)
+    finally:
+        for _, future in sent:
+            if future: future.cancel()
+
+# %% ../nbs/03_sandbox.ipynb #0a4a1edf
+CONNECT = 10.  # seconds within which the scheduler of a cluster has to answer
+
+def _dask_client(address):
+    "A client of the scheduler at dask://HOST:PORT; `AspFtError` where none answers."
+    found = re.fullmatch(r'dask://([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})/?', str(address))
+    if not found:
+        raise AspFtError(f'executor {address}: expected dask://HOST:PORT, the address of a Dask scheduler, such as '
+                         'dask://localhost:8786')
+    require('cluster', 'distributed')
+    import logging  # here, since it brings threading along
+    from distributed import Client
+    for name in ('distributed.client', 'tornado.application'):  # a cluster that is gone is told in one line: ours
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    place = f'{found[1]}:{found[2]}'
+    try: return Client(f'tcp://{place}', timeout=CONNECT, set_as_default=False)
+    except (OSError, OverflowError, ValueError) as e:
+        raise AspFtError(f'{address}: no Dask scheduler answers there ({type(e).__name__}); start one with  dask '
+                         f'scheduler  and on each machine  dask worker tcp://{place}') from None
+
+@contextmanager
+def open_executor(
+    given, # dask://HOST:PORT, an executor, or None
+):
+    "Yield the executor that was given, or a client of the cluster at an address; only the latter is closed at the end."
+    if given is None or hasattr(given, 'submit'):
+        yield given
+        return
+    with _dask_client(given) as client:
+        if not client.nthreads():
+            core.log.warning('%s: no worker is connected; waiting for one: start  dask worker %s', given,
+                             client.scheduler.address)
+        executor = client.get_executor()
+        executor.lost = lambda: client.status != 'running'  # its futures would wait forever
+        yield executor
+
+# %% ../nbs/03_sandbox.ipynb #14007325
+def _in_sandbox(jobs, table, workers=None, fork=None):
+    "Replies to jobs that are done on this machine, in order."
+    run, key = _Run(jobs, table, workers, fork), 0
+    try:
+        while (reply := run.reply(key)) is not None:
+            key += 1
+            yield reply
+    finally: run.close()
+
+def _recalled(jobs, table, journal, do):
+    "Replies in order: those that the journal knows, and those of `do`, which are written into it."
+    keys = deque()
+    def unknown():
+        for job in jobs:
+            key = None if 'ready' in job else journal.key(table, job)
+            reply = journal.get(key) if key else None
+            keys.append(key if reply is None else None)
+            yield job if reply is None else dict(ready=reply)
+    for reply in do(unknown()):
+        if key := keys.popleft(): journal.put(key, reply)
+        yield reply
+
 # %% ../nbs/03_sandbox.ipynb #578b891c
 def run_jobs(
     jobs,              # iterable of jobs, or of ready replies (a dict with `ready`)
     table: Table,      # what the jobs are, by kind
-    workers: int=None, # processes side by side; None: one more than cores
+    workers: int=None, # processes side by side on this machine; None: one more than cores
     desc: str=None,    # of the progress bar; None: no bar
     fork: bool=None,   # None: as the platform allows
+    executor=None,     # of `concurrent.futures`, or one like those; None: this machine
 ):                     # yields a reply for each job, in order
     "Run jobs in the sandbox, side by side; few are under way at a time, so any number of jobs needs little memory."
-    total = len(jobs) if hasattr(jobs, '__len__') else None
-    run, key = _Run(jobs, table, workers, fork), 0
+    def do(jobs):
+        return _elsewhere(jobs, table, executor) if executor else _in_sandbox(jobs, table, workers, fork)
+    journal, total = _journal.get(), len(jobs) if hasattr(jobs, '__len__') else None
+    replies = _recalled(jobs, table, journal, do) if journal else do(jobs)
     bar = progress(total=total, desc=desc, unit='program') if desc else None
     try:
-        while (reply := run.reply(key)) is not None:
-            key += 1
+        for reply in replies:
             if bar is not None: bar.update()
             yield reply
     finally:
-        run.close()
+        replies.close()
         if bar is not None: bar.close()

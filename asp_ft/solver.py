@@ -115,8 +115,7 @@ def _understood(program, notes):
         raise
 
 # %% ../nbs/04_solver.ipynb #25ea0cc6
-def _outcome(result):
-    return 'UNKNOWN' if result.unknown else 'UNSATISFIABLE' if result.unsatisfiable else 'SATISFIABLE'
+def _outcome(result): return 'UNKNOWN' if result.unknown else 'UNSATISFIABLE' if result.unsatisfiable else 'SATISFIABLE'
 
 def _costs(control):
     """What the last answer set cost, highest level first. `model.cost` is cut to 32 bits; the statistics are not, but
@@ -664,11 +663,12 @@ def check_many(
     lint: bool=True,     # look for mistakes that clingo accepts, too; about half a millisecond
     consts=(),           # values for constants, as in "n=5"
     wall: float=None,    # seconds by the clock on the wall for each; None: `sandbox.WALL` times the processor time
+    executor=None,       # of `concurrent.futures`; None: this machine
 ):                       # yields a `Check` for each item, in order
     "Check many programs side by side."
     how = dict(limits=limits, lint=lint, consts=list(consts)) | (dict(wall=wall) if wall else {})
     jobs = (_solve_item(*((i,) if isinstance(i, str) else i), **how) for i in items)
-    for reply in run_jobs(jobs, TABLE, workers, desc): yield _as_check(reply)
+    for reply in run_jobs(jobs, TABLE, workers, desc, executor=executor): yield _as_check(reply)
 
 # %% ../nbs/04_solver.ipynb #7c4c9f48
 def solve(
@@ -758,13 +758,13 @@ def _joined(jobs):
     if len(asked) < 2: return (asked or [dict(ready={})])[0]
     return asked[0] | dict(kind='together', candidates=[job['candidate'] for job in asked])
 
-def _parted(jobs, reply, workers):
+def _parted(jobs, reply, workers, executor):
     "The reply to each of the jobs that were joined; where a limit was hit, each is asked again, by itself."
     asked = [job for job in jobs if 'ready' not in job]
     whole = len(asked) < 2 or not reply.get('death') and all(s['outcome'] not in UNDECIDED for s in reply['states'])
     if len(asked) < 2: found = iter([reply])
     elif whole: found = (s | dict(seconds=round(reply['seconds']/len(asked), 4)) for s in reply['states'])
-    else: found = run_jobs(asked, TABLE, workers)
+    else: found = run_jobs(asked, TABLE, workers, executor=executor)
     return [job['ready'] if 'ready' in job else next(found) for job in jobs]
 
 def compare_many(
@@ -775,6 +775,7 @@ def compare_many(
     align: bool=False,        # where different, look for other names or orders of arguments that make it equal
     lint: bool=True,          # look for mistakes in the candidate that clingo accepts, too
     together: bool=False,     # candidates that follow each other under one gold and task share a process
+    executor=None,            # of `concurrent.futures`; None: this machine
 ):                            # yields a `Verdict` for each item, in order
     "Compare many candidates side by side."
     groups, most = deque(), TOGETHER if together else 1
@@ -784,8 +785,8 @@ def compare_many(
                 groups.append(group)
                 yield _joined(group)
     bar = progress(total=len(items) if hasattr(items, '__len__') else None, desc=desc, unit='program') if desc else None
-    for reply in run_jobs(joined(), TABLE, workers):
-        for one in _parted(groups.popleft(), reply, workers):
+    for reply in run_jobs(joined(), TABLE, workers, executor=executor):
+        for one in _parted(groups.popleft(), reply, workers, executor):
             if bar is not None: bar.update()
             yield _as_verdict(one)
     if bar is not None: bar.close()
@@ -851,10 +852,11 @@ def examine_many(
     limits: Limits=OWN, # for program and instances
     workers: int=None,  # processes side by side; None: one more than cores
     desc: str=None,     # of the progress bar; None: no bar
+    executor=None,      # of `concurrent.futures`; None: this machine
 ):                      # yields an `Examination` for each item, in order
     "Examine many problems side by side."
     jobs = (_examine_item(*i, limits=limits) for i in items)
-    for reply in run_jobs(jobs, TABLE, workers, desc): yield _as_examination(reply)
+    for reply in run_jobs(jobs, TABLE, workers, desc, executor=executor): yield _as_examination(reply)
 
 # %% ../nbs/04_solver.ipynb #e158b960
 def examine(

@@ -573,8 +573,12 @@ def chat_problem(
 # %% ../nbs/06_sources.ipynb #648e647a
 class Found:
     "All that was read: problems, what is left out, and what is odd but kept."
-    def __init__(self):
-        self.problems, self.rejected, self.findings = [], [], []  # `RawProblem`; `Note`, twice
+    def __init__(
+        self,
+        problems=None, # what takes them, with `append`; None: a new list
+    ):
+        self.problems = [] if problems is None else problems  # of `RawProblem`
+        self.rejected, self.findings = [], []  # of `Note`
         self.given = []         # what was to be read, as notes call it
         self.odd = {}           # name of a problem -> its findings
         self.hashes = {}        # folder or table -> SHA-256
@@ -735,9 +739,10 @@ def _read_path(found, root, columns):
 def read_sources(
     raw,          # a path or several: folders and tables, or "-" for standard input
     columns=None, # see `read_columns`
+    into=None,    # what takes the problems, with `append`; None: a new list
 ) -> Found:       # problems, what is left out, findings
     "Read everything there is; what cannot be read becomes a note."
-    found, columns = Found(), read_columns(columns)
+    found, columns = Found(into), read_columns(columns)
     for given in [raw] if isinstance(raw, (str, Path)) else raw:
         root = Path(given).expanduser()
         found.given.append(label := 'standard input' if given == '-' else _label(root))

@@ -645,12 +645,11 @@ def _check_adapter(config):
     if found: raise AspFtError(f"adapter: {show_path(folder)} cannot be continued: {'; '.join(found)}")
 
 # %% ../nbs/15_train_mlx.ipynb #88cd7baf
-def _told_about(config, folder, rows):
+def _told_about(config, folder):
     "What a user should know before a run of this kind."
     settings = read_json(folder/'config.json')
     if config.num_layers > (n := model_layers(folder)):
         log.info('num_layers %d: the model has %d layers, all of them are adapted', config.num_layers, n)
-    if not rows['valid']: log.warning('%s has no validation rows: nothing is evaluated', show_path(config.data))
     if 'quantization' in settings: log.warning(
         'the base is quantised: the adapter learns beside its rounded weights; fusing gives a model of 16 bits a '
         'weight, for rounding again would lose part of what was learned')
@@ -669,7 +668,7 @@ def train_mlx(
     _need(config); folder = model_folder(config.model)
     if config.adapter: _check_adapter(config)
     def train(work, checkpoint, rows, tokenizer, identity):
-        _need(config, rows); _told_about(config, folder, rows)
+        _need(config, rows); _told_about(config, folder)
         with nullcontext(work) if first_process() else tempfile.TemporaryDirectory() as place:
             return _run(config, rows, identity, Path(place), checkpoint, solver_score)
     return train_once(config, f'mlx {config.engine}', train, bool(solver_score), resume, restart)
