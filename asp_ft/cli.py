@@ -653,11 +653,12 @@ def evaluate(
     out: str,         # folder for verdicts.jsonl, scores.json, report.html and scores.png
     workers: int=None,# solver processes; one more than cores where none is named
     show: bool=True,  # print the table
+    further: int=4,   # instances that nobody has seen, on which what is equal on those of the task is tried; 0: none
 ) -> dict: # what stands in scores.json; of several files, what stands in comparison.json
     "Judge completions and write verdicts, scores, a report and a figure; `AspFtError` where the files do not fit."
     from asp_ft.evaluate import evaluate
     from asp_ft.report import write_page
-    return evaluate(completions, tasks, out, workers=workers, show=show, page=write_page)
+    return evaluate(completions, tasks, out, workers=workers, show=show, page=write_page, further=further)
 
 # %% ../nbs/24_cli.ipynb #0eecdc0a
 def push(

@@ -104,15 +104,18 @@ def admit(
     seed: int=42,  # of the draws
 ) -> list:         # an `Admitted` for each pair
     "Say how far each problem is verified, with instances made where none were given."
-    asked = [(p.program, Contract(e.inputs, e.outputs, open=e.open)) for p, e in kept if needs_instances(p, e)]
+    asked = [(p.program, Contract(e.inputs or e.stated, e.outputs, _states_facts(p, e), e.open)) for p, e in kept
+             if needs_instances(p, e) or _states_facts(p, e)]
     found, admitted = iter(synthesise_many(asked, seed, desc='instances' if asked else None)), []
     for problem, examination in kept:
-        if not needs_instances(problem, examination):
-            admitted.append(Admitted(problem, examination, 'runs' if examination.trivial else 'instances'))
-            continue
-        made = next(found)
-        level = 'runs' if made.reason else 'synthesised'
-        admitted.append(Admitted(_with_instances(problem, examination, made), examination, level, made))
+        level, made = 'runs' if examination.trivial else 'instances', None
+        if needs_instances(problem, examination):
+            made = next(found)
+            level = 'runs' if made.reason else 'synthesised'
+        elif _states_facts(problem, examination) and not (drawn := next(found)).reason:
+            level, made = 'synthesised' if examination.trivial else level, drawn
+        if made: problem = _with_instances(problem, examination, made)
+        admitted.append(Admitted(problem, examination, level, made))
     return admitted
 
 # %% ../nbs/07_data_converter.ipynb #6b7c8d9e

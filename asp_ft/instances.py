@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['SIZES', 'DENSITIES', 'TUPLES', 'FACTS', 'ONCE', 'ODD', 'VARIED', 'Draw', 'MUTANTS', 'BUDGET', 'USUAL', 'SEARCH',
-           'ENOUGH', 'TRIES', 'LIMITS', 'JOBS', 'TABLE', 'PRACTICE', 'rewrite_many', 'rewrite', 'rename_many',
-           'mutate_many', 'mutate', 'MutationTest', 'mutation_tests', 'Domain', 'Positions', 'Drawn', 'Drawer',
-           'draw_instances', 'neutral_names', 'Chosen', 'Synthesis', 'synthesise_many', 'synthesise']
+           'ENOUGH', 'TRIES', 'LIMITS', 'TABLE', 'PRACTICE', 'FURTHER', 'ATTEMPTS', 'FURTHER_ODD', 'AS_THEY_ARE',
+           'JOBS', 'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate', 'MutationTest', 'mutation_tests',
+           'Domain', 'Positions', 'Drawn', 'Drawer', 'draw_instances', 'neutral_names', 'Chosen', 'Synthesis',
+           'synthesise_many', 'synthesise', 'further_many']
 
 # %% ../nbs/05_instances.ipynb #4d6d3247
 import random, re, time
@@ -196,7 +197,7 @@ class Positions:
     def _read(self, node, scope):
         "Note the atoms, comparisons and aggregates below a node."
         kind = getattr(getattr(node, 'ast_type', None), 'name', None)
-        if kind == 'SymbolicAtom': self._readfact_text(node.symbol, scope)
+        if kind == 'SymbolicAtom': self._read_atom(node.symbol, scope)
         elif kind == 'Comparison': self._read_comparison(node, scope)
         elif kind in ('BodyAggregate', 'HeadAggregate', 'Aggregate'): self._read_aggregate(node, scope)
         elif kind:
@@ -214,11 +215,11 @@ class Positions:
         free = derived & {v for symbol in given for v in _variables(symbol)} - named
         self._loose |= {('variable', scope, v) for v in free}
 
-    def _readfact_text(self, symbol, scope, sign=''):
+    def _read_atom(self, symbol, scope, sign=''):
         kind = symbol.ast_type.name
-        if kind == 'UnaryOperation': self._readfact_text(symbol.argument, scope, '-')
+        if kind == 'UnaryOperation': self._read_atom(symbol.argument, scope, '-')
         elif kind == 'Pool':
-            for part in symbol.arguments: self._readfact_text(part, scope, sign)
+            for part in symbol.arguments: self._read_atom(part, scope, sign)
         elif kind == 'Function':
             name = f'{sign}{symbol.name}/{len(symbol.arguments)}'
             for i, term in enumerate(symbol.arguments): self._read_term((name, i), term, scope)
@@ -401,7 +402,7 @@ class Drawer:
 
     def _is_in_parts(self, rows):
         "Whether the elements of some domain that a predicate joins are not all joined."
-        for root in {roots[i] for roots, pairs, _ in rows for i, _ in pairs}:
+        for root in {self.roots[p][i] for p, pairs in self.pairs.items() for i, _ in pairs}:
             groups = []
             for values in ({v for r, v in zip(roots, row) if r == root} for roots, _, row in rows):
                 if not values: continue
@@ -626,7 +627,6 @@ def _synthesise_job(job, tell):
     noticed = len(mutants) - len(referee.alive) - len(referee.broken)
     return dict(kept=kept, mutants=noticed+len(survivors), survivors=[str(m) for m in survivors[:20]])
 
-JOBS = dict(synthesise=_synthesise_job)
 TABLE = Table('asp_ft.instances', needs='clingo')
 PRACTICE = [dict(kind='synthesise', program='{ in(X) : node(X) }. :- edge(X,Y), in(X), in(Y).', seed=1, start=38,
                  kept=[], told=[], broken=[], asked=None, contract=dict(inputs=['edge/2', 'node/1'], outputs=['in/1']))]
@@ -748,3 +748,84 @@ def synthesise(
 ) -> Synthesis:
     "Make instances for one program."
     return synthesise_many([(program, contract)], seed, workers=1)[0]
+
+# %% ../nbs/05_instances.ipynb #7e422e94
+FURTHER = 4       # further instances for a task; each costs an equal candidate one more comparison
+ATTEMPTS = 24     # instances that are tried for them
+FURTHER_ODD = 2   # odd ones among them, besides
+AS_THEY_ARE = 2   # of the attempts: given instances with other names for their elements, and no other change
+
+def _further_draws(given, drawer, taken, named, draw):
+    "Facts like those of the given instances, with other names for their elements."
+    labels = {(p, i) for p, roots in drawer.roots.items() for i, root in enumerate(roots)
+              if not drawer.positions.domain(root).numeric}
+    for n, facts in zip(range(ATTEMPTS), cycle(given)):
+        varied = vary(facts, drawer.shapes, draw, 0 if n < AS_THEY_ARE else 1 + n % 4)
+        found = relabel(varied, labels, named, taken, draw)
+        if keeps_shape(found, drawer.shapes): yield found
+
+def _worth(program, text, job):
+    """How much a program makes of an instance: 2 with answer sets, 1 without, 0 where the empty program does as well, or
+    the program does not run."""
+    looked = Referee(program, [''], job).look(text)
+    return 0 if looked is None or not looked[1] else 1 + looked[0]
+
+def _further_job(job, tell):
+    "Kind `further`: instances that nobody has seen, of the shape of the given ones."
+    program, texts = job['program'], job['given']
+    statements = syntax.parse(program)
+    if job['stated']:
+        program, facts = syntax.split_facts(program, statements, job['stated'])
+        statements, texts = syntax.parse(program), [facts, *texts]
+    try: given = [read_facts(text) for text in texts if '#' not in syntax.strip_comments(text)]
+    except (ValueError, RuntimeError): given = []   # choices, or no instance at all
+    given = sorted(filter(None, given), key=lambda facts: _size(facts_text(facts)))
+    drawer = Drawer(statements, sorted({p for facts in given for p in facts}.union(job['inputs'])), given)
+    words = {*job['taken'], *_NAME.findall(job['program'] + ' '.join(texts))}
+    drawn = _further_draws(given, drawer, words, {*_NAME.findall(program)}, random.Random(job['seed']))
+    contract = dict(inputs=job['stated'] or job['inputs'], outputs=job['outputs'], costs=job['costs'], seconds=SEARCH)
+    shown = {facts_text(facts) for facts in given}
+    return dict(kept=_kept_further(drawer, drawn, program, contract, job['most'], shown, tell))
+
+# %% ../nbs/05_instances.ipynb #8690863c
+def _kept_further(drawer, drawn, program, contract, most, shown, tell):
+    "Those of some draws on which a verdict means something, at most one of them without an answer set; and odd ones."
+    kept, last, seen = [], {}, {*shown}
+    for facts in drawn:
+        text = facts_text(facts)
+        if len(kept) >= most or text in seen or drawer.oddities(facts): continue
+        seen.add(text)
+        worth = _worth(program, text, contract)
+        if not worth or worth == 1 and any(k['worth'] == 1 for k in kept): continue
+        kept, last = [*kept, dict(text=text, odd=[], worth=worth)], facts
+        tell(dict(kept=kept))
+    made = drawer.odd_ones(last, random.Random(most)) if last else ()
+    odd = [(facts_text(facts), drawer.oddities(facts)) for facts in made]
+    for text, kinds in [pair for pair in odd if pair[1]][-FURTHER_ODD:]:
+        if _worth(program, text, contract): kept = [*kept, dict(text=text, odd=kinds, worth=0)]
+    return kept
+
+JOBS = dict(synthesise=_synthesise_job, further=_further_job)
+
+# %% ../nbs/05_instances.ipynb #0201b922
+def further_many(
+    items,             # iterable of (gold program, `Task`, words that no new name may be) triples
+    most: int=FURTHER, # instances for each
+    seed: int=42,      # of the draws
+    workers: int=None, # processes side by side; None: one more than cores
+    desc: str=None,    # of the progress bar; None: no bar
+) -> list:             # for each item the task on the further instances; None where none could be drawn
+    "Instances that no candidate has seen, of the shape of the given ones, with other names for their elements."
+    items = list(items)
+    jobs = [new_job('further', LIMITS, program=gold, given=[facts for _, facts in task.instances if facts],
+                    inputs=task.inputs, outputs=task.outputs, stated=task.stated, costs=task.costs, taken=sorted(words),
+                    seed=seed, most=most) for gold, task, words in items]
+    return [_on_further(task, reply.get('kept') or ())
+            for (_, task, _), reply in zip(items, run_jobs(jobs, TABLE, workers, desc))]
+
+def _on_further(task, kept):
+    "A task on other instances."
+    if all(k['odd'] for k in kept): return None
+    names = [f'further_{i}' for i in range(1, len(kept)+1)]
+    return replace(task, instances=tuple((name, k['text']) for name, k in zip(names, kept)), unsatisfiable=(),
+                   odd=tuple(name for name, k in zip(names, kept) if k['odd']))

@@ -9,7 +9,7 @@ __all__ = ['KEYED', 'SHIFT', 'read_facts', 'fact_text', 'row_order', 'facts_text
 # %% ../nbs/04_shape.ipynb #0a7d9419
 import re
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, count, product
 
 # %% ../nbs/04_shape.ipynb #db546124
 def read_facts(
@@ -124,6 +124,18 @@ def _element_dropped(facts, draw):
     gone, = draw.choice(values) if values else (None,)
     return {p: {row for row in rows if gone not in row} for p, rows in facts.items()}
 
+def _element_doubled(facts, draw):
+    "With a second element of which all is said that is said of another one; numbers are left alone."
+    values = sorted({v for rows in facts.values() for row in rows for v in row if isinstance(v, str) and v.isalnum()})
+    if not values: return facts
+    old = draw.choice(values)
+    new = next(f'{old}{n}' for n in count(2) if f'{old}{n}' not in values)
+    return {p: rows | {tuple(new if v == old else v for v in row) for row in rows} for p, rows in facts.items()}
+
+def _other_value(value, values, draw):
+    "One of the values at a place, or for a number one next to it."
+    return draw.choice([*values, value+1, max(value-1, 0)] if isinstance(value, int) else values)
+
 def _fact_changed(facts, shapes, draw, adds):
     "With a fact put together from values at its places, in addition to or in the place of another one."
     filled = [p for p in sorted(facts) if facts[p] and p.split('/')[1] != '0']
@@ -132,7 +144,7 @@ def _fact_changed(facts, shapes, draw, adds):
     rows = sorted(facts[p], key=row_order)
     old, mirrored = draw.choice(rows), shapes[p].mirrored if p in shapes else ()
     place = draw.randrange(len(old))
-    mixed = tuple(draw.choice(rows)[i] if adds or i == place else v for i, v in enumerate(old))
+    mixed = tuple(_other_value(v, [row[i] for row in rows], draw) if adds or i == place else v for i, v in enumerate(old))
     gone = set() if adds else {old, *(_exchanged(old, *pair) for pair in mirrored)}
     return facts | {p: facts[p] - gone | {mixed, *(_exchanged(mixed, *pair) for pair in mirrored)}}
 
@@ -151,12 +163,13 @@ def vary(
     draw,       # a `random.Random`
     steps: int, # changes; one that the shape forbids is not made
 ) -> dict:      # facts
-    "An instance like another one: elements and facts fewer, facts more or different, the shape the same."
+    "An instance like another one: elements and facts more, fewer or different, the shape the same."
     for step in range(steps):
-        how = draw.randrange(4)
+        how = draw.randrange(5)
         if how == 0: changed = _element_dropped(facts, draw)
-        elif how == 1: changed = _fact_dropped(facts, shapes, draw)
-        else: changed = _fact_changed(facts, shapes, draw, adds=how == 2)
+        elif how == 1: changed = _element_doubled(facts, draw)
+        elif how == 2: changed = _fact_dropped(facts, shapes, draw)
+        else: changed = _fact_changed(facts, shapes, draw, adds=how == 3)
         if keeps_shape(changed, shapes): facts = changed
     return facts
 

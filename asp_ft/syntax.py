@@ -370,6 +370,10 @@ class Task:
         given = tuple((name, facts) for name, facts in self.instances if name not in self.odd)
         return given if given and not self.stated else (('', ''), *given)
 
+    def own_cases(self) -> tuple: # (name, facts) pairs
+        "The instances on which a program runs as it is written; the empty one where it states its own facts."
+        return self.cases()[:1] if self.stated else self.cases()
+
     def odd_cases(self) -> tuple: # (name, facts) pairs
         "The instances on which a difference is a finding."
         return tuple((name, facts) for name, facts in self.instances if name in self.odd)
