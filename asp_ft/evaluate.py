@@ -167,7 +167,7 @@ def _judged_further(equal, further, limits, workers):
     todo = {key: (e.text, e.gold, drawn[e.gold, e.task]) for key, e in equal.items() if drawn[e.gold, e.task]}
     for key in equal.keys() - todo.keys(): yield key, equal[key].row | dict(key=key)
     desc = 'judge on further instances' if todo else None
-    found = compare_many(todo.values(), limits, workers, desc, lint=False, together=True)
+    found = compare_many(todo.values(), limits=limits, workers=workers, desc=desc, lint=False, together=True)
     for key, verdict in zip(todo, found):
         row = _seen_further(equal[key].row, verdict, todo[key][2].instances)
         yield key, row | dict(key=key, seconds=round(row['seconds']+verdict.seconds, 4))

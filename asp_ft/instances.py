@@ -759,8 +759,11 @@ def _further_draws(given, drawer, taken, named, draw):
     "Facts like those of the given instances, with other names for their elements."
     labels = {(p, i) for p, roots in drawer.roots.items() for i, root in enumerate(roots)
               if not drawer.positions.domain(root).numeric}
+    seen = set()   # before they get other names
     for n, facts in zip(range(ATTEMPTS), cycle(given)):
-        varied = vary(facts, drawer.shapes, draw, 0 if n < AS_THEY_ARE else 1 + n % 4)
+        varied = vary(facts, drawer.shapes, draw, 0 if n < AS_THEY_ARE else 1 + n % 4, labels)
+        if (text := facts_text(varied)) in seen: continue
+        seen.add(text)
         found = relabel(varied, labels, named, taken, draw)
         if keeps_shape(found, drawer.shapes): yield found
 
@@ -790,11 +793,10 @@ def _further_job(job, tell):
 # %% ../nbs/05_instances.ipynb #8690863c
 def _kept_further(drawer, drawn, program, contract, most, shown, tell):
     "Those of some draws on which a verdict means something, at most one of them without an answer set; and odd ones."
-    kept, last, seen = [], {}, {*shown}
+    kept, last = [], {}
     for facts in drawn:
         text = facts_text(facts)
-        if len(kept) >= most or text in seen or drawer.oddities(facts): continue
-        seen.add(text)
+        if len(kept) >= most or text in shown or drawer.oddities(facts): continue
         worth = _worth(program, text, contract)
         if not worth or worth == 1 and any(k['worth'] == 1 for k in kept): continue
         kept, last = [*kept, dict(text=text, odd=[], worth=worth)], facts
@@ -817,7 +819,8 @@ def further_many(
 ) -> list:             # for each item the task on the further instances; None where none could be drawn
     "Instances that no candidate has seen, of the shape of the given ones, with other names for their elements."
     items = list(items)
-    jobs = [new_job('further', LIMITS, program=gold, given=[facts for _, facts in task.instances if facts],
+    jobs = [new_job('further', LIMITS, program=gold, given=[facts for name, facts in task.instances
+                                                            if facts and name not in task.odd],
                     inputs=task.inputs, outputs=task.outputs, stated=task.stated, costs=task.costs, taken=sorted(words),
                     seed=seed, most=most) for gold, task, words in items]
     return [_on_further(task, reply.get('kept') or ())

@@ -117,21 +117,26 @@ def keeps_shape(
     "Whether an instance has the shape that was observed."
     return all(shape.fits(facts.get(p, set()), facts) for p, shape in shapes.items())
 
-# %% ../nbs/04_shape.ipynb #a59153c7
+# %% ../nbs/04_shape.ipynb #c5927a9b
 def _element_dropped(facts, draw):
     "Without what is said of one element."
     values = sorted({(v,) for rows in facts.values() for row in rows for v in row}, key=row_order)
     gone, = draw.choice(values) if values else (None,)
     return {p: {row for row in rows if gone not in row} for p, rows in facts.items()}
 
-def _element_doubled(facts, draw):
-    "With a second element of which all is said that is said of another one; numbers are left alone."
-    values = sorted({v for rows in facts.values() for row in rows for v in row if isinstance(v, str) and v.isalnum()})
-    if not values: return facts
-    old = draw.choice(values)
-    new = next(f'{old}{n}' for n in count(2) if f'{old}{n}' not in values)
-    return {p: rows | {tuple(new if v == old else v for v in row) for row in rows} for p, rows in facts.items()}
+def _element_doubled(facts, labels, draw):
+    "With a second element of which all is said that is said of another one."
+    def named(p, i, v): return v.isalnum() if isinstance(v, str) else (p, i) in labels
+    places = [(p, i, v) for p, rows in facts.items() for row in rows for i, v in enumerate(row) if named(p, i, v)]
+    if not places: return facts
+    old, = draw.choice(sorted({(v,) for _, _, v in places}, key=row_order))
+    taken = {v for _, _, v in places}
+    if isinstance(old, str): new = next(f'{old}{n}' for n in count(2) if f'{old}{n}' not in taken)
+    else: new = 1 + max(v for v in taken if isinstance(v, int))
+    def replaced(p, i, v): return new if v == old and named(p, i, v) else v
+    return {p: rows | {tuple(replaced(p, i, v) for i, v in enumerate(row)) for row in rows} for p, rows in facts.items()}
 
+# %% ../nbs/04_shape.ipynb #dd039484
 def _other_value(value, values, draw):
     "One of the values at a place, or for a number one next to it."
     return draw.choice([*values, value+1, max(value-1, 0)] if isinstance(value, int) else values)
@@ -157,17 +162,19 @@ def _fact_dropped(facts, shapes, draw):
     mirrored = shapes[p].mirrored if p in shapes else ()
     return facts | {p: facts[p] - {old, *(_exchanged(old, *pair) for pair in mirrored)}}
 
+# %% ../nbs/04_shape.ipynb #a59153c7
 def vary(
     facts,      # an instance, as of `read_facts`
     shapes,     # of `observed_shape`; the instance has it
     draw,       # a `random.Random`
     steps: int, # changes; one that the shape forbids is not made
+    labels=(),  # (predicate, place) pairs: a number there is a mere name
 ) -> dict:      # facts
     "An instance like another one: elements and facts more, fewer or different, the shape the same."
     for step in range(steps):
         how = draw.randrange(5)
         if how == 0: changed = _element_dropped(facts, draw)
-        elif how == 1: changed = _element_doubled(facts, draw)
+        elif how == 1: changed = _element_doubled(facts, labels, draw)
         elif how == 2: changed = _fact_dropped(facts, shapes, draw)
         else: changed = _fact_changed(facts, shapes, draw, adds=how == 3)
         if keeps_shape(changed, shapes): facts = changed
