@@ -289,7 +289,7 @@ def instances(
         name, reason = one.problem.name, one.made.reason
         print(f'{name}: {reason}' if reason else f'{name}: {len(one.made.instances)} instances notice '
               f'{one.made.noticed} of {one.made.mutants} small mistakes')
-        for chosen in one.made.instances if dry_run else (): print(f'  {chosen.text}')
+        for c in one.made.instances if dry_run else (): print('  '+(c.text or '(no facts)'), *c.odd and ['% odd'])
         if not dry_run and not reason: write_instances(one, raw)
     print(f'{len(pairs)-len(made)} of {len(pairs)} problems have instances, or need none')
     return int(any(one.made.reason for one in made))

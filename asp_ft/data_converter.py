@@ -95,10 +95,12 @@ def _with_instances(problem, examination, made):
     if examination.open: contract['costs'] = True
     return replace(problem, contract=contract, instances=tuple(zip(names, (chosen.text for chosen in made.instances))))
 
+# %% ../nbs/07_data_converter.ipynb #20a5531f
 def _states_facts(problem, examination):
     "Whether the facts of a program are its only instance; others are drawn, on which they are taken out."
     return bool(examination.stated) and not problem.instances and not examination.inputs
 
+# %% ../nbs/07_data_converter.ipynb #bf40204b
 def admit(
     kept,          # (`RawProblem`, `Examination`) pairs
     seed: int=42,  # of the draws
@@ -197,7 +199,7 @@ def make_rows(
 # %% ../nbs/07_data_converter.ipynb #07b21683
 def _comparison(first, other):
     "What `compare_many` needs for two programs that answer the same prompt: the instances of both."
-    shared = first.task['stated'] == other.task['stated']  # else one of them states facts: what was drawn is for it alone
+    shared = first.task['stated'] == other.task['stated']  # else what was drawn for one is for it alone
     known = {text for _, text in first.raw.instances}
     theirs = [(f'{name} of {other.raw.name}', text) for name, text in other.raw.instances if text not in known]
     instances = [pair for row, pairs in ((first, first.raw.instances), (other, theirs)) for pair in pairs

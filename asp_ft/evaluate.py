@@ -131,6 +131,7 @@ def _whole_rows(path):
 def _verdict_row(verdict):
     return {k: getattr(verdict, k) for k in NO_COMPLETION} | dict(messages=[vars(m).copy() for m in verdict.messages])
 
+# %% ../nbs/20_evaluate.ipynb #91ddf1c1
 def _judged(todo, limits, workers):
     "(key, verdict row) for each (text, gold, task) of `todo`, as the solver comes to it"
     found = compare_many(todo.values(), limits=limits, workers=workers, desc='judge', align=True)
@@ -149,6 +150,7 @@ def _words_of(rows, tasks):
         words[tasks[id][1:]] |= {*re.findall(r'\w+', said)}
     return words
 
+# %% ../nbs/20_evaluate.ipynb #a94470be
 def _seen_further(row, verdict, instances):
     "A row with what the verdict on further instances changes."
     with_facts = lambda w: w and w | dict(facts=dict(instances).get(w['instance'], ''))
@@ -159,6 +161,7 @@ def _seen_further(row, verdict, instances):
     more = [vars(m).copy() for m in verdict.messages]
     return row | dict(mark=verdict.mark, odd=with_facts(verdict.odd), messages=row['messages']+more)
 
+# %% ../nbs/20_evaluate.ipynb #3e137b41
 def _judged_further(equal, further, limits, workers):
     "(key, row) for {key: `_Equal`}, as the solver comes to it on further instances, which are drawn once a task."
     items = {(e.gold, e.task): e.words for e in equal.values()}
@@ -181,6 +184,7 @@ def _add_verdicts(asked, known, note, further, limits, workers):
              if further and known[key]['verdict'] == 'equal'}
     for key, row in _judged_further(equal, further, limits, workers): note(key, row)
 
+# %% ../nbs/20_evaluate.ipynb #a829939f
 def _as_rows(pairs, keys, last, known):
     "The verdict rows of a file: the last that was said of each pair."
     for key, (task, i, text) in zip(keys, pairs):
@@ -188,6 +192,7 @@ def _as_rows(pairs, keys, last, known):
         found = known.get(last.get(key)) or known.get(key) or unjudged
         yield dict(id=task['id'], sample=i) | {k: found[k] for k in ('key', *NO_COMPLETION)}
 
+# %% ../nbs/20_evaluate.ipynb #f892fba9
 def judge(
     pairs,            # (task, sample, text) as of `pair`
     out,              # folder of verdicts.jsonl

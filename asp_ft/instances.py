@@ -315,6 +315,7 @@ class Drawn:
 
 def _in_order(values): return sorted(values, key=lambda v: (isinstance(v, str), v))
 
+# %% ../nbs/05_instances.ipynb #03c57df2
 def _joining_first(rows, pairs):
     "Rows, those first that join what no earlier one does, and how many these are; none without pairs of places."
     groups, first, rest = [], [], []
@@ -521,6 +522,7 @@ def _drawn(drawer, contract, draw, most):
         drawn = drawer.draw(size, min(1., 2*density), i % 3 != 2, draw)
         if drawn.groups or drawn.optional: yield drawn.choice(), True
 
+# %% ../nbs/05_instances.ipynb #e9cd3d11
 def draw_instances(
     statements,     # what `parse` gave
     contract,       # a `Contract`; its inputs are given, or, where it is open, its outputs may hold
@@ -573,16 +575,19 @@ def _text_of(draw, drawer, referee, job, seed):
     if text is None or drawer.oddities(facts := read_facts(text)) or not drawer.fits(facts): return None
     return text
 
+# %% ../nbs/05_instances.ipynb #34cf901a
 def _is_wanted(draw, kept, referee):
     "Whether a draw is looked at: some mutant is left, or it is the first of its kind."
     return bool(referee.alive) or bool(draw.odd) and not any({*draw.odd} & {*k['odd']} for k in kept)
 
+# %% ../nbs/05_instances.ipynb #0178d37d
 def _noted(text, odd, looked, noticed, mutants):
     "What is kept of a draw."
     example = ' '.join(str(mutants[noticed[0]]).split(': ', 1)[1].split()) if noticed else ''
     fires = any(mutants[i].kind == 'rule_dropped' for i in noticed)
     return dict(text=text, satisfiable=looked[0], notices=len(noticed), example=example, odd=odd, fires=fires)
 
+# %% ../nbs/05_instances.ipynb #55ae30c1
 def _try_draws(job, referee, mutants, drawer, draws, tell):
     "Keep the draws that notice something; `job` says where an earlier process got to."
     kept, told = list(job['kept']), set(job['told'])
@@ -687,6 +692,7 @@ def _settled(kept):
     if not any(k['notices'] for k in kept if not {*k['odd']} - meant): meant = {*ODD}
     return [k | dict(odd=[] if meant.issuperset(k['odd']) else k['odd']) for k in kept]
 
+# %% ../nbs/05_instances.ipynb #1c445ba6
 def _as_synthesis(reply, names):
     "What a job found, under the program's own names."
     if reply.get('death') and not reply.get('kept'):
@@ -699,12 +705,14 @@ def _as_synthesis(reply, names):
     return Synthesis(tuple(kept), noticed, odd, mutants,
                      tuple(_renamed(m, names) for m in reply.get('survivors', ())), '' if noticed else failed)
 
+# %% ../nbs/05_instances.ipynb #f90fc3a2
 def _without_culprit(state):
     "Where a job goes on whose process died: without the mutant that was asked then, on the same draw."
     if (culprit := state['asked']) is None: return state
     told, broken = sorted({*state['told'], culprit}), sorted({*state['broken'], culprit})
     return state | dict(start=state['start']-1, told=told, broken=broken, asked=None)
 
+# %% ../nbs/05_instances.ipynb #0fc3bd53
 def _synthesise_all(items, seed, workers, desc):
     "Replies for {key: (program, contract)}; a job whose process died goes on behind the draw that ended it."
     first = dict(seed=seed, start=0, kept=[], told=[], broken=[], asked=None)
@@ -767,12 +775,14 @@ def _further_draws(given, drawer, taken, named, draw):
         found = relabel(varied, labels, named, taken, draw)
         if keeps_shape(found, drawer.shapes): yield found
 
+# %% ../nbs/05_instances.ipynb #6d98c3b5
 def _worth(program, text, job):
-    """How much a program makes of an instance: 2 with answer sets, 1 without, 0 where the empty program does as well, or
-    the program does not run."""
+    """How much a program makes of an instance: 2 with answer sets, 1 without, 0 where the empty program does as well,
+    or the program does not run."""
     looked = Referee(program, [''], job).look(text)
     return 0 if looked is None or not looked[1] else 1 + looked[0]
 
+# %% ../nbs/05_instances.ipynb #7e6dd898
 def _further_job(job, tell):
     "Kind `further`: instances that nobody has seen, of the shape of the given ones."
     program, texts = job['program'], job['given']
@@ -826,6 +836,7 @@ def further_many(
     return [_on_further(task, reply.get('kept') or ())
             for (_, task, _), reply in zip(items, run_jobs(jobs, TABLE, workers, desc))]
 
+# %% ../nbs/05_instances.ipynb #a7a5782f
 def _on_further(task, kept):
     "A task on other instances."
     if all(k['odd'] for k in kept): return None

@@ -36,12 +36,14 @@ def fact_text(
     "An atom as it is written."
     return name.split('/')[0]+(f"({','.join(map(str, values))})" if values else '')
 
+# %% ../nbs/04_shape.ipynb #198e0e62
 def row_order(
     row,   # the values of one fact
 ) -> list: # a key for `sorted`: numbers come before all else, as in clingo
     "The place of a fact among others."
     return [(isinstance(v, str), v) for v in row]
 
+# %% ../nbs/04_shape.ipynb #c45581c9
 def facts_text(
     facts, # as of `read_facts`
 ) -> str:  # an instance
@@ -85,6 +87,7 @@ def _keys(arity, tables):
         if unique and not any({*k} <= {*key} for k in found): found.append(key)
     return tuple(found)
 
+# %% ../nbs/04_shape.ipynb #031d3a59
 def _within(p, given, predicates, arity):
     "Where else the values of each place of a predicate stand, in all instances that have facts of it."
     for i, q in product(range(arity), predicates):
@@ -92,6 +95,7 @@ def _within(p, given, predicates, arity):
             pairs = (({row[i] for row in f[p]}, {row[j] for row in f.get(q, ())}) for f in given if f.get(p))
             if all(here <= there for here, there in pairs): yield i, q, j
 
+# %% ../nbs/04_shape.ipynb #901d641e
 def observed_shape(
     instances, # facts of each, as of `read_facts`
     inputs,    # predicates
@@ -124,6 +128,7 @@ def _element_dropped(facts, draw):
     gone, = draw.choice(values) if values else (None,)
     return {p: {row for row in rows if gone not in row} for p, rows in facts.items()}
 
+# %% ../nbs/04_shape.ipynb #04633a62
 def _element_doubled(facts, labels, draw):
     "With a second element of which all is said that is said of another one."
     def named(p, i, v): return v.isalnum() if isinstance(v, str) else (p, i) in labels
@@ -133,14 +138,15 @@ def _element_doubled(facts, labels, draw):
     taken = {v for _, _, v in places}
     if isinstance(old, str): new = next(f'{old}{n}' for n in count(2) if f'{old}{n}' not in taken)
     else: new = 1 + max(v for v in taken if isinstance(v, int))
-    def replaced(p, i, v): return new if v == old and named(p, i, v) else v
-    return {p: rows | {tuple(replaced(p, i, v) for i, v in enumerate(row)) for row in rows} for p, rows in facts.items()}
+    def twin(p, row): return tuple(new if v == old and named(p, i, v) else v for i, v in enumerate(row))
+    return {p: rows | {twin(p, row) for row in rows} for p, rows in facts.items()}
 
 # %% ../nbs/04_shape.ipynb #dd039484
 def _other_value(value, values, draw):
     "One of the values at a place, or for a number one next to it."
     return draw.choice([*values, value+1, max(value-1, 0)] if isinstance(value, int) else values)
 
+# %% ../nbs/04_shape.ipynb #e46f0392
 def _fact_changed(facts, shapes, draw, adds):
     "With a fact put together from values at its places, in addition to or in the place of another one."
     filled = [p for p in sorted(facts) if facts[p] and p.split('/')[1] != '0']
@@ -149,10 +155,12 @@ def _fact_changed(facts, shapes, draw, adds):
     rows = sorted(facts[p], key=row_order)
     old, mirrored = draw.choice(rows), shapes[p].mirrored if p in shapes else ()
     place = draw.randrange(len(old))
-    mixed = tuple(_other_value(v, [row[i] for row in rows], draw) if adds or i == place else v for i, v in enumerate(old))
+    mixed = tuple(_other_value(v, [row[i] for row in rows], draw) if adds or i == place else v
+                  for i, v in enumerate(old))
     gone = set() if adds else {old, *(_exchanged(old, *pair) for pair in mirrored)}
     return facts | {p: facts[p] - gone | {mixed, *(_exchanged(mixed, *pair) for pair in mirrored)}}
 
+# %% ../nbs/04_shape.ipynb #07efdd97
 def _fact_dropped(facts, shapes, draw):
     "Without one fact, and its mirror images."
     filled = [p for p in sorted(facts) if facts[p]]

@@ -372,6 +372,7 @@ def _derivable_inputs(job, candidate, notes):
     "The predicates that a candidate derives, where inputs are among them."
     return _derivable(candidate.text, notes) if syntax.may_derive(candidate.bare, job['inputs']) else set()
 
+# %% ../nbs/04_solver.ipynb #7de24600
 def _facts_apart(job, notes):
     """Both programs without the facts of the predicates that gold states, as `_instance_verdict` takes them. None where
     gold states none, and where the candidate has its facts under names of its own: it cannot be tried on others."""
@@ -383,6 +384,7 @@ def _facts_apart(job, notes):
     derives = _derivable_inputs(found, programs[1], notes)
     return None if mine - theirs or derives.intersection(stated) else (found, programs, derives)
 
+# %% ../nbs/04_solver.ipynb #bb7566a6
 def _on_odd(side, notes):
     "What to add to a verdict of equality: whether an odd instance tells the programs apart."
     for instance in side[0].get('odd', ()) if side else ():

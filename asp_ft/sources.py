@@ -305,7 +305,7 @@ def _some(names, most=5):
     return ', '.join(names[:most]) + (f' and {len(names)-most} more' if len(names) > most else '')
 
 def _named_instances(contract, instances, file, line=0):
-    "The contract with the names under `unsatisfiable` and `odd` as the instances have them; `BadInput` for unknown ones."
+    "The contract with `unsatisfiable` and `odd` as the instances are called; `BadInput` for an unknown name."
     names = [name for name, _ in instances]
     if not contract: return contract
     return contract | {key: _as_named(key, contract[key], names, file, line) for key in ('unsatisfiable', 'odd')
