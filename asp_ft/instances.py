@@ -803,10 +803,11 @@ def _further_job(job, tell):
 # %% ../nbs/05_instances.ipynb #8690863c
 def _kept_further(drawer, drawn, program, contract, most, shown, tell):
     "Those of some draws on which a verdict means something, at most one of them without an answer set; and odd ones."
-    kept, last = [], {}
+    kept, last, end = [], {}, time.process_time()+BUDGET
     for facts in drawn:
         text = facts_text(facts)
-        if len(kept) >= most or text in shown or drawer.oddities(facts): continue
+        if len(kept) >= most or time.process_time() > end: break
+        if text in shown or drawer.oddities(facts): continue
         worth = _worth(program, text, contract)
         if not worth or worth == 1 and any(k['worth'] == 1 for k in kept): continue
         kept, last = [*kept, dict(text=text, odd=[], worth=worth)], facts
