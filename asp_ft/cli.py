@@ -289,7 +289,7 @@ def instances(
         name, reason = one.problem.name, one.made.reason
         print(f'{name}: {reason}' if reason else f'{name}: {len(one.made.instances)} instances notice '
               f'{one.made.noticed} of {one.made.mutants} small mistakes')
-        for chosen in one.made.instances if dry_run else (): print(f'  {chosen.text}')
+        for c in one.made.instances if dry_run else (): print('  '+(c.text or '(no facts)'), *c.odd and ['% odd'])
         if not dry_run and not reason: write_instances(one, raw)
     print(f'{len(pairs)-len(made)} of {len(pairs)} problems have instances, or need none')
     return int(any(one.made.reason for one in made))
@@ -655,11 +655,13 @@ def evaluate(
     workers: int=None,# solver processes; one more than cores where none is named
     executor: str=None, # dask://HOST:PORT of a cluster that judges; none: this machine
     show: bool=True,  # print the table
+    further: int=4,   # instances that nobody has seen, on which what is equal on those of the task is tried; 0: none
 ) -> dict: # what stands in scores.json; of several files, what stands in comparison.json
     "Judge completions and write verdicts, scores, a report and a figure; `AspFtError` where the files do not fit."
     from asp_ft.evaluate import evaluate
     from asp_ft.report import write_page
-    return evaluate(completions, tasks, out, workers=workers, show=show, page=write_page, executor=executor)
+    return evaluate(completions, tasks, out, workers=workers, show=show, page=write_page, further=further,
+                    executor=executor)
 
 # %% ../nbs/24_cli.ipynb #0eecdc0a
 def push(

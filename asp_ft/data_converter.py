@@ -102,13 +102,20 @@ class Admitted:
 def _with_instances(problem, examination, made):
     "A problem with the instances that were made for it; where the program only prefers, the cost is its answer."
     names = [f'made_{i}.lp' for i in range(1, len(made.instances)+1)]
-    odd = [name for name, chosen in zip(names, made.instances) if not chosen.satisfiable]
-    contract = dict.fromkeys(CONTRACT) | (problem.contract or {}) | dict(unsatisfiable=odd or None)
+    without = [name for name, chosen in zip(names, made.instances) if not chosen.satisfiable]
+    odd = [name for name, chosen in zip(names, made.instances) if chosen.odd]
+    contract = dict.fromkeys(CONTRACT) | (problem.contract or {}) | dict(unsatisfiable=without or None, odd=odd or None)
     if examination.open: contract['costs'] = True
     return replace(problem, contract=contract, instances=tuple(zip(names, (chosen.text for chosen in made.instances))))
 
+# %% ../nbs/07_data_converter.ipynb #20a5531f
+def _states_facts(problem, examination):
+    "Whether the facts of a program are its only instance; others are drawn, on which they are taken out."
+    return bool(examination.stated) and not problem.instances and not examination.inputs
+
 CHUNK = 1000  # problems that get instances together: few enough to be held in memory
 
+# %% ../nbs/07_data_converter.ipynb #bf40204b
 def admit(
     kept,           # (`RawProblem`, `Examination`) pairs
     seed: int=42,   # of the draws
@@ -117,15 +124,18 @@ def admit(
     "Say how far each problem is verified, with instances made where none were given."
     kept = iter(kept)
     while pairs := list(islice(kept, CHUNK)):
-        asked = [(p.program, Contract(e.inputs, e.outputs, open=e.open)) for p, e in pairs if needs_instances(p, e)]
+        asked = [(p.program, Contract(e.inputs or e.stated, e.outputs, _states_facts(p, e), e.open)) for p, e in pairs
+                 if needs_instances(p, e) or _states_facts(p, e)]
         found = iter(synthesise_many(asked, seed, desc='instances' if asked else None, executor=executor))
         for problem, examination in pairs:
-            if not needs_instances(problem, examination):
-                yield Admitted(problem, examination, 'runs' if examination.trivial else 'instances')
-                continue
-            made = next(found)
-            level = 'runs' if made.reason else 'synthesised'
-            yield Admitted(_with_instances(problem, examination, made), examination, level, made)
+            level, made = 'runs' if examination.trivial else 'instances', None
+            if needs_instances(problem, examination):
+                made = next(found)
+                level = 'runs' if made.reason else 'synthesised'
+            elif _states_facts(problem, examination) and not (drawn := next(found)).reason:
+                level, made = 'synthesised' if examination.trivial else level, drawn
+            if made: problem = _with_instances(problem, examination, made)
+            yield Admitted(problem, examination, level, made)
 
 # %% ../nbs/07_data_converter.ipynb #6b7c8d9e
 def _folder_of(problem, raw):
@@ -147,10 +157,11 @@ def write_instances(
     for (name, facts), chosen in zip(one.problem.instances, one.made.instances):
         why = f'notices {chosen.notices} mistakes that no earlier one does' if chosen.notices else 'has an answer set'
         if not chosen.satisfiable: why += '; has no answer set'
+        if chosen.odd: why += f"; odd ({', '.join(chosen.odd)}): a difference on it is a finding"
         write_text(folder/'instances'/name, f'% {why}\n{facts}\n')
     if (folder/'task.yaml').exists(): return
     contract = dict(inputs=list(one.examination.inputs), outputs=list(one.examination.outputs),
-                    unsatisfiable=one.problem.told('unsatisfiable'), costs=one.problem.told('costs'))
+                    **{key: one.problem.told(key) for key in ('unsatisfiable', 'odd', 'costs')})
     told = {key: value for key, value in contract.items() if value is not None}
     write_text(folder/'task.yaml', yaml.safe_dump(told, sort_keys=False))
 
@@ -180,7 +191,8 @@ def _task_fields(problem, examination, checked, made):
     return dict(gold=problem.program, inputs=names('inputs'), outputs=names('outputs'), instances=instances,
                 unsatisfiable=list(problem.told('unsatisfiable') or ()), family=problem.told('family'),
                 difficulty=problem.told('difficulty'), phrasing=problem.told('phrasing'),
-                costs=bool(problem.told('costs')), checked=checked, noticed=round(made.share, 3) if made else None)
+                costs=bool(problem.told('costs')), checked=checked, noticed=round(made.share, 3) if made else None,
+                odd=list(problem.told('odd') or ()), stated=list(examination.stated) if made else [])
 
 def make_rows(
     problem: RawProblem,      # a problem that was kept
@@ -242,10 +254,15 @@ def _digest(*parts): return bytes.fromhex(text_hash(repr(parts))[:32])  # texts 
 # %% ../nbs/07_data_converter.ipynb #07b21683
 def _comparison(first, other):
     "What `compare_many` needs for two programs that answer the same prompt: the instances of both."
+    shared = first.task['stated'] == other.task['stated']  # else what was drawn for one is for it alone
     known = {text for _, text in first.raw.instances}
     theirs = [(f'{name} of {other.raw.name}', text) for name, text in other.raw.instances if text not in known]
-    inputs, outputs = tuple(first.task['inputs']), tuple(first.task['outputs'])
-    return other.task['gold'], first.task['gold'], Task(inputs, outputs, (*first.raw.instances, *theirs))
+    instances = [pair for row, pairs in ((first, first.raw.instances), (other, theirs)) for pair in pairs
+                 if shared or not row.task['stated']]
+    odd = (*first.task['odd'], *(f'{name} of {other.raw.name}' for name in other.task['odd']))
+    task = Task(tuple(first.task['inputs']), tuple(first.task['outputs']), tuple(instances), odd=odd,
+                stated=tuple(first.task['stated']) if shared else ())
+    return other.task['gold'], first.task['gold'], task
 
 def _twin_note(row, twin, code, reason):
     where = f'{twin.raw.file}:{twin.raw.line}' if twin.raw.line else twin.raw.file
@@ -254,7 +271,8 @@ def _twin_note(row, twin, code, reason):
 def _difference(verdict):
     "(code, reason) for two programs, of which the verdict is None where they could not be compared."
     if verdict is None: return 'not_compared', 'there are no outputs to compare'
-    if verdict.verdict == 'equal': return 'equal', ''
+    if verdict.verdict == 'equal' and not verdict.mark: return 'equal', ''
+    if verdict.mark: return 'odd_input', f"{verdict.mark} ({verdict.odd['instance']})"
     if verdict.verdict != 'different': return 'not_compared', verdict.reason
     name = (verdict.witness or {}).get('instance')
     return 'contradiction', 'their answer sets differ' + (f' on {name}' if name else '')

@@ -204,13 +204,13 @@ def _objections(task, program, results):
     "(rank, lines) of what the results on the instances say."
     if not program.strip(): return 3, ['the answer is empty']
     said = lambda r: [f'{m.line}:{m.column}: {m.text}' for m in r.messages if not m.where][:5]
-    for (name, facts), r in zip(task.cases(), results):
+    for (name, facts), r in zip(task.own_cases(), results):
         if r.outcome in RUNS: continue
         why = 'the solver does not come to an end' if r.outcome in UNDECIDED else 'the program does not run'
         return 3, said(r) or [f'{why} ({r.outcome}) {_on_instance(facts)}']
     odd = [line for r in results for line in said(r)]
     empty = _never_named(task, program)
-    empty += [f'there is no answer set {_on_instance(facts)}' for (name, facts), r in zip(task.cases(), results)
+    empty += [f'there is no answer set {_on_instance(facts)}' for (name, facts), r in zip(task.own_cases(), results)
              if r.outcome == 'UNSATISFIABLE' and name not in task.unsatisfiable]
     return 2 if empty else 1 if odd else 0, [*dict.fromkeys(empty + odd)][:5]
 
@@ -219,10 +219,10 @@ def review_programs(
 ) -> list: # a `Review` of each
     "Run programs in the sandbox on the instances of their tasks, and say what is wrong with them."
     tasks = [Task.from_dict(row) for row, _ in items]
-    cases = [(program, facts) for (_, program), t in zip(items, tasks) for _, facts in t.cases()]
+    cases = [(program, facts) for (_, program), t in zip(items, tasks) for _, facts in t.own_cases()]
     results, reviews = iter(list(check_many(cases, GENERATED))), []
     for (row, program), task in zip(items, tasks):
-        rank, said = _objections(task, program, [next(results) for _ in task.cases()])
+        rank, said = _objections(task, program, [next(results) for _ in task.own_cases()])
         reviews.append(Review(tuple(said), rank, tuple(repair_prompt(row['prompt'], program, said)) if rank else ()))
     return reviews
 

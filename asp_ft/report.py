@@ -18,9 +18,9 @@ from fastcore import xml as ft
 from fastcore.script import Param
 
 from .core import AspFtError, atomic_write, file_hash, read_jsonl, show_path, write_json, write_text
-from .evaluate import (GROUPS, MISTAKES, NO_COMPLETION, ROWS, SHARES, Run, compare_runs, comparison_line,
-                             interval_of, mistake, read_completions, read_tasks, run_lines, scores, tell_apart,
-                             writing)
+from .evaluate import (GROUPS, MISTAKES, NO_COMPLETION, RARE, ROWS, SHARES, Run, compare_runs, comparison_line,
+                             interval_of, mistake, read_completions, read_tasks, run_lines, scores, share_label,
+                             tell_apart, writing)
 
 # %% ../nbs/21_report.ipynb #44b19543
 def plot_scores(
@@ -75,11 +75,11 @@ def _share_table(head, lines, colours, of='answers'):
     return ft.Table(ft.Thead(heads), ft.Tbody(*rows), cls='shares')
 
 def _ladder(runs):
-    shown = [name for name in SHARES if name != 'equal_sampled' or any(r.scores[name] for r in runs)]
+    shown = [name for name in SHARES if name not in RARE or any(r.scores[name] for r in runs)]
     found = lambda name: [(r.name, r.scores[name], interval_of(r.scores, name)) for r in runs]
     kept = [(r.name, s['equal'], interval_of(s, 'equal')) for r in runs for s in [r.scores.get('answered', r.scores)]]
     withheld = [('equal, of answers', kept)] if any('answered' in r.scores for r in runs) else []
-    return [(name.replace('_', ', '), found(name)) for name in shown] + withheld
+    return [(share_label(name), found(name)) for name in shown] + withheld
 
 def _by(runs, group):
     "The share of equal in each group; families with the largest first, of equally large ones the worst"
@@ -148,7 +148,8 @@ def _witness(witness):
             'cost': 'is what the best costs in the answer, and not in the gold program'}[witness['kind']]
     found, nothing = (witness['atoms'], '(the empty set)') if 'atoms' in witness else (witness['costs'], '(nothing)')
     where = f"On the instance {witness['instance']}" if witness['instance'] else 'Without an instance'
-    return [f'{where} this {kind}:', _cut(' '.join(map(str, found)) or nothing)]
+    on = f"\n% on\n{witness['facts']}" if witness.get('facts') else ''  # an instance that is in no file
+    return [f'{where} this {kind}:', _cut((' '.join(map(str, found)) or nothing) + on)]
 
 def _cut(text):
     if len(text) <= SHOWN: return text

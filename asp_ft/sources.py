@@ -23,8 +23,10 @@ from .solver import Task
 from .tables import BadInput, encodes, kind_inside, Note, read_raw, regular_size, table_kind, table_rows, TWIN
 
 # %% ../nbs/06_sources.ipynb #414d91c8
-CONTRACT = ('inputs', 'outputs', 'problem', 'family', 'difficulty', 'phrasing', 'unsatisfiable', 'costs')  # task.yaml
+CONTRACT = ('inputs', 'outputs', 'problem', 'family', 'difficulty', 'phrasing', 'unsatisfiable', 'odd',
+            'costs')  # task.yaml
 DIFFICULTIES = ('easy', 'medium', 'hard')
+_LISTS = ('inputs', 'outputs', 'unsatisfiable', 'odd')
 
 def _bad_contract(name, line, reason, remedy=''): return BadInput(name, 'bad_contract', reason, line, remedy=remedy)
 
@@ -36,7 +38,7 @@ def _contract_value(key, value, bad):
         if str(value).lower() in ('true', 'false'): return str(value).lower() == 'true'
         remedy = 'write true where the description fixes what the best costs'
         raise bad(f'costs: expected true or false, found {value!r}', remedy)
-    value = _names(value) if key in ('inputs', 'outputs', 'unsatisfiable') else str(value).strip() or None
+    value = _names(value) if key in _LISTS else str(value).strip() or None
     if not isinstance(value, (list, str, type(None))) or not all(isinstance(v, str) for v in value or ()):
         raise bad(f'{key}: expected a list of names, found {value!r}', f'write {key}: [first, second]')
     if not all(map(encodes, value or ())): raise bad(f'{key}: holds half a character', 'mend the escape \\ud…')
@@ -105,8 +107,8 @@ class RawProblem:
         return (self.contract or {}).get(key)
     def task(self) -> Task:
         "What the solver is told about it."
-        inputs, outputs, unsatisfiable = (tuple(self.told(k) or ()) for k in ('inputs', 'outputs', 'unsatisfiable'))
-        return Task(inputs, outputs, self.instances, unsatisfiable, bool(self.told('costs')))
+        lists = {k: tuple(self.told(k) or ()) for k in _LISTS}
+        return Task(instances=self.instances, costs=bool(self.told('costs')), **lists)
 
 # %% ../nbs/06_sources.ipynb #724ffd5e
 ASP_TAGS = 'asp', 'clingo', 'lp', 'gringo', 'aspcore', 'asp-core-2', 'answer-set-programming'
@@ -302,16 +304,21 @@ def _some(names, most=5):
     "The first of some names, and how many there are besides."
     return ', '.join(names[:most]) + (f' and {len(names)-most} more' if len(names) > most else '')
 
-def _named_unsatisfiable(contract, instances, file, line=0):
-    "The contract with the names under `unsatisfiable` as the instances have them; `BadInput` for an unknown one."
-    if not contract or not contract['unsatisfiable']: return contract
-    names, found = [name for name, _ in instances], []
-    for wanted in contract['unsatisfiable']:
+def _named_instances(contract, instances, file, line=0):
+    "The contract with `unsatisfiable` and `odd` as the instances are called; `BadInput` for an unknown name."
+    names = [name for name, _ in instances]
+    if not contract: return contract
+    return contract | {key: _as_named(key, contract[key], names, file, line) for key in ('unsatisfiable', 'odd')
+                       if contract[key]}
+
+def _as_named(key, given, names, file, line):
+    found = []
+    for wanted in given:
         found += [n for n in names if n in (wanted, wanted+'.lp')][:1]
         if found and found[-1] in (wanted, wanted+'.lp'): continue
         remedy = f'did you mean {best!r}?' if (best := nearest(wanted, names)) else 'name a file of instances/'
-        raise _bad_contract(file, line, f'unsatisfiable: there is no instance {wanted!r}', remedy)
-    return contract | dict(unsatisfiable=found)
+        raise _bad_contract(file, line, f'{key}: there is no instance {wanted!r}', remedy)
+    return found
 
 # %% ../nbs/06_sources.ipynb #56050661
 def _user(text): return ({'role': 'user', 'content': text},)
@@ -340,7 +347,7 @@ def read_folder(
     program, contract = f.read('ASP.txt'), f.read('task.yaml', read_contract)
     instances, findings = f.keep('instances', f.instances) or ([], [])
     if 'instances' not in f.broken:
-        contract = f.keep('task.yaml', lambda: _named_unsatisfiable(contract, instances, f'{label}/task.yaml'))
+        contract = f.keep('task.yaml', lambda: _named_instances(contract, instances, f'{label}/task.yaml'))
     _lacking(f)
     prompts = tuple((f'{name}/{source}', source, _user(text.strip())) for source, text in texts.items() if text)
     if not prompts or program is None or f.broken & {'task.yaml', 'instances'}: return None, f.notes, findings
@@ -433,7 +440,7 @@ def table_problem(
     if not prompts: raise BadInput(file, 'no_description', 'a row without a description', line, remedy='fill it in')
     contract = check_contract({k: get[k] for k in CONTRACT if _cell(get.get(k))}, file, line)
     instances = _row_instances(get.get('instance'), file, line)
-    contract = _named_unsatisfiable(contract, instances, file, line)
+    contract = _named_instances(contract, instances, file, line)
     contracted = contract['inputs'] is not None or contract['outputs'] is not None
     return RawProblem(name, file, prompts, program, instances, contract, contracted, line), _around(around, file, line)
 
@@ -565,7 +572,7 @@ def chat_problem(
     named = read_contract_line(prompt[-1]['content'])[1]
     contract = check_contract(named | {k: row[k] for k in CONTRACT if row.get(k) is not None}, file, line)
     instances = _row_instances(row.get('instances'), file, line)
-    contract = _named_unsatisfiable(contract, instances, file, line)
+    contract = _named_instances(contract, instances, file, line)
     prompts = ((name, source, tuple(prompt)),)
     problem = RawProblem(name, file, prompts, program, instances, contract, line=line, chat=True)
     return problem, _around(around, file, line)

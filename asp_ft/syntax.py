@@ -6,9 +6,10 @@
 __all__ = ['SIGNS', 'PREDICATE', 'Comparable', 'REWRITES', 'MUTATIONS', 'blank', 'strip_comments', 'prescan', 'parse', 'Message',
            'objection', 'character_column', 'read_message', 'in_characters', 'signature', 'check_predicates',
            'signature_parts', 'atom_of', 'head_atoms', 'head_predicates', 'shown_predicates', 'atoms_below',
-           'used_predicates', 'Contract', 'is_fact', 'infer_contract', 'optimises', 'external_predicates',
-           'canonical_statement', 'canonical', 'statement_spans', 'without_display', 'comparable', 'may_derive',
-           'harmless_directives', 'body_spans', 'tree_nodes', 'split_facts', 'rewrite', 'rename', 'Mutant', 'mutants']
+           'used_predicates', 'Contract', 'is_fact', 'infer_contract', 'stated_predicates', 'Task', 'optimises',
+           'external_predicates', 'canonical_statement', 'canonical', 'statement_spans', 'without_display',
+           'comparable', 'may_derive', 'harmless_directives', 'body_spans', 'tree_nodes', 'split_facts', 'rewrite',
+           'rename', 'Mutant', 'mutants']
 
 # %% ../nbs/01_syntax.ipynb #173ae71c
 import re
@@ -342,6 +343,50 @@ def infer_contract(
     serving = set().union(*(used_predicates(r) - {*head_predicates([r])} for r in rules if head_atoms(r.head)))
     outputs = shown_predicates(statements) or _chosen(rules) | (derived - serving) or derived or stated
     return Contract(tuple(sorted(inputs)), tuple(sorted(outputs)), stated=not missing and bool(inputs))
+
+# %% ../nbs/01_syntax.ipynb #0a378489
+def stated_predicates(
+    statements, # what `parse` gave
+) -> set:       # signatures
+    "The predicates that only facts give, and that a rule or constraint asks for."
+    facts = {*head_predicates([s for s in statements if is_fact(s)])}
+    derived = head_predicates([s for s in statements if s.ast_type.name == 'Rule' and not is_fact(s)])
+    return (facts & set().union(*map(used_predicates, statements))) - {*derived}
+
+# %% ../nbs/01_syntax.ipynb #19976d09
+@dataclass(frozen=True)
+class Task:
+    "The contract under which programs are compared."
+    inputs: tuple = ()         # predicates that the instance gives, e.g. ("node/1", "edge/2")
+    outputs: tuple = ()        # predicates whose atoms are compared
+    instances: tuple = ()      # (name, facts) pairs; none: the program is its own only instance
+    unsatisfiable: tuple = ()  # names of instances that are meant to have no answer set
+    costs: bool = False        # the cost of the optimum counts too; else only what is optimal does
+    odd: tuple = ()            # names of instances of a shape that was not meant: a difference there is a finding
+    stated: tuple = ()         # predicates whose facts programs state themselves; on instances they are taken out
+
+    def cases(self) -> tuple: # (name, facts) pairs
+        "The instances that count; the empty one where there are none, or where programs state their own facts."
+        given = tuple((name, facts) for name, facts in self.instances if name not in self.odd)
+        return given if given and not self.stated else (('', ''), *given)
+
+    def own_cases(self) -> tuple: # (name, facts) pairs
+        "The instances on which a program runs as it is written; the empty one where it states its own facts."
+        return self.cases()[:1] if self.stated else self.cases()
+
+    def odd_cases(self) -> tuple: # (name, facts) pairs
+        "The instances on which a difference is a finding."
+        return tuple((name, facts) for name, facts in self.instances if name in self.odd)
+
+    @classmethod
+    def from_dict(
+        cls,
+        row: dict, # a row of tasks.jsonl
+    ):             # the `Task`
+        "The contract in a row of tasks.jsonl."
+        lists = {k: tuple(row.get(k) or ()) for k in ('inputs', 'outputs', 'unsatisfiable', 'odd', 'stated')}
+        instances = tuple((i['name'], i['text']) for i in row.get('instances') or ())
+        return cls(instances=instances, costs=bool(row.get('costs')), **lists)
 
 # %% ../nbs/01_syntax.ipynb #16287976
 def optimises(

@@ -40,6 +40,7 @@ REMEDIES = dict(
     output_underived='derive it, or correct the outputs',
     duplicate='nothing is lost: remove the copy',
     contradiction='correct or remove one of them, or tell them apart by description or contract',
+    odd_input='see which of them is meant on such input',
     not_compared='see whether they mean the same, and tell them apart if not')
 
 # %% ../nbs/05_tables.ipynb #f04cf5d7

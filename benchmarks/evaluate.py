@@ -1,10 +1,11 @@
 """How long does it take to score ten thousand recorded completions?
 
-    python benchmarks/evaluate.py [--n 10000] [--runs 3] [--sample 200]
+    python benchmarks/evaluate.py [--n 10000] [--runs 3] [--sample 200] [--further 4]
 
 The tasks are problems of the held-out wordings, as `problems` and `convert` write them. The completions are what models
 answer to them, without a model: right in other words, small mistakes, other names, programs that are cut off, prose. No
-two of a task are the same, so that nothing is judged twice. Timed is the whole stage, from the two files to verdicts,
+two of a task are the same, so that nothing is judged twice. What is equal is judged again on `--further` instances, as by
+default. Timed is the whole stage, from the two files to verdicts,
 scores, figure and page. The peer is one `python -m clingo` process for each program and its first instance, as many at
 a time as there are cores: it says whether a program runs, and not whether it is right.
 """
@@ -15,8 +16,9 @@ from pathlib import Path
 
 from asp_ft.core import read_jsonl, write_jsonl
 from asp_ft.sandbox import close_sandbox
-from asp_ft.instances import mutate_many, rewrite_many
+from asp_ft.instances import FURTHER, mutate_many, rewrite_many
 from asp_ft.data_converter import convert
+from asp_ft.evaluate import evaluate
 from asp_ft.problems import FAMILIES, problems
 from asp_ft.report import write_page
 
@@ -56,12 +58,12 @@ def peer(folder, pairs):
     return (time.perf_counter()-wall)/len(pairs), (cpu()-used)/len(pairs)
 
 
-def scored(folder, run):
+def scored(folder, run, further):
     "Seconds of the wall clock and of the processor for the whole stage, and the scores."
     close_sandbox()
     wall, used = time.perf_counter(), cpu()
     result = evaluate(folder/'completions.jsonl', folder/'tasks.jsonl', folder/f'run{run}', show=False,
-                      page=write_page)
+                      page=write_page, further=further)
     wall = time.perf_counter()-wall
     close_sandbox()   # its processor time is known when it has ended
     return wall, cpu()-used, result
@@ -79,14 +81,14 @@ def prepare(folder, n):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name, default in (("n", 10_000), ("runs", 3), ("sample", 200)):
+    for name, default in (("n", 10_000), ("runs", 3), ("sample", 200), ("further", FURTHER)):
         parser.add_argument(f'--{name}', type=int, default=default)
     args = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as d:
         pairs = prepare(Path(d), args.n)[:args.sample]
         for run in range(args.runs):
-            wall, used, result = scored(Path(d), run)
+            wall, used, result = scored(Path(d), run, args.further)
             rows.append((wall, used, *(args.n*s for s in peer(Path(d), pairs))))
         page = (Path(d)/'run0'/'report.html').stat().st_size
     show = lambda found: f'{statistics.median(found):.0f} ({min(found):.0f}, {max(found):.0f})'
