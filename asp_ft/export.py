@@ -16,7 +16,8 @@ from .core import (AspFtError, atomic_dir, file_hash, progress, read_json, requi
 from .models import architecture, FAMILIES, family_of, model_folder
 from .chat import end_of_turn, load_tokenizer, render, stop_ids
 from .training import no_space
-from .fuse import Base, BLOCK, finite, fused_size, model_card, recipe_of
+from .adapters import finite
+from .fuse import Base, BLOCK, fused_size, model_card, recipe_of
 
 require('torch', 'torch', 'transformers', 'gguf')
 import gguf, torch

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .core import (AspFtError, file_hash, first_process, log, NANO, nearest, process_count, read_json, read_jsonl,
                          run_manifest, RunConfig, show_path, write_json)
-from .models import FAMILIES, model_folder, model_layers, resolve_model, weights_hash
+from .models import FAMILIES, model_folder, model_layers, pickled, resolve_model, weights_hash
 from .chat import encode_rows, load_tokenizer, template_hash
 
 # %% ../nbs/12_training.ipynb #1d63f0fd
@@ -362,7 +362,7 @@ def run_identity(
 def _adapter_hash(config):
     weights = config.adapter and adapter_weights(config.adapter)
     if config.adapter and not weights: raise AspFtError(f"adapter: {show_path(config.adapter)} holds no "
-        f"{' and no '.join(WEIGHTS.values())}; give the folder that training wrote")
+        f"{' and no '.join(WEIGHTS.values())}; {pickled(config.adapter) or 'give the folder that training wrote'}")
     return file_hash(weights) if weights else None
 
 # %% ../nbs/12_training.ipynb #f96adb3e
