@@ -73,10 +73,11 @@ def foreign_settings(
 
 # %% ../nbs/13_adapters.ipynb #405764cb
 def printable(
-    value, # from a file that others wrote
-) -> str:  # at most 60 characters, none of which moves a terminal's cursor or colours it
+    value,        # from a file that others wrote
+    most: int=60, # characters; enough to recognise a setting
+) -> str:         # nothing in it moves a terminal's cursor or colours it
     "A value as a message shows it."
-    return ''.join(c if c.isprintable() else '?' for c in str(value))[:60]
+    return ''.join(c if c.isprintable() else '?' for c in str(value))[:most]
 
 # %% ../nbs/13_adapters.ipynb #a92d1612
 WHY = dict(alora_invocation_tokens='it acts only after these tokens, and a weight acts always',
@@ -113,7 +114,7 @@ def _is_name(value): return isinstance(value, str)
 
 def _all(test, value): return isinstance(value, list) and all(map(test, value))
 
-def _by_name(test, value): return isinstance(value, dict) and all(map(_is_name, value)) and all(map(test, value.values()))
+def _by_name(test, value): return isinstance(value, dict) and all(_is_name(k) and test(v) for k, v in value.items())
 
 def _is_names(value): return _is_name(value) or _all(_is_name, value)
 
@@ -152,7 +153,8 @@ def _check_mlx(settings, name):
 def _check_peft(settings, name):
     "Refuse an adapter of PEFT that a plain merge would get wrong."
     if settings.get('peft_type') != 'LORA': raise AspFtError(
-        f"{name}: expected a LoRA adapter of PEFT or mlx-lm, found {printable(settings.get('peft_type') or 'another format')}; "
+        f"{name}: expected a LoRA adapter of PEFT or mlx-lm, found "
+        f"{printable(settings.get('peft_type') or 'another format')}; "
         'train with LoRA, or run it with the library that wrote it')
     require('torch', 'peft')
     _check_foreign(settings, name); _check_start(settings, name)
@@ -175,7 +177,7 @@ def some_names(
     names: list, # to show
 ) -> str:        # at most four of them
     "A few names, and how many more there are."
-    return ', '.join(map(printable, names[:4])) + (f' and {len(names)-4} more' if len(names) > 4 else '')
+    return ', '.join(printable(n, 200) for n in names[:4]) + (f' and {len(names)-4} more' if len(names) > 4 else '')
 
 # %% ../nbs/13_adapters.ipynb #9fac4444
 def _layer_of(name):
@@ -338,7 +340,8 @@ def _to_mlx(settings, scale, pairs):
 def _to_peft(settings, pairs):
     "The settings of an mlx-lm adapter in PEFT's schema."
     told = settings['lora_parameters']; alpha = told['scale']*told['rank']
-    return dict(bias='none', fan_in_fan_out=False, lora_bias=False, use_dora=_is_dora(settings), peft_type='LORA', task_type='CAUSAL_LM',
+    return dict(bias='none', fan_in_fan_out=False, lora_bias=False, use_dora=_is_dora(settings), peft_type='LORA',
+                task_type='CAUSAL_LM',
                 base_model_name_or_path=settings.get('model'), inference_mode=True, r=told['rank'],
                 lora_alpha=int(alpha) if alpha == int(alpha) else alpha,
                 lora_dropout=told.get('dropout', 0.), layers_to_transform=_layers_of(pairs),
