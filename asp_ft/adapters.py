@@ -8,13 +8,14 @@ __all__ = ['ITEM', 'FILES', 'PARTS', 'SELECTS', 'READ', 'INERT', 'STARTS', 'UNSE
            'check_named', 'Adapter', 'finite', 'read_adapter', 'convert_adapter']
 
 # %% ../nbs/13_adapters.ipynb #2386b020
-import json, math, re, shutil
+import json, math, re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .core import (AspFtError, atomic_dir, file_hash, read_json, require, show_path, text_hash, unknown_name,
                          write_json)
-from .models import pickled
+from .models import pickled, sealed
+from .training import adapter_files, check_run
 
 # %% ../nbs/13_adapters.ipynb #e956e2a0
 ITEM = dict(F64=8, F32=4, F16=2, BF16=2, I64=8, I32=4, I16=2, I8=1, U64=8, U32=4, U16=2, U8=1, BOOL=1)  # bytes a number
@@ -363,7 +364,7 @@ def convert_adapter(
     pairs, copies = _adapter_tensors(folder, kind, _is_dora(settings))
     _check_ranks(pairs, settings, Path(folder)/'adapter_config.json'); _check_copies(copies, folder, kind, to)
     if out.exists() and not force: raise AspFtError(f'{show_path(out)} exists: give another folder, or --force')
-    told = _converted(folder, settings, kind, to, pairs)
+    run, told = check_run(folder), _converted(folder, settings, kind, to, pairs)
     before = dict(peft='base_model.model.', mlx='')[to]
     turn = lambda t, length: t.contiguous() if to == 'peft' or length else t.T.contiguous()
     tensors = {before+name.removesuffix('.weight')+part: turn(t, i == 2) for name, some in pairs.items()
@@ -373,7 +374,9 @@ def convert_adapter(
         save_file(dict(sorted(tensors.items())), tmp/FILES[to], metadata)
         write_json(tmp/'adapter_config.json', told)
         if kind != to: write_json(tmp/'converted_from.json', dict(kind=kind, settings=settings, now=told))
-        if (run := Path(folder)/'run.json').is_file(): shutil.copyfile(run, tmp/'run.json')
+        if run:
+            files = adapter_files(tmp)
+            write_json(tmp/'run.json', sealed(run | dict(adapter=files[FILES[to]], files=files)))
     return out
 
 def _check_copies(copies, folder, kind, to):

@@ -20,6 +20,7 @@ from urllib import error, request
 from .core import AspFtError, read_json, require, resolve_backend, show_path, text_hash, unknown_name
 from .models import model_folder, pickled, quiet
 from .chat import encode_prompt, load_tokenizer, pad_id, stop_ids
+from .training import check_run
 from .adapters import adapter_settings, convert_adapter, read_adapter
 from .fuse import Base, check_fit
 
@@ -707,7 +708,7 @@ def _check_adapter(adapter, folder, backend):
     if not ('adapter_config.json' in there and there & {*ADAPTERS}): raise AspFtError(
         f'{show_path(adapter)}: no adapter_config.json with {" or ".join(ADAPTERS)}; '
         f"{pickled(adapter) or 'give the folder that training wrote'}")
-    settings, _ = adapter_settings(adapter)
+    settings, _ = adapter_settings(adapter); check_run(adapter)
     if backend == 'pytorch' and not settings_file(folder/'config.json').get('quantization_config'):
         check_fit(read_adapter(adapter), Base(folder))
 

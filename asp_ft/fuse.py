@@ -17,9 +17,9 @@ from pathlib import Path
 
 from .core import (AspFtError, atomic_dir, file_hash, log, progress, read_json, read_jsonl, require, run_manifest,
                          show_path, text_hash, write_json, write_text)
-from .models import model_folder, quiet, weights_hash
+from .models import changed_files, check_model, model_folder, quiet, read_record, sealed, weights_hash
 from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
-from .training import no_space, read_run
+from .training import check_run, no_space, read_run
 from .adapters import (Adapter, adapter_settings, check_named, convert_adapter, finite, ITEM, read_adapter,
                              some_names, tensor_table)
 
@@ -548,13 +548,18 @@ def _identity(folder, adapter, weights=None):
     return dict(base=weights or weights_hash(folder), adapter=adapter.hash,
                 template=template_hash(load_tokenizer(folder)))
 
-def _finished(out, folder, adapter, certificate):
-    "Is `out` already the fused model of the same inputs, with every file as it was written?"
-    record = read_json(Path(out)/'certificate.json', default={})
-    if record.get('identity', {}).get('adapter') != adapter.hash or certificate and not record.get('certificate'):
+def _finished(out, folder, adapter, certificate, force):
+    "Is `out` already the fused model of the same inputs? `AspFtError` where it is, and was damaged since."
+    remedy = 'give another --out, or --force to write it again'
+    try: record = read_record(Path(out)/'certificate.json', remedy, ('identity', 'files', 'certificate'))
+    except AspFtError:
+        if force: return False
+        raise
+    if (record.get('identity') or {}).get('adapter') != adapter.hash or certificate and not record.get('certificate'):
         return False
-    same = lambda name, told: (Path(out)/name).is_file() and file_hash(Path(out)/name) == told
-    return record['identity'] == _identity(folder, adapter) and all(same(*f) for f in record['files'].items())
+    if record['identity'] != _identity(folder, adapter): return False
+    if not (changed := changed_files(out, record.get('files') or {})): return True
+    if not force: raise AspFtError(f'{changed[0]}, says certificate.json; the file was damaged or replaced: {remedy}')
 
 def _check_before(base, adapter, out, force, size):
     "Refuse what would overwrite something, or run out of space."
@@ -580,11 +585,13 @@ def fuse_model(
 ) -> Path:            # the folder of the fused model
     "Merge an adapter into its base, and certify the result before it gets its name."
     require('torch', 'torch', 'transformers', 'peft', 'safetensors')
-    started, source, lora, out = time.time(), Base(model_folder(base)), read_adapter(adapter), Path(out)
-    if _finished(out, source.folder, lora, certificate):
+    started, run, out = time.time(), check_run(adapter), Path(out)
+    source, lora = Base(model_folder(base)), read_adapter(adapter); check_model(source.folder)
+    load_tokenizer(source.folder)  # what is wrong with it is said before anything is written
+    if _finished(out, source.folder, lora, certificate, force):
         log.info('%s is already the fused model of these inputs', show_path(out)); return out
     _check_before(source, adapter, out, force, sum(fused_size(source, p) for p in source.files))
-    check_fit(lora, source); run = read_run(adapter); name = str(base) if not Path(base).is_dir() else Path(base).name
+    check_fit(lora, source); name = str(base) if not Path(base).is_dir() else Path(base).name
     try:
         with atomic_dir(out) as tmp:
             weights, files = _write(source, lora, tmp)
@@ -592,11 +599,11 @@ def fuse_model(
             told = certify(source.folder, adapter, tmp, certificate_prompts(adapter), judge) if certificate else None
             write_text(tmp/'README.md', model_card(name, recipe_of(run), told))
             files |= {p.name: file_hash(p) for p in sorted(tmp.iterdir()) if p.name not in files}
-            write_json(tmp/'certificate.json', run_manifest(
+            write_json(tmp/'certificate.json', sealed(run_manifest(
                 'fuse', started=started, identity=identity, base=name, certificate=told,
                 trained=recipe_of(run), merged=len(lora.pairs),
                 adapter_tensors=sum(map(len, lora.pairs.values()))+len(lora.lengths), scale=lora.scale,
-                files=dict(sorted(files.items()))))
+                files=dict(sorted(files.items())))))
     except OSError as e:
         if not no_space(e): raise
         raise AspFtError(f'{show_path(out)} cannot be written ({e.strerror}): free some space, then run the same '
@@ -605,9 +612,11 @@ def fuse_model(
 
 def _check_base(run, identity, adapter, name, force):
     "Refuse another base than the one that was trained on."
-    trained_on = (run.get('base') or {}).get('weights')
-    if trained_on and trained_on != identity['base'] and not force: raise AspFtError(
-        f'{show_path(adapter)} was trained on other weights than those of {name}: give that base, or --force')
+    for key, what in (('weights', 'base'), ('template', 'template')):
+        told, now = (run.get('base') or {}).get(key), identity[what]
+        if told and told != now and not force: raise AspFtError(
+            f'{show_path(adapter)} was trained on other weights than those of {name}, or on another chat template: its '
+            f'run.json recorded the {key} as {str(told)[:12]}, now {now[:12]}: give that base, or --force')
 
 def _write(source, lora, out):
     "Copy what is beside the weights, and merge; the hash of the base's weights, and of each weight file written."

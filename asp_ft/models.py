@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['MODELS', 'SMALL_FILES', 'PICKLES', 'FAMILIES', 'SCALED_HEADS', 'NOT_PUSHED', 'resolve_model', 'quiet', 'first_line',
-           'hub_error', 'model_folder', 'pickled', 'weights_hash', 'ModelFamily', 'architecture', 'family_of',
-           'model_layers', 'push_folder']
+           'hub_error', 'model_folder', 'pickled', 'weights_hash', 'sealed', 'read_record', 'changed_files',
+           'check_files', 'check_model', 'ModelFamily', 'architecture', 'family_of', 'model_layers', 'push_folder']
 
 # %% ../nbs/10_models.ipynb #56d77b97
-import contextlib, logging, os, re, warnings
+import contextlib, json, logging, os, re, warnings
 from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
@@ -117,14 +117,82 @@ def pickled(
 
 # %% ../nbs/10_models.ipynb #b8b4736f
 def weights_hash(
-    folder, # of a model
-) -> str:   # SHA-256 over the names and contents of its safetensors files
+    folder,           # of a model
+    known: dict=None, # file name -> SHA-256, of files that were hashed just now
+) -> str:             # SHA-256 over the names and contents of its safetensors files
     "A hash of a model's weights."
     files = sorted(Path(folder).glob('*.safetensors'))
     if not files:
         raise AspFtError(f'{show_path(folder)}: no *.safetensors file; '
                          f"{pickled(folder) or 'fetch the model again, or convert it to safetensors'}")
-    return text_hash(repr([(f.name, file_hash(f)) for f in files]))
+    known = known or {}
+    return text_hash(repr([(f.name, known.get(f.name) or file_hash(f)) for f in files]))
+
+# %% ../nbs/10_models.ipynb #5e0af008
+def _seal_of(record):
+    "The hash of all that a record says, but for the seal itself and for times, which differ from run to run."
+    plain = {k: v for k, v in json.loads(json.dumps(record)).items() if k not in ('seal', 'time')}
+    return text_hash(json.dumps(plain, sort_keys=True))
+
+def sealed(
+    record: dict, # anything JSON can hold
+) -> dict:        # the same with its `seal`
+    "A record that shows when it was damaged or edited."
+    return record | dict(seal=_seal_of(record))
+
+# %% ../nbs/10_models.ipynb #14088ab2
+def read_record(
+    path,        # run.json, certificate.json, …
+    remedy: str, # the end of the message
+    parts=(),    # names under which an object is expected, where there is one
+) -> dict:       # what it holds; {} where there is no such file
+    "Read the record beside a result; `AspFtError` where it is cut off, damaged, or not what asp_ft wrote."
+    path = Path(path); name = show_path(path)
+    if not path.exists(): return {}
+    record = read_json(path, error=f'{name}: cannot be read; {remedy}',
+                       broken=f'{name}: not JSON, so it was cut off or edited; {remedy}')
+    if not isinstance(record, dict) or any(not isinstance(record.get(k) or {}, dict) for k in parts):
+        raise AspFtError(f'{name}: not what asp_ft wrote; {remedy}')
+    told, now = record.get('seal'), _seal_of(record)
+    if told not in (None, now): raise AspFtError(
+        f'{name}: its seal says {str(told)[:12]}, its content is {now[:12]}, so it was damaged or edited; {remedy}')
+    return record
+
+# %% ../nbs/10_models.ipynb #0045636d
+def changed_files(
+    folder,         # where the files lie
+    recorded: dict, # file name -> SHA-256, of a record
+) -> list:          # one text for each file that is another one now, or missing
+    "Compare files with what was recorded of them."
+    out = []
+    for name, told in recorded.items():
+        path = Path(folder)/name
+        now = file_hash(path) if path.is_file() else None
+        if now != told: out.append(f'{show_path(path)}: recorded as {str(told)[:12]}, ' +
+                                   (f'it is {now[:12]}' if now else 'it is missing'))
+    return out
+
+def check_files(
+    folder,         # where the files lie
+    recorded: dict, # file name -> SHA-256, of a record
+    record: str,    # the name of the record
+    remedy: str,    # the end of the message
+):
+    "Raise `AspFtError` where a file is not the one that was recorded."
+    if changed := changed_files(folder, recorded):
+        more = f' (and {len(changed)-1} more)' if changed[1:] else ''
+        raise AspFtError(f'{changed[0]}{more}, says {record}; the file was damaged or replaced: {remedy}')
+
+# %% ../nbs/10_models.ipynb #6a5d5de4
+def check_model(
+    folder,   # of a model
+) -> dict:    # file name -> SHA-256, as recorded and as they are; {} where nothing was recorded
+    "Compare the files of a fused model with its certificate.json, but for its card, which people may edit."
+    remedy = 'fuse again, or copy the folder again'
+    record = read_record(Path(folder)/'certificate.json', remedy, ('identity', 'files', 'certificate', 'trained'))
+    files = {name: told for name, told in (record.get('files') or {}).items() if not name.endswith('.md')}
+    check_files(folder, files, 'certificate.json', remedy)
+    return files
 
 # %% ../nbs/10_models.ipynb #1a84c468
 @dataclass(frozen=True)
