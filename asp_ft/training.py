@@ -402,6 +402,12 @@ def _check_replaceable(out):
         f'{show_path(out)} holds files that are no adapter: give another --out')
     if out.exists() and not out.is_dir(): raise AspFtError(f'{show_path(out)} is a file: give another --out')
 
+def _damage(checkpoint):
+    "What is wrong with a checkpoint, or with the best one that it needs."
+    try: read_checkpoint(checkpoint)
+    except ValueError as e: return str(e)
+    return 'the best checkpoint is missing or damaged'
+
 def _begin(work, identity, resume, restart):
     "The checkpoint to go on from, or None; what else lies in the folder of an unfinished run is cleared away."
     path, record = newest_checkpoint(work)
@@ -412,7 +418,8 @@ def _begin(work, identity, resume, restart):
         f"{show_path(work)} holds an unfinished run at update {record['step']}: go on with --resume, or begin anew "
         'with --restart')
     if not path and checkpoints(work) and not restart: raise AspFtError(
-        f'{show_path(work)} has no checkpoint that is whole: begin anew with --restart')
+        f'{show_path(work)} has no checkpoint that is whole ({_damage(checkpoints(work)[-1])}): begin anew with '
+        '--restart')
     if changed or not resume: path = None
     for p in work.iterdir():
         older = path and p in checkpoints(work) and int(p.name.rpartition('-')[2]) <= record['step']
