@@ -18,8 +18,11 @@ from pathlib import Path
 from urllib import error, request
 
 from .core import AspFtError, read_json, require, resolve_backend, show_path, text_hash, unknown_name
-from .models import model_folder, quiet
+from .models import model_folder, pickled, quiet
 from .chat import encode_prompt, load_tokenizer, pad_id, stop_ids
+from .training import check_run
+from .adapters import adapter_settings, convert_adapter, read_adapter
+from .fuse import Base, check_fit
 
 # %% ../nbs/18_decode.ipynb #40771378
 def length_batches(
@@ -241,8 +244,7 @@ def settings_file(
 
 def _in_schema(stack, adapter, schema):
     "The adapter as PEFT or mlx-lm reads it; one that has to be converted lives until the stack closes."
-    from asp_ft.fuse import FILES, convert_adapter
-    if adapter is None or (Path(adapter)/FILES[schema]).is_file(): return adapter
+    if adapter is None or adapter_settings(adapter)[1] == schema: return adapter
     return convert_adapter(adapter, Path(stack.enter_context(tempfile.TemporaryDirectory()))/'adapter', schema)
 
 def _unloadable(folder, error):
@@ -698,14 +700,18 @@ def find_source(
     require(*dict(pytorch=('torch', 'torch', 'transformers', *['peft']*bool(adapter)),
                   mlx=('mlx', 'mlx_lm', 'transformers'))[backend])
     if grammar: require('torch', 'llguidance')
-    _check_adapter(adapter)
+    if adapter: _check_adapter(adapter, model_folder(model), backend)
     return Source(str(model_folder(model)), adapter, backend)
 
-def _check_adapter(adapter):
-    there = {p.name for p in Path(adapter).iterdir()} if adapter and Path(adapter).is_dir() else set()
-    if adapter and not ('adapter_config.json' in there and there & {*ADAPTERS}): raise AspFtError(
-        f'{show_path(adapter)}: no adapter_config.json with {" or ".join(ADAPTERS)}; give the folder that training '
-        'wrote')
+def _check_adapter(adapter, folder, backend):
+    "Refuse what is no adapter, one that means more than W + scale·B·A, and one that does not fit the base."
+    there = {p.name for p in Path(adapter).iterdir()} if Path(adapter).is_dir() else set()
+    if not ('adapter_config.json' in there and there & {*ADAPTERS}): raise AspFtError(
+        f'{show_path(adapter)}: no adapter_config.json with {" or ".join(ADAPTERS)}; '
+        f"{pickled(adapter) or 'give the folder that training wrote'}")
+    settings, _ = adapter_settings(adapter); check_run(adapter)
+    if backend == 'pytorch' and not settings_file(folder/'config.json').get('quantization_config'):
+        check_fit(read_adapter(adapter), Base(folder))
 
 ADAPTERS = 'adapter_model.safetensors', 'adapters.safetensors'  # of PEFT, of mlx-lm
 

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from .core import (AspFtError, atomic_dir, file_hash, progress, read_json, require, run_manifest, show_path,
                          unknown_name, write_json, write_text)
-from .models import (architecture, FAMILIES, family_of, interleaved, llama3_factors, model_folder, separated)
+from .models import (architecture, check_model, FAMILIES, family_of, interleaved, llama3_factors, model_folder,
+                           read_record, sealed, separated)
 from .chat import end_of_turn, load_tokenizer, render, stop_ids
 from .training import no_space
-from .fuse import Base, BLOCK, finite, fused_size, model_card, recipe_of
+from .adapters import finite
+from .fuse import Base, BLOCK, fused_size, model_card, recipe_of
 
 require('torch', 'torch', 'transformers', 'gguf')
 import gguf, torch
@@ -310,7 +312,7 @@ def modelfile(
 
 def _record(folder):
     "The certificate.json of a fused model, {} where there is none."
-    return read_json(Path(folder)/'certificate.json', default={})
+    return read_record(Path(folder)/'certificate.json', 'fuse again, or copy the folder again')
 
 def _card(folder, scores):
     "The card of an export, with the solver's scores where they are given."
@@ -339,16 +341,16 @@ def export_model(
     if out.exists() and not force: raise AspFtError(f'{show_path(out)} exists: give another --out, or --force')
     if folder.resolve().is_relative_to(out.resolve()):
         raise AspFtError(f'{show_path(out)}: the model lies there, and would be lost: give another --out')
-    _config(folder); base = Base(folder); _check_room(out, sum(fused_size(base, p) for p in base.files))
+    _config(folder); base = Base(folder); check_model(folder); _check_room(out, sum(fused_size(base, p) for p in base.files))
     told = {'README.md': _card(folder, scores)} | ({'Modelfile': modelfile(folder)} if to == 'ollama' else {})
     try:
         with atomic_dir(out) as tmp:
             names = write_gguf(folder, tmp/'model.gguf', kind)
             found = check_gguf(tmp/'model.gguf', folder, names)
             for name, text in told.items(): write_text(tmp/name, text)
-            write_json(tmp/'export.json', run_manifest(
+            write_json(tmp/'export.json', sealed(run_manifest(
                 'export', to=to, kind=kind, model=_record(folder).get('identity'), found=found,
-                files={p.name: file_hash(p) for p in sorted(tmp.iterdir())}))
+                files={p.name: file_hash(p) for p in sorted(tmp.iterdir())})))
     except OSError as e:
         if not no_space(e): raise
         raise AspFtError(f'{show_path(out)} cannot be written ({e.strerror}): free some space, then run the same '

@@ -20,9 +20,10 @@ from .syntax import strip_comments
 from .sandbox import GENERATED
 from .solver import check_many, compare_many, RUNS, Task, UNDECIDED
 from .sources import contract_line, repair_prompt, SHORT, strip_fences
-from .models import quiet, weights_hash
+from .models import check_model, quiet, read_record, sealed, weights_hash
 from .chat import load_tokenizer, template_hash
-from .decode import ADAPTERS, Answerer, find_source, length_batches, open_source, Settings, settings_file
+from .training import check_run
+from .decode import ADAPTERS, Answerer, find_source, length_batches, open_source, Settings
 
 # %% ../nbs/19_generate.ipynb #371e0ae9
 def load_tasks(
@@ -233,14 +234,18 @@ def _adapter_hash(adapter):
 def _identity(source, tasks, settings, n, repair):
     "What decides the file: model, adapter, prompts and settings; not the batch size."
     if source.server: who = dict(server=source.server.url, model=source.model)
-    else: who = dict(backend=source.backend, model=weights_hash(source.model), template=template_hash(
-        load_tokenizer(source.model)), config=file_hash(Path(source.model)/'config.json'),
-        adapter=_adapter_hash(source.adapter) if source.adapter else None)
+    else:
+        model, template = Path(source.model), template_hash(load_tokenizer(source.model))
+        who = dict(backend=source.backend, model=weights_hash(model, check_model(model)), template=template,
+                   config=file_hash(model/'config.json'), adapter=None)
+        if source.adapter:
+            check_run(source.adapter, dict(weights=who['model'], template=template))
+            who['adapter'] = _adapter_hash(source.adapter)
     prompts = text_hash(json.dumps([[t['id'], t['prompt']] for t in tasks], ensure_ascii=False))
     return who | dict(tasks=prompts, samples=n, repair=repair) | asdict(settings)
 
 def _is_finished(out, meta, identity):
-    record = settings_file(meta)
+    record = read_record(meta, f'give another --out, or delete {show_path(meta)}', ('identity',))
     return record.get('identity') == identity and out.is_file() and record.get('completions') == file_hash(out)
 
 def _check_wishes(n, temperature, batch_size, max_new_tokens, repair, review, few_shot, examples):
@@ -291,7 +296,7 @@ def generate(
     cut = sum(r['finish_reason'] == 'length' for r in done.values())
     config = dict(model=_name(model), adapter=_name(adapter), split=split, few_shot=few_shot)
     told = dict(identity=identity, completions=file_hash(out), n=len(done), cut_off=cut)
-    write_json(meta, run_manifest('generate', config, started=started, **told))
+    write_json(meta, sealed(run_manifest('generate', config, started=started, **told)))
     _journal(out).unlink(missing_ok=True)
     log.info('%s: %d answers, %d of them cut off at %d tokens', show_path(out), len(done), cut, max_new_tokens)
     return out

@@ -289,13 +289,15 @@ class _Run:
 
     def worker(self):
         "A process that waits for a job: one of this run, else a warm one, else a new one."
-        while self.free or _idle:
-            try: worker = (self.free or _idle).pop()
-            except IndexError: continue  # another thread was quicker
-            worker.results = self.results
-            fits = (worker.table, worker.fork, worker.owner) == (self.table, self.fork, os.getpid())
-            if fits and not worker.ended: return worker
-            worker.kill()
+        for pool in (self.free, _idle):
+            for worker in list(pool):
+                fits = (worker.table, worker.fork, worker.owner) == (self.table, self.fork, os.getpid())
+                if not fits and not worker.ended: continue  # of other jobs, which will come again
+                try: pool.remove(worker)
+                except ValueError: continue  # another thread was quicker
+                worker.results = self.results
+                if fits and not worker.ended: return worker
+                worker.kill()
         return _Worker(self.table, self.fork, self.results)
 
     def start(self, key, job):

@@ -18,6 +18,7 @@ from .core import (AspFtError, first_process, log, NANO, process_count, progress
                          show_path, write_json, write_jsonl, write_text)
 from .models import model_folder, model_layers, weights_hash
 from .chat import Encoded, load_tokenizer, pad_id
+from .adapters import adapter_settings
 from .training import (batch_order, better, disk_error, drop_old, left_behind, no_space, read_mlx_config, read_run,
                              seal_checkpoint, to_mlx_config, train_once, training_rows)
 
@@ -635,7 +636,7 @@ def _check_adapter(config):
         f'asp_ft adapter convert {show_path(folder)} OUT --to mlx')
     there = read_json(folder/'adapter_config.json', error=f'adapter: {show_path(folder)}/adapter_config.json cannot be '
                       'read; give the folder that training wrote')
-    here = to_mlx_config(config, 1)
+    adapter_settings(folder); here = to_mlx_config(config, 1)
     flat = lambda s: dict(num_layers=s.get('num_layers'), **{k: sorted(v) if k == 'keys' else v for k, v in (
         s.get('lora_parameters') or {}).items() if k in ('rank', 'scale', 'keys')})
     a, b = flat(there), flat(here)

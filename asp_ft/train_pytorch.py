@@ -17,6 +17,7 @@ from .core import (AspFtError, first_process, log, process_count, progress, read
                          save_config, show_path, write_json, write_jsonl)
 from .models import first_line, model_folder, MODELS, quiet, weights_hash
 from .chat import Encoded, IGNORE, pad_batch, pad_id
+from .adapters import adapter_settings
 from .training import (batch_order, better, count_updates, disk_error, drop_old, left_behind, no_space,
                              read_checkpoint, read_run, seal_checkpoint, train_once, warmup_updates)
 from .estimate import checkpointed, memory_needed, memory_text, model_shape, to_lora_config, training_device
@@ -603,7 +604,7 @@ def load_adapter(
         raise AspFtError(f'adapter: {show_path(folder)} cannot be read ({first_line(e)}); give a folder with '
                          'adapter_config.json and adapter_model.safetensors; one that MLX trained is converted by  '
                          f'asp_ft adapter convert {show_path(folder)} OUT --to peft') from None
-    depth = model.config.get_text_config().num_hidden_layers
+    adapter_settings(folder); depth = model.config.get_text_config().num_hidden_layers
     found = adapter_differences(settings, read_run(folder), lora, config, base_hash, depth)
     shapes = lambda d: {k: tuple(t.shape) for k, t in d.items()}
     if not found and shapes(state) != shapes(get_peft_model_state_dict(model)): found = ['its weights differ in shape']

@@ -7,17 +7,18 @@ __all__ = ['GROUP', 'NOT_MLX', 'MLX_KEYS', 'MLX_SECTIONS', 'MLX_FIXED', 'WEIGHTS
            'warn_without_validation', 'batch_order', 'count_updates', 'warmup_updates', 'to_mlx_config',
            'read_mlx_config', 'from_mlx_config', 'loss_plot', 'partial_folder', 'checkpoints', 'seal_checkpoint',
            'read_checkpoint', 'newest_checkpoint', 'differences', 'better', 'drop_old', 'left_behind', 'no_space',
-           'disk_error', 'adapter_weights', 'read_run', 'finished_run', 'run_identity', 'working_folder', 'install',
-           'training_manifest', 'train_once']
+           'disk_error', 'adapter_weights', 'read_run', 'adapter_files', 'check_run', 'finished_run', 'run_identity',
+           'working_folder', 'install', 'training_manifest', 'train_once']
 
 # %% ../nbs/12_training.ipynb #aed8b15e
 import contextlib, errno, json, math, os, random, shutil, time
 from dataclasses import asdict
 from pathlib import Path
 
-from .core import (AspFtError, file_hash, first_process, log, NANO, nearest, process_count, read_json, read_jsonl,
+from .core import (AspFtError, file_hash, first_process, log, NANO, nearest, process_count, read_jsonl,
                          run_manifest, RunConfig, show_path, write_json)
-from .models import FAMILIES, model_folder, model_layers, resolve_model, weights_hash
+from .models import (changed_files, check_files, check_model, FAMILIES, model_folder, model_layers, pickled,
+                           read_record, resolve_model, sealed, weights_hash)
 from .chat import encode_rows, load_tokenizer, template_hash
 
 # %% ../nbs/12_training.ipynb #1d63f0fd
@@ -237,7 +238,8 @@ def seal_checkpoint(
 ):
     "Add checkpoint.json, with the hash of every file, and give the checkpoint its name."
     files = sorted(p for p in Path(tmp).rglob('*') if p.is_file())
-    write_json(Path(tmp)/'checkpoint.json', record | dict(files={str(p.relative_to(tmp)): file_hash(p) for p in files}))
+    hashes = {str(p.relative_to(tmp)): file_hash(p) for p in files}
+    write_json(Path(tmp)/'checkpoint.json', sealed(record | dict(files=hashes)))
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(tmp, folder)
 
@@ -246,11 +248,10 @@ def read_checkpoint(
 ) -> dict:    # its record
     "The record of a checkpoint that is whole; `ValueError` says what is missing or damaged."
     folder = Path(folder)
-    record = read_json(folder/'checkpoint.json', default=None)
-    if record is None: raise ValueError('checkpoint.json is missing or damaged')
-    bad = [name for name, h in record['files'].items()
-           if not (folder/name).is_file() or file_hash(folder/name) != h]
-    if bad: raise ValueError(f"{', '.join(bad)} missing or damaged")
+    try: record = read_record(folder/'checkpoint.json', 'it is not used', ('files', 'identity', 'best'))
+    except AspFtError as e: raise ValueError(str(e)) from None
+    if not record.get('files'): raise ValueError('checkpoint.json is missing or damaged')
+    if changed := changed_files(folder, record['files']): raise ValueError('; '.join(changed))
     return record
 
 # %% ../nbs/12_training.ipynb #41d40d73
@@ -341,21 +342,46 @@ def read_run(
     folder,             # of an adapter
     needed: bool=False, # an error where there is none that can be read, or it is not of training
 ) -> dict:              # its run.json; {} where there is none that can be read
-    "The manifest of the run that made an adapter."
+    "The manifest of the run that made an adapter; `AspFtError` where it is damaged."
     path = Path(folder)/'run.json'; name = show_path(path)
-    if not needed: run = read_json(path, default={}); return run if isinstance(run, dict) else {}
-    run = read_json(path, error=f'{name}: cannot be read; give a folder that training wrote',
-                    broken=f'{name}: not JSON; the run cannot be made again')
-    if isinstance(run, dict) and str(run.get('stage', '')).startswith('train_'): return run
-    raise AspFtError(f'{name}: not the manifest of a training run; give a folder that training wrote')
+    run = read_record(path, 'train again, or copy the folder again',
+                      ('config', 'base', 'inputs', 'rows', 'identity', 'files'))
+    if not needed or str(run.get('stage', '')).startswith('train_'): return run
+    raise AspFtError(f'{name}: not the manifest of a training run; give a folder that training wrote' if run else
+                     f'{name}: cannot be read; give a folder that training wrote')
+
+def adapter_files(
+    folder,  # of an adapter
+) -> dict:   # file name -> SHA-256
+    "The hashes of all that decides what an adapter computes."
+    names = [p for p in (adapter_weights(folder), Path(folder)/'adapter_config.json') if p and p.is_file()]
+    return {p.name: file_hash(p) for p in names}
+
+def check_run(
+    folder,         # of an adapter
+    base: dict=None,# what it is used with: hashes of `weights` and `template`; None: not compared
+) -> dict:          # its run.json; {} where there is none
+    "Compare an adapter, and its base, with what its run.json recorded; `AspFtError` says what differs."
+    run = read_run(folder); weights = adapter_weights(folder)
+    older = {weights.name: run['adapter']} if weights and run.get('adapter') else {}  # a run.json without `files`
+    if (Path(folder)/'converted_from.json').is_file(): older = {}                     # whose hash is of the other schema
+    check_files(folder, run.get('files') or older, 'run.json', 'train again, or copy the folder again')
+    for key, what in (('weights', 'weights'), ('template', 'chat template')):
+        told, now = (run.get('base') or {}).get(key), (base or {}).get(key)
+        if told and now and told != now: raise AspFtError(
+            f'{show_path(folder)} was trained on another base: its run.json recorded the {what} as {told[:12]}, '
+            f'they are {now[:12]}; give that base, or copy it again')
+    return run
 
 def finished_run(
     out,             # an adapter folder
     identity: dict,  # what the run depends on, as `run.json` holds it
 ) -> bool:           # whether `out` is already the result of it
     "Is the adapter that is asked for already there, whole?"
-    run, weights = read_run(out), adapter_weights(out)
-    return bool(run.get('identity') == identity and weights and file_hash(weights) == run.get('adapter'))
+    try: run = read_run(out)
+    except AspFtError as e: log.warning('%s', e); return False
+    if not run or run.get('identity') != identity or not adapter_weights(out): return False
+    check_run(out); return True
 
 # %% ../nbs/12_training.ipynb #7f5ac7b7
 def run_identity(
@@ -368,14 +394,15 @@ def run_identity(
     aside = 'out', 'data', 'adapter', 'backend', 'engine', 'save_steps', 'keep', 'report_to'
     plain = json.loads(json.dumps({k: v for k, v in asdict(config).items() if k not in aside}))
     files = [p for p in (Path(config.data)/f'{n}.jsonl' for n in ('train', 'valid')) if p.is_file()]
-    return dict(config=plain, data={p.name: file_hash(p) for p in files}, base=weights_hash(folder),
+    return dict(config=plain, data={p.name: file_hash(p) for p in files}, base=weights_hash(folder, check_model(folder)),
                 template=template_hash(tokenizer), backend=backend,
                 processes=process_count(), adapter=_adapter_hash(config))
 
 def _adapter_hash(config):
     weights = config.adapter and adapter_weights(config.adapter)
     if config.adapter and not weights: raise AspFtError(f"adapter: {show_path(config.adapter)} holds no "
-        f"{' and no '.join(WEIGHTS.values())}; give the folder that training wrote")
+        f"{' and no '.join(WEIGHTS.values())}; {pickled(config.adapter) or 'give the folder that training wrote'}")
+    if config.adapter: check_run(config.adapter)
     return file_hash(weights) if weights else None
 
 # %% ../nbs/12_training.ipynb #f96adb3e
@@ -387,6 +414,12 @@ def _check_replaceable(out):
         f'{show_path(out)} holds files that are no adapter: give another --out')
     if out.exists() and not out.is_dir(): raise AspFtError(f'{show_path(out)} is a file: give another --out')
 
+def _damage(checkpoint):
+    "What is wrong with a checkpoint, or with the best one that it needs."
+    try: read_checkpoint(checkpoint)
+    except ValueError as e: return str(e)
+    return 'the best checkpoint is missing or damaged'
+
 def _begin(work, identity, resume, restart):
     "The checkpoint to go on from, or None; what else lies in the folder of an unfinished run is cleared away."
     path, record = newest_checkpoint(work)
@@ -397,7 +430,8 @@ def _begin(work, identity, resume, restart):
         f"{show_path(work)} holds an unfinished run at update {record['step']}: go on with --resume, or begin anew "
         'with --restart')
     if not path and checkpoints(work) and not restart: raise AspFtError(
-        f'{show_path(work)} has no checkpoint that is whole: begin anew with --restart')
+        f'{show_path(work)} has no checkpoint that is whole ({_damage(checkpoints(work)[-1])}): begin anew with '
+        '--restart')
     if changed or not resume: path = None
     for p in work.iterdir():
         older = path and p in checkpoints(work) and int(p.name.rpartition('-')[2]) <= record['step']
@@ -463,7 +497,7 @@ def training_manifest(
     manifest = run_manifest(stage, config, [p for p in data if p.is_file()], started, identity=identity,
         base=dict(name=config.model, revision=_revision(config.model), weights=identity['base'],
                   template=identity['template']),
-        adapter=file_hash(adapter_weights(folder)), seed=config.seed,
+        adapter=file_hash(adapter_weights(folder)), files=adapter_files(folder), seed=config.seed,
         rows={k: len(rows[k]) for k in ('train', 'valid')},
         left_out=[dict(id=i, tokens=n) for i, n in rows['left_out']], best=best,
         adapter_update=best['step'] if best else extra['updates'],
@@ -510,4 +544,4 @@ def _finish(stage, config, identity, work, rows, started, ended):
         kept = work/f"checkpoint-{best['step']}"
         for path in (adapter_weights(kept), kept/'adapter_config.json'): shutil.copyfile(path, work/path.name)
     loss_plot(ended['lines'], work/'loss.png')
-    write_json(work/'run.json', training_manifest(stage, config, identity, work, rows, started=started, **ended))
+    write_json(work/'run.json', sealed(training_manifest(stage, config, identity, work, rows, started=started, **ended)))
