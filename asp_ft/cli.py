@@ -763,6 +763,8 @@ COMMANDS = dict(
     problems=Command('asp_ft.problems:problems', 'write raw problems of parametrised families',
                      finish='asp_ft.cli:show_written'),
     augment=Command('asp_ft.augment:augment', 'more training rows from those there are'),
+    fetch=Command('asp_ft.models:fetch', 'bring a base model onto this machine', ('name',),
+                  finish='asp_ft.models:show_fetched'),
     train=Command('asp_ft.cli:train', 'fine-tune with LoRA', flags_of='asp_ft.core:RunConfig'),
     reproduce=Command('asp_ft.cli:reproduce', 'train a run again and compare', ('run',), fault=2),
     fuse=Command('asp_ft.cli:fuse', 'merge an adapter into its base model'),

@@ -268,7 +268,7 @@ class RunConfig:
     dropout: float = 0.05            # on the input of the LoRA update
     num_layers: int = 16             # the top layers that get an adapter; clamped to the model's
     target_modules: tuple = ('q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj')  # by name
-    dtype: str = 'bfloat16'          # of the base model's weights: bfloat16, float16 or float32
+    dtype: str = 'auto'              # of the base model's weights: bfloat16, float16, float32; auto: what is fast here
     quantize: str | None = None      # "4bit": QLoRA
     learning_rate: float = 5e-5      # peak, after warm-up
     schedule: str = 'cosine'         # cosine, linear or constant
@@ -305,7 +305,7 @@ class RunConfig:
 
 # %% ../nbs/00_core.ipynb #ba92b72c
 _CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), engine=('exact', 'stock'),
-                dtype=('bfloat16', 'float16', 'float32'), quantize=(None, '4bit'),
+                dtype=('auto', 'bfloat16', 'float16', 'float32'), quantize=(None, '4bit'),
                 schedule=('cosine', 'linear', 'constant'), optimizer=('adamw',),
                 gradient_checkpointing=('auto', 'true', 'false'), report_to=(None, 'tensorboard', 'trackio', 'wandb'))
 _AT_LEAST = dict(rank=1, alpha=0, dropout=0, num_layers=1, learning_rate=0, warmup_ratio=0, weight_decay=0, eps=0,

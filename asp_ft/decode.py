@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib import error, request
 
 from .core import AspFtError, read_json, require, resolve_backend, show_path, text_hash, unknown_name
-from .models import model_folder, pickled, quiet
+from .models import fast_dtype, model_folder, pickled, quiet
 from .chat import encode_prompt, load_tokenizer, pad_id, stop_ids
 from .training import check_run
 from .adapters import adapter_settings, convert_adapter, read_adapter
@@ -256,19 +256,21 @@ def load_model(
     tokenizer,    # its tokenizer
     adapter=None, # an adapter folder, to answer with base + adapter
 ):                # a transformers (or PEFT) model, on the GPU if there is one
-    "Load a model for generation, in the type its weights are stored in."
+    "Load a model for generation, in the type its weights are stored in; on a CPU in one that it computes fast."
     import torch
     from transformers import AutoModelForCausalLM, GenerationConfig
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
     try:
         with quiet(): model = AutoModelForCausalLM.from_pretrained(str(folder), dtype='auto', use_safetensors=True)
     except (OSError, ValueError, KeyError, RuntimeError) as e: raise _unloadable(folder, e) from None
+    if device == 'cpu' and model.dtype != torch.float32: model = model.to(getattr(torch, fast_dtype('cpu')))
     if adapter is not None:
         from peft import PeftModel
         with quiet(), ExitStack() as stack:
             model = PeftModel.from_pretrained(model, str(_in_schema(stack, adapter, 'peft')))
     model.generation_config = GenerationConfig(do_sample=False, eos_token_id=end_tokens(folder, tokenizer),
                                                pad_token_id=pad_id(tokenizer))
-    return model.eval().to('cuda' if torch.cuda.is_available() else 'cpu')
+    return model.eval().to(device)
 
 # %% ../nbs/18_decode.ipynb #aae6867b
 def positions(

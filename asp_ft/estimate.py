@@ -13,7 +13,7 @@ import math, re, statistics, time
 from dataclasses import dataclass, replace
 
 from .core import AspFtError, log, require, RunConfig, show_path
-from .models import first_line, quiet
+from .models import first_line, quiet, settle_dtype
 from .training import batch_order, count_updates
 
 require('torch', 'torch', 'transformers', 'peft')
@@ -308,10 +308,12 @@ def estimate_run(
     clock=time.perf_counter, # of `measure_speed`
 ) -> dict:             # what `count_run` counts, and trainable, memory, seconds, disk, speed
     "What a run will cost, before it begins."
+    config = settle_dtype(config, training_device())
     shape, counts = model_shape(folder), count_run(config, rows)
     speed = measure_speed(config, folder, round(counts['width']), clock)
     return counts | dict(
         parameters=shape.parameters, trainable=lora_parameters(config, shape), device=training_device(),
+        dtype=config.dtype,
         seconds=time_needed(config, shape, counts, speed, sum(map(len, rows['valid']))),
         memory=memory_needed(config, shape, rows['train']), disk=disk_needed(config, shape), speed=speed)
 
@@ -337,6 +339,6 @@ def estimate_table(
         f"updates         {c['updates']:,}, {c['tokens']:,} tokens, {c['padding']:.1%} of them padding; "
         f"{c['trained']:,} trained",
         f"parameters      {c['parameters']:,}, trained {c['trainable']:,}",
-        f"time            about {_duration(c['seconds'])} on this {c['device'].upper()}, without loading",
+        f"time            about {_duration(c['seconds'])} on this {c['device'].upper()} in {c['dtype']}, without loading",
         f"memory          about {memory_text(c['memory'])}",
         f"disk            {_size(c['disk'])} for the adapter and its checkpoints"])

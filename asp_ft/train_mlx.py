@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .core import (AspFtError, first_process, log, NANO, process_count, progress, read_json, require, RunConfig,
                          show_path, write_json, write_jsonl, write_text)
-from .models import model_folder, model_layers, weights_hash
+from .models import fast_dtype, model_folder, model_layers, settle_dtype, weights_hash
 from .chat import Encoded, load_tokenizer, pad_id
 from .adapters import adapter_settings
 from .training import (batch_order, better, disk_error, drop_old, left_behind, no_space, read_mlx_config, read_run,
@@ -61,7 +61,8 @@ def load_mlx_base(
         raise AspFtError(f'{folder.name}: mlx-lm cannot load the model ({str(e).splitlines()[0][:200]}); train it with '
                          '--backend pytorch, or fetch it again') from None
     if not {'quantization', 'quantization_config'} & {*found}:
-        model.set_dtype(getattr(mx, own['dtype']))
+        auto = fast_dtype('mps' if mx.default_device() == mx.gpu else 'cpu')
+        model.set_dtype(getattr(mx, auto if own['dtype'] == 'auto' else own['dtype']))
         if own['quantize']: _quantise(model)
     model.freeze()
     return model
@@ -667,6 +668,7 @@ def train_mlx(
 ) -> Path:               # the adapter folder, `config.out`
     "Fine-tune with LoRA on MLX and write an adapter folder; a run that is already there is not repeated."
     _need(config); folder = model_folder(config.model)
+    config = settle_dtype(config, 'mps' if mx.default_device() == mx.gpu else 'cpu')
     if config.adapter: _check_adapter(config)
     def train(work, checkpoint, rows, tokenizer, identity):
         _need(config, rows); _told_about(config, folder)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .core import (AspFtError, first_process, log, process_count, progress, read_json, require, RunConfig,
                          save_config, show_path, write_json, write_jsonl)
-from .models import first_line, model_folder, MODELS, quiet, weights_hash
+from .models import first_line, model_folder, MODELS, quiet, settle_dtype, weights_hash
 from .chat import Encoded, IGNORE, pad_batch, pad_id
 from .adapters import adapter_settings
 from .training import (batch_order, better, count_updates, disk_error, drop_old, left_behind, no_space,
@@ -664,6 +664,7 @@ def train_pytorch(
 ) -> Path:               # the adapter folder, `config.out`
     "Fine-tune with LoRA and write an adapter folder; a run that is already there is not repeated."
     _need(config); folder = model_folder(config.model)
+    config = settle_dtype(config, training_device())
     def train(work, checkpoint, rows, tokenizer, identity):
         with quiet():
             trainer = make_trainer(config, tokenizer, rows, folder, work, solver_score)
