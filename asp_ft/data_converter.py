@@ -15,8 +15,8 @@ from pathlib import Path
 
 from fastcore.script import Param
 
-from .core import (AspFtError, file_hash, require, run_manifest, show_path, text_hash, unknown_name, write_json,
-                         write_jsonl, write_text)
+from .core import (AspFtError, file_hash, require, run_manifest, show_path, sole_writer, text_hash, unknown_name,
+                         write_json, write_jsonl, write_text)
 from .syntax import Contract, strip_comments
 from .lint import STYLE
 from .sandbox import OWN
@@ -566,17 +566,18 @@ def convert(
     if checked not in CHECKED: raise unknown_name('checked', checked, CHECKED)
     found = read_sources(raw, columns)
     if not found.problems: raise _nothing(found)
-    rows = [row for one in _examined(found, strict, checked, split_facts, seed)
-            for row in make_rows(one.problem, one.examination, system, no_contract, one.checked, one.made)]
-    rows = _settled(found, rows, strict)
-    groups = group_rows(rows)
-    sides = split_groups(Counter(groups), shares, seed)
-    for row, group in zip(rows, groups): row.task.update(problem=group, split=sides[group])
-    config = dict(raw=found.given, train_fraction=train_fraction, test_fraction=test_fraction, seed=seed, system=system,
-                  strict=strict, columns=read_columns(columns), no_contract=no_contract,
-                  checked=checked, split_facts=split_facts)
-    report = _report(found, rows, config, started)
-    _write(out, rows, report, 'test' in shares)
+    with sole_writer(out):
+        rows = [row for one in _examined(found, strict, checked, split_facts, seed)
+                for row in make_rows(one.problem, one.examination, system, no_contract, one.checked, one.made)]
+        rows = _settled(found, rows, strict)
+        groups = group_rows(rows)
+        sides = split_groups(Counter(groups), shares, seed)
+        for row, group in zip(rows, groups): row.task.update(problem=group, split=sides[group])
+        config = dict(raw=found.given, train_fraction=train_fraction, test_fraction=test_fraction, seed=seed,
+                      system=system, strict=strict, columns=read_columns(columns), no_contract=no_contract,
+                      checked=checked, split_facts=split_facts)
+        report = _report(found, rows, config, started)
+        _write(out, rows, report, 'test' in shares)
     if not rows: raise _nothing(found, f' in {show_path(Path(out)/"rejected.jsonl")}')
     return report
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import yaml
 from fastcore.script import Param
 
-from .core import NANO, AspFtError, atomic_dir, progress, text_hash, unknown_name
+from .core import NANO, AspFtError, atomic_dir, progress, sole_writer, text_hash, unknown_name
 from .solver import Task, verify_many
 
 # %% ../nbs/08_problems.ipynb #ff3f1a21
@@ -535,5 +535,6 @@ def problems(
 ) -> int:               # problems written
     "Write verified problems as raw folders, which `asp_ft convert` takes."
     drawn = generate_problems(family, n, seed, split)
-    for p in progress(drawn, total=int(n), desc='problems', unit='problem'): write_problem(p, Path(out))
+    with sole_writer(out):
+        for p in progress(drawn, total=int(n), desc='problems', unit='problem'): write_problem(p, Path(out))
     return int(n)

@@ -83,10 +83,10 @@ def peft(folder, out):
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
     def work():
-        model = AutoModelForCausalLM.from_pretrained(folder/'base', dtype='auto')
+        model = AutoModelForCausalLM.from_pretrained(folder/'base', dtype='auto', trust_remote_code=False)
         size = max(f.stat().st_size for f in (folder/'base').glob('*.safetensors'))
         PeftModel.from_pretrained(model, folder/'adapter').merge_and_unload().save_pretrained(out, max_shard_size=size)
-        AutoTokenizer.from_pretrained(folder/'base').save_pretrained(out)
+        AutoTokenizer.from_pretrained(folder/'base', trust_remote_code=False).save_pretrained(out)
     return work
 
 
