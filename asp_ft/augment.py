@@ -420,7 +420,9 @@ def _training(path):
     for i, row in enumerate(rows, 1):
         if lacks := [k for k in _NEEDED if row.get(k) is None]:
             raise AspFtError(f"{show_path(path)}: row {i} lacks {', '.join(lacks)}; write it with  asp_ft convert")
-    return [row for row in rows if row['split'] == 'train']
+    training = [row for row in rows if row['split'] == 'train']
+    if not training: raise AspFtError(f'{show_path(path)}: holds no training tasks; run  asp_ft convert  first')
+    return training
 
 def _append(pairs, *paths):
     "Write the parts of each pair behind what stands in the files, as they come; how many there were."

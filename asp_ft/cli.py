@@ -267,7 +267,7 @@ def instances(
     raw: Param('problem folders whose programs have no instances', nargs='+'), # sources
     seed: int=42,         # of the draws
     dry_run: bool=False,  # show them, and write nothing
-) -> int:                 # 0; 1 where nothing could be made for some problem
+) -> int:                 # 0; 1 where nothing could be made for some problem, or a source cannot be read
     "Make instances for problem folders that have none, and write them into their folder `instances`."
     from asp_ft.data_converter import admit, needs_instances, write_instances
     from asp_ft.solver import examine_many
@@ -286,7 +286,7 @@ def instances(
                 for root in raw: stack.enter_context(sole_writer(root))
                 write_instances(one, raw)
     print(f'{len(pairs)-len(made)} of {len(pairs)} problems have instances, or need none')
-    return int(any(one.made.reason for one in made))
+    return int(bool(found.rejected) or any(one.made.reason for one in made))
 
 # %% ../nbs/24_cli.ipynb #803309fd
 def leaks(

@@ -4,16 +4,16 @@
 
 # %% auto #0
 __all__ = ['FULL', 'CLOSED', 'COLOURS', 'LARGEST', 'LARGEST_JSON', 'LONGEST', 'TURNS', 'TASK_ROW', 'COMPLETION_ROW',
-           'VERDICT_ROW', 'ENV_NAMES', 'LARGEST_ENV', 'NANO', 'PACKAGES', 'AspFtError', 'nearest', 'unknown_name',
-           'require', 'show_path', 'named_errors', 'size_text', 'check_room', 'disk_error', 'user_error', 'visible',
-           'Screen', 'paint', 'on_screen', 'atomic_write', 'sole_writer', 'atomic_dir', 'write_text', 'write_json',
-           'write_jsonl', 'UnreadableFile', 'regular_size', 'read_bytes', 'decode_text', 'read_text', 'misfit',
-           'read_jsonl', 'read_json', 'Workspace', 'read_env', 'setup_env', 'RunConfig', 'load_config', 'save_config',
-           'resolve_backend', 'text_hash', 'file_hash', 'package_versions', 'run_manifest', 'first_process',
-           'process_count', 'progress', 'renamed', 'log']
+           'VERDICT_ROW', 'SHAPES', 'ENV_NAMES', 'LARGEST_ENV', 'NANO', 'PACKAGES', 'AspFtError', 'nearest',
+           'unknown_name', 'require', 'show_path', 'named_errors', 'size_text', 'check_room', 'disk_error',
+           'user_error', 'visible', 'Screen', 'paint', 'on_screen', 'atomic_write', 'sole_writer', 'atomic_dir',
+           'write_text', 'write_json', 'write_jsonl', 'UnreadableFile', 'regular_size', 'read_bytes', 'decode_text',
+           'read_text', 'misfit', 'read_jsonl', 'read_json', 'Workspace', 'read_env', 'setup_env', 'RunConfig',
+           'load_config', 'save_config', 'resolve_backend', 'text_hash', 'file_hash', 'package_versions',
+           'run_manifest', 'first_process', 'process_count', 'progress', 'renamed', 'log']
 
 # %% ../nbs/00_core.ipynb #65c0c613
-import _thread, errno, glob, hashlib, json, os, shutil, stat, sys, time
+import _thread, errno, glob, hashlib, json, os, re, shutil, stat, sys, time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from importlib import util
@@ -79,6 +79,14 @@ def named_errors(
         inside = tmp is not None and e.filename is not None and str(e.filename).startswith(str(tmp))
         if inside or e.filename is None and e.errno is not None: e.filename = str(path)
         raise
+    except Exception as e:
+        if (number := _error_number(e)) is None: raise
+        raise OSError(number, os.strerror(number), str(path)) from None
+
+def _error_number(e):
+    "The number of the system's error of which a library has made another one; None where it is none."
+    if found := re.search(r'\(os error (\d+)\)', str(e)): return int(found[1])  # of Rust: safetensors, tokenizers
+    return errno.ENOSPC if '[write] Unable to write' in str(e) else None          # of MLX
 
 # %% ../nbs/00_core.ipynb #c2bd4d45
 def size_text(
@@ -114,10 +122,12 @@ def disk_error(
     if e.errno in FULL:
         free = _free_space(e.filename or '.')
         left = '' if free is None else f', {size_text(free)} are free on its disk'
-        return AspFtError(f'{where}no more can be written ({why}{left}); free some space or choose another place, and '
-                          'run the same command again')
-    if e.errno in CLOSED: return AspFtError(f'{where}{why}; choose another place, or change its permissions')
-    return AspFtError(f'{where}{why}; check the path')
+        remedy = 'raise the limit on the size of files (ulimit -f)' if e.errno == errno.EFBIG else 'free some space'
+        return AspFtError(f'{where}cannot be written ({why}{left}); {remedy} or choose another place, and run the same '
+                          'command again')
+    remedy = 'choose another place, or change its permissions' if e.errno in CLOSED else 'check the path'
+    if 'temporary directory' in why: remedy = 'free some space, or name another folder in TMPDIR'
+    return AspFtError(f'{where}cannot be read or written ({why}); {remedy}')
 
 # %% ../nbs/00_core.ipynb #385ab12f
 def user_error(
@@ -380,17 +390,19 @@ _KINDS = {dict: 'an object {…}', list: 'a list […]', str: 'a text', int: 'a 
 
 def misfit(
     value,        # what JSON holds
-    kind,         # a type; [kind] for a list of such; {key: kind} for an object: keys may lack or be null
+    kind,         # a type; [kind]: a list of such; (kind, …): one of them; {key: kind}: an object, in which a key may
+                  # lack or be null, but for one that is written with an exclamation mark
     name: str='', # of the value, for the answer
 ) -> str:         # '' where it fits
     "What in a value is not of the kind that is expected."
+    if isinstance(kind, tuple): return min((misfit(value, k, name) for k in kind), key=len)
     plain = kind if isinstance(kind, type) else type(kind)
     if not isinstance(value, (int, float) if plain is float else plain) or isinstance(value, bool) and plain is int:
         place = f'{name}: ' if name else ''
         return f'{place}expected {_KINDS[plain]}, found {_KINDS[type(value)]}'
     if isinstance(kind, list): inner = ((v, kind[0], f'{name}[{i}]') for i, v in enumerate(value))
-    elif isinstance(kind, dict): inner = ((value[k], kind[k], f'{name}.{k}'.strip('.')) for k in kind
-                                          if value.get(k) is not None)
+    elif isinstance(kind, dict): inner = ((value.get(k.strip('!')), kind[k], f"{name}.{k.strip('!')}".strip('.'))
+                                          for k in kind if k.endswith('!') or value.get(k) is not None)
     else: inner = ()
     return next(filter(None, (misfit(*part) for part in inner)), '')
 
@@ -403,6 +415,16 @@ COMPLETION_ROW = dict(id=str, sample=int, text=str, raw=str, finish_reason=str, 
 VERDICT_ROW = dict(id=str, sample=int, key=str, verdict=str, evidence=str, reason=str, outcome=str, parsed=bool,
                    grounded=bool, satisfiable=bool, witness=dict, alignment=dict, seconds=float,
                    messages=[dict(code=str, line=int, column=int, text=str, where=str)])
+SHAPES = {   # of files that are read as a whole, by their name
+    'run.json': dict(stage=str, config=dict, inputs=dict, identity=dict, rows=dict, hardware=dict, versions=dict),
+    'certificate.json': {'identity': dict, 'base!': str, 'certificate': dict, 'trained': dict, 'files': dict},
+    'scores.json': {'n!': int, 'by_family': dict, 'manifest': dict(inputs=dict), 'missing': [dict],
+                    **{f'{name}!': float for name in 'parsed grounded satisfiable equal different unknown'.split()}},
+    'config.json': dict(architectures=[str], model_type=str, num_hidden_layers=int, vocab_size=int, hidden_size=int,
+                        text_config=dict, quantization_config=dict, quantization=dict),
+    'adapter_config.json': dict(r=int, lora_alpha=float, target_modules=(str, [str]), layers_to_transform=(int, [int]),
+                                rank_pattern=dict, alpha_pattern=dict, modules_to_save=[str], peft_type=str,
+                                base_model_name_or_path=str, lora_parameters=dict, num_layers=int)}
 
 # %% ../nbs/00_core.ipynb #4ac8d8c0
 def _json_lines(path):
@@ -451,8 +473,10 @@ def read_json(
     told = broken or error
     try:
         found = json.loads(read_text(path, LARGEST_JSON))
-        if isinstance(found, kind): return found
-        why = f'expected {_KINDS[kind]}, found {_KINDS.get(type(found), "a value")}; write the file again'
+        wrong = misfit(found, kind if kind is not dict else SHAPES.get(Path(path).name, dict))
+        if not wrong: return found
+        why = f'{wrong}; write the file again'
+        if isinstance(found, kind): told = ''  # a single value is wrong: its name says more than `broken`
     except UnreadableFile as e: why, told = f'{e.reason}; {e.remedy}', error if e.code == 'unreadable' else told
     except RecursionError: why = f'not JSON ({_ODD_JSON}); write the file again'
     except ValueError as e: why = f'not JSON ({e}); write the file again'
@@ -706,6 +730,7 @@ def file_hash(
     path,  # the file to hash, read in pieces
 ) -> str:  # SHA-256, 64 hexadecimal digits
     "The SHA-256 of a file."
+    regular_size(path)
     with open(path, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
 
 # %% ../nbs/00_core.ipynb #a62b5cb5

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from fastcore.script import Param
 
-from .core import (AspFtError, file_hash, require, run_manifest, show_path, sole_writer, text_hash, unknown_name,
-                         write_json, write_jsonl, write_text)
+from .core import (AspFtError, file_hash, named_errors, require, run_manifest, show_path, sole_writer, text_hash,
+                         unknown_name, write_json, write_jsonl, write_text)
 from .syntax import Contract, strip_comments
 from .lint import STYLE
 from .sandbox import OWN
@@ -533,14 +533,12 @@ def _files(rows, report, test):
 def _write(out, rows, report, test):
     "Write everything; the report, which says that all of it is there, comes last."
     out = Path(out)
-    try:
+    with named_errors(out):
         for stale in ('report.json', *['test.jsonl']*(not test)): (out/stale).unlink(missing_ok=True)
         for name, content in (files := _files(rows, report, test)).items(): write_jsonl(out/name, content)
         clock = report.pop('time')
         report |= dict(outputs={name: file_hash(out/name) for name in files}, time=clock)
         write_json(out/'report.json', report)
-    except OSError as e:
-        raise AspFtError(f'{show_path(out)}: cannot be written ({e.strerror}); give another folder as --out') from None
 
 def _nothing(found, where=''):
     shown = ''.join(f'\n  {note}' for note in found.rejected[:10])

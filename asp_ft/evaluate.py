@@ -34,7 +34,7 @@ MOST_SAMPLES = 10_000  # of a task; each of them is a row, also where it is miss
 def _is_text(o): return isinstance(o, str)
 
 _FIELDS = dict(id=(_is_text, 'a task id'), text=(_is_text, 'the program as text'),
-               sample=(lambda o: type(o) is int and 0 <= o < MOST_SAMPLES, f'a number from 0 to {MOST_SAMPLES-1}'))
+               sample=(lambda o: type(o) is int and 0 <= o < MOST_SAMPLES, f'a number from 0, below {MOST_SAMPLES}'))
 
 def _where(path, i): return f'{show_path(path)}:{i}'
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from .core import (AspFtError, atomic_dir, check_room, file_hash, log, progress, read_json, read_jsonl, require,
-                         run_manifest, show_path, text_hash, unknown_name, write_json, write_text)
+from .core import (AspFtError, atomic_dir, check_room, file_hash, LARGEST_JSON, log, progress, read_json,
+                         read_jsonl, regular_size, require, run_manifest, show_path, text_hash, unknown_name, write_json,
+                         write_text)
 from .models import model_folder, quiet, remote_code, weights_hash
 from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
 from .training import no_space, read_run
@@ -40,13 +41,16 @@ def tensor_table(
     path = Path(path)
     try: size = path.stat().st_size
     except OSError: raise AspFtError(f'{show_path(path)}: missing; fetch the model again') from None
+    regular_size(path)   # a pipe would be waited for
     try:
-        with open(path, 'rb') as f: n = int.from_bytes(f.read(8), 'little'); header = json.loads(f.read(min(n, size)))
+        with open(path, 'rb') as f:
+            n = int.from_bytes(f.read(8), 'little')
+            header = json.loads(f.read(min(n, size, LARGEST_JSON)))
         table = {k: dict(dtype=v['dtype'], shape=v['shape'], start=8+n+v['data_offsets'][0],
                          end=8+n+v['data_offsets'][1])
                  for k, v in header.items() if k != '__metadata__'}
         if not _sound(table, 8+n): raise ValueError
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise AspFtError(f'{show_path(path)}: the header is damaged; fetch the file again') from None
     expected = max([t['end'] for t in table.values()], default=8+n)
     if size != expected:
