@@ -12,14 +12,14 @@ __all__ = ['GRAMMAR', 'ROOM', 'GROUP', 'REFILL', 'AGAIN', 'LONGEST_WAIT', 'REPLY
 # %% ../nbs/18_decode.ipynb #27433f61
 import functools, json, os, random, re, tempfile, threading, time
 from collections import defaultdict, deque
-from contextlib import ExitStack
+from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from urllib import error, parse, request
 
 from .core import AspFtError, read_json, require, resolve_backend, show_path, text_hash, unknown_name
-from .models import model_folder, quiet, remote_code, unreadable_part
+from .models import first_line, model_folder, quiet, remote_code, unreadable_part
 from .chat import encode_prompt, load_tokenizer, pad_id, stop_ids
 
 # %% ../nbs/18_decode.ipynb #40771378
@@ -236,15 +236,24 @@ def end_tokens(
 
 def settings_file(
     path, # a JSON file of settings
-) -> dict: # what it holds; nothing where there is none, or it cannot be read
-    "The settings in a file."
-    return read_json(path, default={})
+) -> dict: # what it holds; nothing where there is none
+    "The settings in a file; `AspFtError` where it is there and cannot be read."
+    return read_json(path) if os.path.lexists(path) else {}
 
 def _in_schema(stack, adapter, schema):
     "The adapter as PEFT or mlx-lm reads it; one that has to be converted lives until the stack closes."
     from asp_ft.fuse import FILES, convert_adapter
     if adapter is None or (Path(adapter)/FILES[schema]).is_file(): return adapter
     return convert_adapter(adapter, Path(stack.enter_context(tempfile.TemporaryDirectory()))/'adapter', schema)
+
+@contextmanager
+def _named_adapter(adapter):
+    "What a library says of an adapter that it cannot read, with its folder."
+    try: yield
+    except AspFtError: raise
+    except Exception as e:
+        raise AspFtError(f'{show_path(adapter)}: the adapter cannot be read, or is not one of this model '
+                         f'({first_line(e)}); give the folder that training wrote') from None
 
 def load_model(
     folder,       # the model's folder
@@ -260,7 +269,7 @@ def load_model(
     except Exception as e: raise unreadable_part(folder, 'the model', e) from None
     if adapter is not None:
         from peft import PeftModel
-        with quiet(), ExitStack() as stack:
+        with quiet(), ExitStack() as stack, _named_adapter(adapter):
             model = PeftModel.from_pretrained(model, str(_in_schema(stack, adapter, 'peft')))
     model.generation_config = GenerationConfig(do_sample=False, eos_token_id=end_tokens(folder, tokenizer),
                                                pad_token_id=pad_id(tokenizer))
@@ -475,7 +484,7 @@ def load_model_mlx(
         model, _ = load_model(Path(folder), **remote_code())
         with quiet(): config = AutoConfig.from_pretrained(str(folder), **remote_code())
     except Exception as e: raise unreadable_part(folder, 'the model', e) from None
-    with ExitStack() as stack:
+    with ExitStack() as stack, _named_adapter(adapter):
         if adapter is not None: model = load_adapters(model, str(_in_schema(stack, adapter, 'mlx')))
         model.eval()
     object.__setattr__(model, 'config', config); object.__setattr__(model, 'end', end_tokens(folder, tokenizer))
@@ -732,6 +741,7 @@ def _check_adapter(adapter):
     if adapter and not ('adapter_config.json' in there and there & {*ADAPTERS}): raise AspFtError(
         f'{show_path(adapter)}: no adapter_config.json with {" or ".join(ADAPTERS)}; give the folder that training '
         'wrote')
+    if adapter: read_json(Path(adapter)/'adapter_config.json')  # says what is wrong with it
 
 ADAPTERS = 'adapter_model.safetensors', 'adapters.safetensors'  # of PEFT, of mlx-lm
 

@@ -34,7 +34,7 @@ MOST_SAMPLES = 10_000  # of a task; each of them is a row, also where it is miss
 def _is_text(o): return isinstance(o, str)
 
 _FIELDS = dict(id=(_is_text, 'a task id'), text=(_is_text, 'the program as text'),
-               sample=(lambda o: type(o) is int and 0 <= o < MOST_SAMPLES, f'a number from 0, below {MOST_SAMPLES}'))
+               sample=(lambda o: type(o) is int and o >= 0, 'a number from 0'))
 
 def _where(path, i): return f'{show_path(path)}:{i}'
 
@@ -49,6 +49,8 @@ def read_completions(
         for field, (fits, what) in _FIELDS.items():
             if fits(row.get(field)): continue
             raise AspFtError(f'{_where(path, i)}: expected {what} under {field!r}, found {str(row.get(field))[:40]!r}')
+        if row['sample'] >= MOST_SAMPLES: raise AspFtError(
+            f"{_where(path, i)}: expected samples below {MOST_SAMPLES}, found {row['sample']}; mend this line")
         if wrong := misfit(row, COMPLETION_ROW): raise AspFtError(f'{_where(path, i)}: {wrong}; generate again')
         first = seen.setdefault((row['id'], row['sample']), i)
         if first == i: continue

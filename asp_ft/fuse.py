@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 
 from .core import (AspFtError, atomic_dir, check_room, file_hash, LARGEST_JSON, log, progress, read_json,
-                         read_jsonl, regular_size, require, run_manifest, show_path, text_hash, unknown_name, write_json,
-                         write_text)
+                         read_jsonl, regular_size, require, run_manifest, show_path, text_hash, unknown_name,
+                         write_json, write_text)
 from .models import model_folder, quiet, remote_code, weights_hash
 from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
 from .training import no_space, read_run

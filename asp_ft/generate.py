@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .core import (AspFtError, file_hash, log, named_errors, progress, read_jsonl, run_manifest,
+from .core import (AspFtError, file_hash, log, named_errors, progress, read_json, read_jsonl, run_manifest,
                          show_path, sole_writer, TASK_ROW, text_hash, write_json, write_jsonl)
 from .syntax import strip_comments
 from .sandbox import GENERATED
@@ -22,7 +22,7 @@ from .solver import check_many, compare_many, RUNS, Task, UNDECIDED
 from .sources import contract_line, repair_prompt, SHORT, strip_fences
 from .models import quiet, weights_hash
 from .chat import load_tokenizer, template_hash
-from .decode import ADAPTERS, Answerer, find_source, length_batches, open_source, Settings, settings_file
+from .decode import ADAPTERS, Answerer, find_source, length_batches, open_source, Settings
 
 # %% ../nbs/19_generate.ipynb #371e0ae9
 def load_tasks(
@@ -240,7 +240,7 @@ def _identity(source, tasks, settings, n, repair):
     return who | dict(tasks=prompts, samples=n, repair=repair) | asdict(settings)
 
 def _is_finished(out, meta, identity):
-    record = settings_file(meta)
+    record = read_json(meta, default={})
     return record.get('identity') == identity and out.is_file() and record.get('completions') == file_hash(out)
 
 def _check_wishes(n, temperature, batch_size, max_new_tokens, repair, review, few_shot, examples):
