@@ -12,8 +12,8 @@ import json, math, re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .core import (AspFtError, atomic_dir, file_hash, read_json, require, show_path, text_hash, unknown_name,
-                         write_json)
+from .core import (AspFtError, atomic_dir, file_hash, LARGEST_JSON, read_json, regular_size, require, show_path,
+                         text_hash, unknown_name, write_json)
 from .models import pickled, sealed
 from .training import adapter_files, check_run
 
@@ -36,13 +36,16 @@ def tensor_table(
     try: size = path.stat().st_size
     except OSError: raise AspFtError(f'{show_path(path)}: missing; {pickled(path.parent) or "fetch the model again"}'
                                      ) from None
+    regular_size(path)   # a pipe would be waited for
     try:
-        with open(path, 'rb') as f: n = int.from_bytes(f.read(8), 'little'); header = json.loads(f.read(min(n, size)))
+        with open(path, 'rb') as f:
+            n = int.from_bytes(f.read(8), 'little')
+            header = json.loads(f.read(min(n, size, LARGEST_JSON)))
         table = {k: dict(dtype=v['dtype'], shape=v['shape'], start=8+n+v['data_offsets'][0],
                          end=8+n+v['data_offsets'][1])
                  for k, v in header.items() if k != '__metadata__'}
         if not _sound(table, 8+n): raise ValueError
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise AspFtError(f'{show_path(path)}: the header is damaged; fetch the file again') from None
     expected = max([t['end'] for t in table.values()], default=8+n)
     if size != expected:

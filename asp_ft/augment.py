@@ -8,7 +8,7 @@ __all__ = ['NOTHING', 'PHRASES', 'SLIPS', 'KINDS', 'BATCH', 'Proposal', 'rewritt
            'repairs', 'compare_once', 'admit', 'Augmented', 'augment_tasks', 'augment']
 
 # %% ../nbs/09_augment.ipynb #a038330b
-import json, random, re, shutil
+import json, os, random, re, shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,8 +17,9 @@ from pathlib import Path
 from fastcore.script import Param
 
 from . import syntax
-from .core import AspFtError, atomic_dir, progress, read_jsonl, show_path, text_hash, unknown_name
-from .solver import compare_many, Task
+from .core import AspFtError, atomic_dir, progress, read_jsonl, show_path, TASK_ROW, text_hash, unknown_name
+from .syntax import Task
+from .solver import compare_many
 from .instances import mutate_many, rename_many, rewrite_many
 from .sources import repair_prompt, SHORT
 from .problems import COMPARISONS, draw_lines, draw_sentence, FAMILIES, frame_words, listed, NOUNS, words
@@ -412,6 +413,18 @@ def augment_tasks(
             yield dict(messages=messages, **names), task | names | changed | fields
 
 # %% ../nbs/09_augment.ipynb #adbba49b
+_NEEDED = 'id', 'split', 'prompt', 'gold', 'inputs', 'outputs', 'instances'  # in a row of tasks.jsonl
+
+def _training(path):
+    "The training rows of tasks.jsonl; `AspFtError` names the row that is none."
+    rows = read_jsonl(path, TASK_ROW)
+    for i, row in enumerate(rows, 1):
+        if lacks := [k for k in _NEEDED if row.get(k) is None]:
+            raise AspFtError(f"{show_path(path)}: row {i} lacks {', '.join(lacks)}; write it with  asp_ft convert")
+    training = [row for row in rows if row['split'] == 'train']
+    if not training: raise AspFtError(f'{show_path(path)}: holds no training tasks; run  asp_ft convert  first')
+    return training
+
 def _append(pairs, *paths):
     "Write the parts of each pair behind what stands in the files, as they come; how many there were."
     added, files = 0, [path.open('a+b') for path in paths]
@@ -437,13 +450,13 @@ def augment(
         if kind not in KINDS: raise unknown_name('kind', kind, KINDS)
     if copies < 1: raise AspFtError(f'copies: expected a number from 1, found {copies}')
     source, books = Path(data), Augmented()
-    if source.resolve() == Path(out).resolve():
+    if os.path.realpath(source) == os.path.realpath(out):
         raise AspFtError(f'{show_path(out)}: is the folder that is read; name another --out')
     if not (source/'tasks.jsonl').exists():
         raise AspFtError(f'{show_path(source)}: no tasks.jsonl; write it with asp_ft convert')
     if any(Path(out).glob('*')) and not (Path(out)/'augment.json').exists():
         raise AspFtError(f'{show_path(out)}: holds something else, and would be replaced; name another --out')
-    training = [t for t in read_jsonl(source/'tasks.jsonl') if t['split'] == 'train']
+    training = _training(source/'tasks.jsonl')
     tasks = [t for t in training if t['outputs']]
     left_out = [t['id'] for t in training if not t['outputs']]
     with atomic_dir(out) as folder:

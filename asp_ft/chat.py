@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from .core import AspFtError, read_json, RunConfig, require, show_path, text_hash
 from .sandbox import Limits, new_job, run_jobs, Table
-from .models import first_line, model_folder, quiet
+from .models import first_line, model_folder, quiet, remote_code, unreadable_part
+
 
 # %% ../nbs/11_chat.ipynb #92a0a471
 DATE = '26 Jul 2024'  # what Llama 3.1's template falls back to; fixed, so that ids do not change from day to day
@@ -167,10 +168,8 @@ def load_tokenizer(
         raise AspFtError(f'{show_path(folder)}: no tokenizer.json, tokenizer.model or vocab.json; copy the tokenizer '
                          'of the base model there')
     try:
-        with quiet(): tokenizer = AutoTokenizer.from_pretrained(str(folder))
-    except Exception as e:
-        raise AspFtError(f'{show_path(folder)}: the tokenizer cannot be read ({first_line(e)}); fetch the '
-                         'model again') from None
+        with quiet(): tokenizer = AutoTokenizer.from_pretrained(str(folder), **remote_code())
+    except Exception as e: raise unreadable_part(folder, 'the tokenizer', e) from None
     if not tokenizer.is_fast:
         raise AspFtError(f'{show_path(folder)}: the tokenizer has no fast version; save it as tokenizer.json first')
     if not tokenizer.chat_template:

@@ -11,19 +11,18 @@ __all__ = ['CHECKED', 'CHUNK', 'GRAM', 'SHARE', 'NEAR', 'LEAKS', 'REPLIES', 'nee
 import json, os, pickle, re, tempfile, time
 from array import array
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from fastcore.script import Param
 
-from .core import (AspFtError, file_hash, progress, require, run_manifest, show_path, text_hash, unknown_name,
-                         write_json, write_jsonl, write_text)
-from .syntax import Contract, strip_comments
+from .core import (AspFtError, file_hash, named_errors, progress, require, run_manifest, show_path, sole_writer,
+                         text_hash, unknown_name, write_json, write_jsonl, write_text)
+from .syntax import Contract, strip_comments, Task
 from .lint import STYLE
 from .sandbox import open_executor, OWN, remember
-from .solver import compare_many, Examination, examine_many, Task, UNDECIDED, verify_many
+from .solver import compare_many, Examination, examine_many, UNDECIDED, verify_many
 from .instances import Synthesis, synthesise_many
 from .tables import Note
 from .sources import CONTRACT, contract_line, RawProblem, read_columns, read_contract_line, read_sources
@@ -668,18 +667,13 @@ def _files(rows, report, test):
 
 def _write(out, rows, report, test):
     "Write everything; the report, which says that all of it is there, comes last."
-    for stale in ('report.json', *['test.jsonl']*(not test)): (out/stale).unlink(missing_ok=True)
-    for name, content in (files := _files(rows, report, test)).items(): write_jsonl(out/name, content)
-    clock = report.pop('time')
-    report |= dict(outputs={name: file_hash(out/name) for name in files}, time=clock)
-    write_json(out/'report.json', report)
-
-@contextmanager
-def _writing(out):
-    "Whoever cannot write into the folder is told so in one line."
-    try: yield
-    except OSError as e:
-        raise AspFtError(f'{show_path(out)}: cannot be written ({e.strerror}); give another folder as --out') from None
+    out = Path(out)
+    with named_errors(out):
+        for stale in ('report.json', *['test.jsonl']*(not test)): (out/stale).unlink(missing_ok=True)
+        for name, content in (files := _files(rows, report, test)).items(): write_jsonl(out/name, content)
+        clock = report.pop('time')
+        report |= dict(outputs={name: file_hash(out/name) for name in files}, time=clock)
+        write_json(out/'report.json', report)
 
 def _nothing(found, where=''):
     shown = ''.join(f'\n  {note}' for note in found.rejected[:10])
@@ -713,7 +707,7 @@ def convert(
     if checked not in CHECKED: raise unknown_name('checked', checked, CHECKED)
     found = read_sources(raw, columns, DiskList())
     if not found.problems: raise _nothing(found)
-    with _writing(out), open_executor(executor) as executor, remember(out/REPLIES) as journal:
+    with sole_writer(out), open_executor(executor) as executor, remember(out/REPLIES) as journal:
         rows = DiskList(row for one in _examined(found, strict, checked, split_facts, seed, executor)
                         for row in make_rows(one.problem, one.examination, system, no_contract, one.checked, one.made))
         rows = _dealt(_settled(found, rows, strict, executor), shares, seed)

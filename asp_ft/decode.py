@@ -10,15 +10,16 @@ __all__ = ['GRAMMAR', 'ROOM', 'GROUP', 'REFILL', 'AGAIN', 'LONGEST_WAIT', 'REPLY
            'answer_by_server', 'Source', 'Answerer', 'find_source', 'open_source']
 
 # %% ../nbs/18_decode.ipynb #27433f61
-import functools, json, os, random, tempfile, threading, time
+import functools, json, os, random, re, tempfile, threading, time
 from collections import defaultdict, deque
-from contextlib import ExitStack
+from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
-from urllib import error, request
+from urllib import error, parse, request
 
 from .core import AspFtError, read_json, require, resolve_backend, show_path, text_hash, unknown_name
-from .models import fast_dtype, model_folder, pickled, quiet
+from .models import fast_dtype, first_line, model_folder, pickled, quiet, remote_code, unreadable_part
 from .chat import encode_prompt, load_tokenizer, pad_id, stop_ids
 from .training import check_run
 from .adapters import adapter_settings, convert_adapter, read_adapter
@@ -238,18 +239,23 @@ def end_tokens(
 
 def settings_file(
     path, # a JSON file of settings
-) -> dict: # what it holds; nothing where there is none, or it cannot be read
-    "The settings in a file."
-    return read_json(path, default={})
+) -> dict: # what it holds; nothing where there is none
+    "The settings in a file; `AspFtError` where it is there and cannot be read."
+    return read_json(path) if os.path.lexists(path) else {}
 
 def _in_schema(stack, adapter, schema):
     "The adapter as PEFT or mlx-lm reads it; one that has to be converted lives until the stack closes."
     if adapter is None or adapter_settings(adapter)[1] == schema: return adapter
     return convert_adapter(adapter, Path(stack.enter_context(tempfile.TemporaryDirectory()))/'adapter', schema)
 
-def _unloadable(folder, error):
-    why = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-    return AspFtError(f'{show_path(folder)}: the model cannot be loaded ({why}); fetch it again')
+@contextmanager
+def _named_adapter(adapter):
+    "What a library says of an adapter that it cannot read, with its folder."
+    try: yield
+    except AspFtError: raise
+    except Exception as e:
+        raise AspFtError(f'{show_path(adapter)}: the adapter cannot be read, or is not one of this model '
+                         f'({first_line(e)}); give the folder that training wrote') from None
 
 def load_model(
     folder,       # the model's folder
@@ -261,12 +267,13 @@ def load_model(
     from transformers import AutoModelForCausalLM, GenerationConfig
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     try:
-        with quiet(): model = AutoModelForCausalLM.from_pretrained(str(folder), dtype='auto', use_safetensors=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as e: raise _unloadable(folder, e) from None
+        with quiet(): model = AutoModelForCausalLM.from_pretrained(str(folder), dtype='auto', use_safetensors=True,
+                                                                   **remote_code())
+    except Exception as e: raise unreadable_part(folder, 'the model', e) from None
     if device == 'cpu' and model.dtype != torch.float32: model = model.to(getattr(torch, fast_dtype('cpu')))
     if adapter is not None:
         from peft import PeftModel
-        with quiet(), ExitStack() as stack:
+        with quiet(), ExitStack() as stack, _named_adapter(adapter):
             model = PeftModel.from_pretrained(model, str(_in_schema(stack, adapter, 'peft')))
     model.generation_config = GenerationConfig(do_sample=False, eos_token_id=end_tokens(folder, tokenizer),
                                                pad_token_id=pad_id(tokenizer))
@@ -479,10 +486,10 @@ def load_model_mlx(
     from transformers import AutoConfig
     from asp_ft.train_mlx import rope_settings
     try:
-        model, _ = load_model(Path(folder), model_config=rope_settings(folder))
-        with quiet(): config = AutoConfig.from_pretrained(str(folder))
-    except (OSError, ValueError, KeyError, RuntimeError) as e: raise _unloadable(folder, e) from None
-    with ExitStack() as stack:
+        model, _ = load_model(Path(folder), model_config=rope_settings(folder), **remote_code())
+        with quiet(): config = AutoConfig.from_pretrained(str(folder), **remote_code())
+    except Exception as e: raise unreadable_part(folder, 'the model', e) from None
+    with ExitStack() as stack, _named_adapter(adapter):
         if adapter is not None: model = load_adapters(model, str(_in_schema(stack, adapter, 'mlx')))
         model.eval()
     object.__setattr__(model, 'config', config); object.__setattr__(model, 'end', end_tokens(folder, tokenizer))
@@ -548,6 +555,7 @@ class Server:
     tries: int=6         # of one question; with waits that double, about half a minute
     wait: float=1.       # seconds before the second try
     parallel: int=8      # questions under way at a time
+    key_env: str=''      # the variable of the environment that holds its key; none: no key is sent
 
 def server_url(
     url: str, # as people write it
@@ -559,7 +567,8 @@ def server_url(
     if parts.scheme not in ('http', 'https') or not parts.hostname or parts.query or parts.fragment:
         raise AspFtError(f'--server: expected an address such as http://localhost:8000/v1, found {url!r}')
     if parts.username or parts.password:
-        raise AspFtError('--server: a password in the address would be written into files; set ASP_FT_API_KEY')
+        raise AspFtError('--server: a password in the address would be written into files; put the key into the '
+                         'environment, and name the variable with --api_key_env')
     path = parts.path.rstrip('/').removesuffix('/chat/completions')
     return f'{parts.scheme}://{parts.netloc}{path or "/v1"}'
 
@@ -571,12 +580,28 @@ class _Stay(request.HTTPRedirectHandler):
     "Follows no redirection: a key must not go to another host."
     def redirect_request(self, *args): return None
 
-def _key(): return os.environ.get('ASP_FT_API_KEY') or os.environ.get('OPENAI_API_KEY') or ''
+def _key(server): return os.environ.get(server.key_env, '').strip() if server.key_env else ''
 
-def _no_key(text):
+def _no_key(server, text):
     "One line of what a server says, without the key."
-    text = ' '.join(text.split())[:200]
-    return text.replace(_key(), '…') if _key() else text
+    text, key = ' '.join(text.split()), _key(server)
+    return (text.replace(key, '…') if key else text)[:200]
+
+def _is_local(url):
+    "Whether an address is this machine's own."
+    host = parse.urlsplit(url).hostname or ''
+    return host == 'localhost' or host == '::1' or re.fullmatch(r'127(\.\d{1,3}){3}', host) is not None
+
+def _check_key(server):
+    "`AspFtError` where a key must not be sent, or is not there."
+    if not server.key_env: return
+    if not _key(server):
+        raise AspFtError(f'--api_key_env: {server.key_env} is not set in the environment; export it first')
+    if not server.url.startswith('https:') and not _is_local(server.url):
+        raise AspFtError(f'--api_key_env: {server.url} is not encrypted, so everybody on the way could read the key; '
+                         'give an address with https')
+    if not _key(server).isascii() or not _key(server).isprintable():
+        raise AspFtError(f'--api_key_env: {server.key_env} holds characters that no key has; copy it again')
 
 def _retry_after(headers):
     "The seconds that a server asks to wait, given as a number or as a date; None where it does not say."
@@ -584,7 +609,7 @@ def _retry_after(headers):
     told = (headers.get('Retry-After') or '').strip()
     try: return max(0., float(told) if told.replace('.', '', 1).isdigit()
                     else parsedate_to_datetime(told).timestamp()-time.time())
-    except ValueError: return None
+    except (ValueError, OverflowError): return None
 
 def _read_reply(reply, seconds):
     "The bytes of a reply; a server that sends them one by one does not get longer than others."
@@ -597,33 +622,40 @@ def _read_reply(reply, seconds):
 
 def _post(server, body):
     "One request: the bytes of the reply; `_Again` where it is worth another try, else `AspFtError`."
-    from http.client import HTTPException
-    headers = {'Content-Type': 'application/json'} | ({'Authorization': f'Bearer {_key()}'} if _key() else {})
+    headers = {'Content-Type': 'application/json'}
+    if key := _key(server): headers['Authorization'] = f'Bearer {key}'
     ask = request.Request(server.url+'/chat/completions', json.dumps(body).encode(), headers)
+    no_proxy = [request.ProxyHandler({})] if _is_local(server.url) else []  # what stays here passes nobody else
     try:
-        with request.build_opener(_Stay).open(ask, timeout=server.timeout) as reply:
+        with request.build_opener(_Stay, *no_proxy).open(ask, timeout=server.timeout) as reply:
             return _read_reply(reply, server.timeout)
-    except error.HTTPError as e:
-        with e: said = _no_key(e.read(5000).decode('utf-8', 'replace'))
-        if e.code in AGAIN: raise _Again(f'answers {e.code} ({said})', _retry_after(e.headers)) from None
-        raise AspFtError(f'{server.url} answers {e.code} ({said}); check the address, the name of the model, '
-                         'and the key in ASP_FT_API_KEY') from None
-    except (OSError, HTTPException) as e:
+    except error.HTTPError as e: raise _refusal(server, e) from None
+    except (OSError, HTTPException, ValueError) as e:
         slow = isinstance(e, TimeoutError) or isinstance(getattr(e, 'reason', None), TimeoutError)
         why = f'does not answer within {server.timeout:g} s' if slow else 'cannot be reached' if isinstance(
-            e, error.URLError) else 'broke off'
-        raise _Again(f'{why} ({_no_key(str(getattr(e, "reason", e)) or type(e).__name__)})', None) from None
+            e, (error.URLError, ValueError)) else 'broke off'
+        raise _Again(f'{why} ({_no_key(server, str(getattr(e, "reason", e)) or type(e).__name__)})', None) from None
+
+def _refusal(server, e):
+    "The error for a reply that is an error itself; `_Again` where it may be another one in a while."
+    try:
+        with e: said = _no_key(server, _read_reply(e, server.timeout).decode('utf-8', 'replace')[:5000])
+    except (_Again, AspFtError, OSError, HTTPException, ValueError): said = 'and breaks off'
+    if e.code in AGAIN: return _Again(f'answers {e.code} ({said})', _retry_after(e.headers))
+    return AspFtError(f'{server.url} answers {e.code} ({said}); check the address, the name of the model, and the '
+                      'key, whose variable --api_key_env names')
 
 # %% ../nbs/18_decode.ipynb #ddc5727e
-def _read_answer(data):
+def _read_answer(server, data):
     "Text and finish_reason in a reply."
     try:
-        choice = json.loads(data)['choices'][0]; text = choice['message'].get('content')
-        if not isinstance(text, str | None): raise TypeError
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise _Again(f'answers what is no chat completion: {_no_key(data[:80].decode("utf-8", "replace"))!r}',
-                     None) from None
-    return (text or '').encode('utf-8', 'replace').decode(), choice.get('finish_reason') or 'stop'
+        choice = json.loads(data)['choices'][0]
+        text, reason = choice['message'].get('content'), choice.get('finish_reason')
+        if not isinstance(text, str | None) or not isinstance(reason, str | None): raise TypeError
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        said = _no_key(server, data[:1000].decode('utf-8', 'replace'))[:80]
+        raise _Again(f'answers what is no chat completion: {said!r}', None) from None
+    return (text or '').encode('utf-8', 'replace').decode(), (reason or 'stop')[:40]
 
 def ask_server(
     server: Server,     # whom to ask
@@ -636,7 +668,7 @@ def ask_server(
     body = dict(model=server.model, messages=messages, temperature=settings.temperature, seed=seed % 2**31,
                 max_tokens=settings.max_new_tokens)
     for k in range(server.tries):
-        try: return _read_answer(_post(server, body))
+        try: return _read_answer(server, _post(server, body))
         except _Again as e: why, told = e.args
         wait = max(server.wait*2**k*random.uniform(.5, 1.), told or 0)
         if wait > LONGEST_WAIT: raise AspFtError(f'{server.url} {why} and asks to wait {wait:.0f} s; try again then')
@@ -689,6 +721,7 @@ def find_source(
     server: str=None,      # as for `generate`
     timeout: float=300.,   # as for `generate`
     grammar: bool=False,   # as for `generate`
+    api_key_env: str=None, # as for `generate`
 ) -> Source:               # checked, as far as it can be without loading
     "Decide who answers; `AspFtError` where the wishes contradict each other."
     if backend not in ('auto', 'pytorch', 'mlx'): raise unknown_name('backend', backend, ['auto', 'pytorch', 'mlx'])
@@ -696,7 +729,10 @@ def find_source(
         if adapter or grammar or backend != 'auto': raise AspFtError(
             'a server answers as it does: --adapter, --backend and --grammar are for models on this machine')
         if timeout <= 0: raise AspFtError(f'--timeout: expected more than 0 seconds, found {timeout:g}')
-        return Source(model, None, 'server', Server(server_url(server), model, float(timeout)))
+        asked = Server(server_url(server), model, float(timeout), key_env=api_key_env or '')
+        _check_key(asked)
+        return Source(model, None, 'server', asked)
+    if api_key_env: raise AspFtError('--api_key_env names the key for a --server: give both, or neither')
     if backend == 'mlx' and grammar: raise AspFtError('the grammar works with --backend pytorch only')
     backend = 'pytorch' if grammar else resolve_backend(backend)
     require(*dict(pytorch=('torch', 'torch', 'transformers', *['peft']*bool(adapter)),

@@ -12,8 +12,8 @@ __all__ = ['INPUTS', 'SIZE', 'NF4', 'LIBRARIES', 'SLICE', 'MOST', 'linear_names'
 import math, re, statistics, time
 from dataclasses import dataclass, replace
 
-from .core import AspFtError, log, require, RunConfig, show_path
-from .models import first_line, quiet, settle_dtype
+from .core import AspFtError, log, require, RunConfig
+from .models import quiet, remote_code, settle_dtype, unreadable_part
 from .training import batch_order, count_updates
 
 require('torch', 'torch', 'transformers', 'peft')
@@ -68,12 +68,11 @@ def empty_model(
     **changes,       # fields of its config.json to change
 ):                   # a transformers model
     "The model on the device `meta`: it has shapes, and no numbers."
-    try: settings = AutoConfig.from_pretrained(str(folder))
-    except (OSError, ValueError, KeyError) as e:
-        raise AspFtError(f'{show_path(folder)}: config.json cannot be read ({first_line(e)}); fetch the model '
-                         'again') from None
+    try: settings = AutoConfig.from_pretrained(str(folder), **remote_code())
+    except (OSError, ValueError, KeyError) as e: raise unreadable_part(folder, 'config.json', e) from None
     for name, value in changes.items(): setattr(settings.get_text_config(), name, value)
-    with torch.device('meta'), quiet(): return AutoModelForCausalLM.from_config(settings, dtype=getattr(torch, dtype))
+    dtype = getattr(torch, dtype)
+    with torch.device('meta'), quiet(): return AutoModelForCausalLM.from_config(settings, dtype=dtype, **remote_code())
 
 # %% ../nbs/13_estimate.ipynb #ffe66b40
 def model_shape(

@@ -7,12 +7,12 @@ __all__ = ['KINDS', 'SAMPLES', 'TARGETS', 'pre_tokenizer', 'adds_bos', 'write_gg
            'modelfile', 'export_model']
 
 # %% ../nbs/17_export.ipynb #3542e805
-import json, math, re, shutil
+import json, math, re
 from contextlib import closing
 from pathlib import Path
 
-from .core import (AspFtError, atomic_dir, file_hash, progress, read_json, require, run_manifest, show_path,
-                         unknown_name, write_json, write_text)
+from .core import (AspFtError, atomic_dir, check_room, file_hash, progress, read_json, require, run_manifest,
+                         show_path, unknown_name, write_json, write_text)
 from .models import (architecture, check_model, FAMILIES, family_of, interleaved, llama3_factors, model_folder,
                            read_record, sealed, separated)
 from .chat import end_of_turn, load_tokenizer, render, stop_ids
@@ -341,7 +341,8 @@ def export_model(
     if out.exists() and not force: raise AspFtError(f'{show_path(out)} exists: give another --out, or --force')
     if folder.resolve().is_relative_to(out.resolve()):
         raise AspFtError(f'{show_path(out)}: the model lies there, and would be lost: give another --out')
-    _config(folder); base = Base(folder); check_model(folder); _check_room(out, sum(fused_size(base, p) for p in base.files))
+    _config(folder); base = Base(folder); check_model(folder)
+    check_room(out, sum(fused_size(base, p) for p in base.files))
     told = {'README.md': _card(folder, scores)} | ({'Modelfile': modelfile(folder)} if to == 'ollama' else {})
     try:
         with atomic_dir(out) as tmp:
@@ -357,7 +358,4 @@ def export_model(
                          'command again; nothing is left behind') from None
     return out
 
-def _check_room(out, size):
-    where = next(p for p in out.absolute().parents if p.exists())
-    if (free := shutil.disk_usage(where).free) < 1.05*size: raise AspFtError(
-        f'{show_path(out)}: {size/1e9:.1f} GB are needed, {free/1e9:.1f} GB are free; choose another --out')
+

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from .core import (AspFtError, atomic_dir, file_hash, log, progress, read_json, read_jsonl, require, run_manifest,
-                         show_path, text_hash, write_json, write_text)
-from .models import changed_files, check_model, model_folder, quiet, read_record, sealed, weights_hash
+from .core import (AspFtError, atomic_dir, check_room, file_hash, log, progress, read_json, read_jsonl, require,
+                         run_manifest, show_path, text_hash, write_json, write_text)
+from .models import (changed_files, check_model, model_folder, quiet, read_record, remote_code, sealed,
+                           weights_hash)
 from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
 from .training import check_run, no_space, read_run
 from .adapters import (Adapter, adapter_settings, check_named, convert_adapter, finite, ITEM, read_adapter,
@@ -288,9 +289,9 @@ def open_model(
     import torch
     from accelerate import init_empty_weights
     from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
-    config = AutoConfig.from_pretrained(str(base.folder))
+    config = AutoConfig.from_pretrained(str(base.folder), **remote_code())
     if base.told: del config.quantization_config
-    with init_empty_weights(): model = AutoModelForCausalLM.from_config(config)
+    with init_empty_weights(): model = AutoModelForCausalLM.from_config(config, **remote_code())
     stored = lambda n: base.rows(n) if base.packed(n) else base.raw(n)
     tensors = {n: stored(n) for n in base.where if not base.part(n)}
     unknown = model.load_state_dict(tensors, strict=False, assign=True).unexpected_keys; model.tie_weights()
@@ -569,10 +570,7 @@ def _check_before(base, adapter, out, force, size):
     if out.exists() and not force and (not out.is_dir() or any(out.iterdir())):
         raise AspFtError(f'{show_path(out)} exists and is not the result of these inputs: give another --out, or '
                          '--force to replace it')
-    where = next(p for p in out.absolute().parents if p.exists())
-    if (free := shutil.disk_usage(where).free) < 1.05*size:
-        raise AspFtError(f'{show_path(out)}: {size/1e9:.1f} GB are needed, {free/1e9:.1f} GB are free; choose '
-                         'another --out')
+    check_room(out, size)
 
 # %% ../nbs/16_fuse.ipynb #2629f131
 def fuse_model(

@@ -14,11 +14,11 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .core import (AspFtError, atomic_write, file_hash, log, progress, read_jsonl, run_manifest, show_path,
-                         text_hash, write_json, write_jsonl)
-from .syntax import strip_comments
+from .core import (AspFtError, file_hash, log, named_errors, progress, read_jsonl, run_manifest,
+                         show_path, sole_writer, TASK_ROW, text_hash, write_json, write_jsonl)
+from .syntax import strip_comments, Task
 from .sandbox import GENERATED
-from .solver import check_many, compare_many, RUNS, Task, UNDECIDED
+from .solver import check_many, compare_many, RUNS, UNDECIDED
 from .sources import contract_line, repair_prompt, SHORT, strip_fences
 from .models import check_model, quiet, read_record, sealed, weights_hash
 from .chat import load_tokenizer, template_hash
@@ -31,7 +31,7 @@ def load_tasks(
     split: str, # train, valid, test, or all
 ) -> list:      # the rows, in the order of the file
     "Read the tasks of one split; `AspFtError` where there are none, or ids are not unique."
-    rows, name = read_jsonl(tasks), show_path(tasks)
+    rows, name = read_jsonl(tasks, TASK_ROW), show_path(tasks)
     for i, row in enumerate(rows, 1):
         if not isinstance(row.get('id'), str) or not isinstance(row.get('prompt'), list):
             raise AspFtError(f'{name}: row {i}: expected "id" and "prompt"; give the tasks.jsonl that convert wrote')
@@ -79,7 +79,7 @@ def few_shot_turns(
     seed: int,   # which of them
 ) -> list:       # turns: user, assistant, user, …
     "Examples for a prompt, drawn from the training side; `AspFtError` where one gives away a task."
-    name, rows = show_path(examples), [r for r in read_jsonl(examples) if r.get('split', 'train') == 'train']
+    name, rows = show_path(examples), [r for r in read_jsonl(examples, TASK_ROW) if r.get('split', 'train') == 'train']
     asked, chosen = _asked(tasks), {}
     random.Random(seed).shuffle(rows)
     for row in rows:
@@ -124,7 +124,7 @@ def append_journal(
 ):
     "Append answers, and wait until they are on the disk."
     path = Path(path); path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'ab') as f:
+    with named_errors(path), open(path, 'ab') as f:
         lines = ([identity] if f.tell() == 0 else []) + rows
         f.write(''.join(json.dumps(r, ensure_ascii=False)+'\n' for r in lines).encode())
         f.flush(); os.fsync(f.fileno())
@@ -279,25 +279,25 @@ def generate(
     examples: str=None,       # where they come from: train.jsonl, or tasks.jsonl, of which the training rows count
     repair: int=0,            # rounds in which a program is mended, at most (in Python: with a review)
     review=None,              # a function: list of (task, program) -> a `Review` of each
+    api_key_env: str=None,    # the variable of the environment whose value is the server's key; none: no key is sent
 ) -> Path:                    # the file of completions
     "Let a model answer tasks: {id, sample, text, raw, finish_reason} a line; a rerun goes on where it was."
     _check_wishes(n, temperature, batch_size, max_new_tokens, repair, review, few_shot, examples)
     out = Path(out) if str(out).endswith('.jsonl') else Path(out)/'completions.jsonl'
     rows, started = load_tasks(tasks, split), time.time()
     if few_shot: rows = with_examples(rows, few_shot_turns(examples, rows, few_shot, seed))
-    source = find_source(model, adapter, backend, server, timeout, grammar)
+    source = find_source(model, adapter, backend, server, timeout, grammar, api_key_env)
     settings = Settings(float(temperature), seed, max_new_tokens, grammar)
     meta, identity = out.with_suffix('.meta.json'), _identity(source, rows, settings, n, repair)
     if _is_finished(out, meta, identity): log.info('%s is there already', show_path(out)); return out
-    done = _answer_all(source, rows, settings, n, batch_size, out, identity, repair, review)
-    with atomic_write(out) as f:
-        for t in rows:
-            for k in range(n): f.write(json.dumps(done[t['id'], k], ensure_ascii=False)+'\n')
-    cut = sum(r['finish_reason'] == 'length' for r in done.values())
-    config = dict(model=_name(model), adapter=_name(adapter), split=split, few_shot=few_shot)
-    told = dict(identity=identity, completions=file_hash(out), n=len(done), cut_off=cut)
-    write_json(meta, sealed(run_manifest('generate', config, started=started, **told)))
-    _journal(out).unlink(missing_ok=True)
+    with sole_writer(out):
+        done = _answer_all(source, rows, settings, n, batch_size, out, identity, repair, review)
+        write_jsonl(out, (done[t['id'], k] for t in rows for k in range(n)))
+        cut = sum(r['finish_reason'] == 'length' for r in done.values())
+        config = dict(model=_name(model), adapter=_name(adapter), split=split, few_shot=few_shot)
+        told = dict(identity=identity, completions=file_hash(out), n=len(done), cut_off=cut)
+        write_json(meta, sealed(run_manifest('generate', config, started=started, **told)))
+        _journal(out).unlink(missing_ok=True)
     log.info('%s: %d answers, %d of them cut off at %d tokens', show_path(out), len(done), cut, max_new_tokens)
     return out
 

@@ -17,10 +17,10 @@ from itertools import combinations, count, cycle, islice, product
 
 from . import solver, syntax
 from .core import AspFtError, unknown_name
-from .syntax import Contract, objection
-from .shape import facts_text, fact_text, keeps_shape, observed_shape, read_facts, relabel, row_order, vary
+from .syntax import Contract, objection, Task
 from .sandbox import GENERATED, Limits, new_job, OWN, run_jobs, Table
-from .solver import compare_many, examine_many, messages_of, Referee, RUNS, Task
+from .shape import fact_text, facts_text, keeps_shape, observed_shape, read_facts, relabel, row_order, vary
+from .solver import compare_many, examine_many, messages_of, Referee, RUNS
 
 # %% ../nbs/05_instances.ipynb #c2e9f39c
 def _change_item(texts, limits=OWN, **how):

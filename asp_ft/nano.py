@@ -21,7 +21,7 @@ import yaml
 from .core import atomic_write, NANO, progress, read_json, require, write_json, write_text
 from .solver import compare_many
 from .problems import corpus_folders, draw_problem, FAMILIES, generate_problems, make_names, nano_families, words
-from .models import quiet
+from .models import quiet, remote_code
 from .chat import encode_prompt, load_tokenizer, stop_ids
 from .evaluate import wilson
 
@@ -341,7 +341,7 @@ def load_nano(
     require('torch', 'torch', 'transformers')
     import torch
     from transformers import AutoModelForCausalLM
-    with quiet(): model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32)
+    with quiet(): model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, **remote_code())
     return model.eval(), load_tokenizer(str(folder))
 
 # %% ../nbs/23_nano.ipynb #9ab9a8c4

@@ -19,8 +19,9 @@ from pathlib import Path
 import yaml
 from fastcore.script import Param
 
-from .core import NANO, AspFtError, atomic_dir, progress, text_hash, unknown_name
-from .solver import Task, verify_many
+from .core import AspFtError, atomic_dir, NANO, progress, sole_writer, text_hash, unknown_name
+from .syntax import Task
+from .solver import verify_many
 
 # %% ../nbs/08_problems.ipynb #ff3f1a21
 CORPUS = NANO.parent/'corpus'
@@ -535,5 +536,6 @@ def problems(
 ) -> int:               # problems written
     "Write verified problems as raw folders, which `asp_ft convert` takes."
     drawn = generate_problems(family, n, seed, split)
-    for p in progress(drawn, total=int(n), desc='problems', unit='problem'): write_problem(p, Path(out))
+    with sole_writer(out):
+        for p in progress(drawn, total=int(n), desc='problems', unit='problem'): write_problem(p, Path(out))
     return int(n)

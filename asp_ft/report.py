@@ -17,10 +17,12 @@ from urllib.parse import quote
 from fastcore import xml as ft
 from fastcore.script import Param
 
-from .core import AspFtError, atomic_write, file_hash, read_jsonl, show_path, write_json, write_text
+from .core import (AspFtError, atomic_write, file_hash, read_json, read_jsonl, show_path, VERDICT_ROW, write_json,
+                         write_text)
 from .evaluate import (GROUPS, MISTAKES, NO_COMPLETION, RARE, ROWS, SHARES, Run, compare_runs, comparison_line,
                              interval_of, mistake, read_completions, read_tasks, run_lines, scores, share_label,
                              tell_apart, writing)
+
 
 # %% ../nbs/21_report.ipynb #44b19543
 def plot_scores(
@@ -299,13 +301,13 @@ def load_run(
     "A run as its files tell it; the scores are counted anew from the verdicts."
     folder = Path(folder)
     for name in ('scores.json', 'verdicts.jsonl'): _belongs(folder, name, folder/name, None)
-    try: inputs = json.loads((folder/'scores.json').read_text(encoding='utf-8'))['manifest']['inputs'].values()
-    except (ValueError, KeyError, TypeError, AttributeError):
+    try: inputs = read_json(folder/'scores.json')['manifest']['inputs'].values()
+    except (AspFtError, KeyError, TypeError, AttributeError):
         raise AspFtError(f'{show_path(folder)}: scores.json is not what  asp_ft evaluate  writes; evaluate '
                          'again') from None
     _belongs(folder, 'tasks', tasks, inputs)
     _belongs(folder, 'completions.jsonl', folder/'completions.jsonl', inputs)
-    rows = read_jsonl(folder/'verdicts.jsonl')
+    rows = read_jsonl(folder/'verdicts.jsonl', VERDICT_ROW)
     if not rows or not all({'id', 'sample', 'key', *NO_COMPLETION} <= row.keys() for row in rows):
         raise AspFtError(f'{show_path(folder)}: its verdicts are of an earlier version; evaluate again')
     texts = {(c['id'], c['sample']): c['text'] for c in read_completions(folder/'completions.jsonl')

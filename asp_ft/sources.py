@@ -17,10 +17,9 @@ from pathlib import Path
 
 import yaml
 
-from .core import AspFtError, file_hash, nearest, progress, show_path, text_hash, unknown_name
-from .syntax import PREDICATE
-from .solver import Task
-from .tables import BadInput, encodes, kind_inside, Note, read_raw, regular_size, table_kind, table_rows, TWIN
+from .core import AspFtError, file_hash, nearest, progress, regular_size, show_path, text_hash, unknown_name
+from .syntax import PREDICATE, Task
+from .tables import BadInput, encodes, kind_inside, Note, noted, read_raw, table_kind, table_rows, TWIN
 
 # %% ../nbs/06_sources.ipynb #414d91c8
 CONTRACT = ('inputs', 'outputs', 'problem', 'family', 'difficulty', 'phrasing', 'unsatisfiable', 'odd',
@@ -739,7 +738,7 @@ def _read_path(found, root, columns):
         read_table(found, root, columns, label, _printable(stem), kind)
     elif root.is_dir(): _read_root(found, root)
     else:
-        regular_size(root, label)
+        with noted(label): regular_size(root)
         remedy = INSTEAD.get(root.suffix.lower().strip('.'), '')
         raise BadInput(label, 'unknown_format', f'a file {root.suffix or "like this"} is not read', remedy=remedy)
 

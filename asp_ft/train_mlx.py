@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .core import (AspFtError, first_process, log, NANO, process_count, progress, read_json, require, RunConfig,
                          show_path, write_json, write_jsonl, write_text)
-from .models import fast_dtype, model_folder, model_layers, settle_dtype, weights_hash
+from .models import fast_dtype, model_folder, model_layers, remote_code, settle_dtype, weights_hash
 from .chat import Encoded, load_tokenizer, pad_id
 from .adapters import adapter_settings
 from .training import (batch_order, better, disk_error, drop_old, left_behind, no_space, read_mlx_config, read_run,
@@ -56,7 +56,7 @@ def load_mlx_base(
 ):                  # an mlx-lm model, frozen
     "Load the base model; `AspFtError` for a type that mlx-lm does not know, or damaged files."
     folder, own = model_folder(settings['model']), settings['asp_ft']
-    try: model, found = load_model(folder, model_config=rope_settings(folder))
+    try: model, found = load_model(folder, model_config=rope_settings(folder), **remote_code())
     except (ValueError, RuntimeError, OSError, KeyError) as e:
         raise AspFtError(f'{folder.name}: mlx-lm cannot load the model ({str(e).splitlines()[0][:200]}); train it with '
                          '--backend pytorch, or fetch it again') from None

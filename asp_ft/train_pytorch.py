@@ -15,7 +15,8 @@ from pathlib import Path
 
 from .core import (AspFtError, first_process, log, process_count, progress, read_json, require, RunConfig,
                          save_config, show_path, write_json, write_jsonl)
-from .models import first_line, model_folder, MODELS, quiet, settle_dtype, weights_hash
+from .models import (first_line, model_folder, MODELS, quiet, remote_code, settle_dtype, unreadable_part,
+                           weights_hash)
 from .chat import Encoded, IGNORE, pad_batch, pad_id
 from .adapters import adapter_settings
 from .training import (batch_order, better, count_updates, disk_error, drop_old, left_behind, no_space,
@@ -84,10 +85,10 @@ def load_base(
     if torch.cuda.is_available(): extra['device_map'] = {'': int(os.environ.get('LOCAL_RANK', 0))}
     try:
         with quiet():
-            return AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, use_safetensors=True, **extra)
+            return AutoModelForCausalLM.from_pretrained(str(folder), dtype=dtype, use_safetensors=True, **extra,
+                                                        **remote_code())
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as e:
-        raise AspFtError(f'{config.model}: the weights cannot be loaded ({first_line(e)}); fetch the model '
-                         'again') from None
+        raise unreadable_part(config.model, 'the weights', e) from None
 
 def _need(config):
     "What this run needs beside the libraries above is installed."

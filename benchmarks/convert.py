@@ -72,7 +72,7 @@ def measure_bare(folder):
     "The corpus without its instances and contracts: what is kept, and which mutants the made instances notice."
     from asp_ft.core import read_jsonl
     from asp_ft.instances import mutation_tests
-    from asp_ft.solver import Task
+    from asp_ft.syntax import Task
     from asp_ft.sources import read_sources
     for source in (p.parent for p in CORPUS.rglob('ASP.txt')):
         target = folder/'raw'/source.relative_to(CORPUS)

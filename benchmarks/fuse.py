@@ -44,7 +44,7 @@ def prepare(folder, shape):
     from safetensors.torch import save_file
     from transformers import Qwen2Config
     from asp_ft.core import NANO
-    from asp_ft.fuse import convert_adapter
+    from asp_ft.adapters import convert_adapter
     base, adapter = folder/'base', folder/'adapter'
     for path in (base, adapter): path.mkdir()
     config = Qwen2Config(**SHAPES[shape], vocab_size=151936, tie_word_embeddings=True, dtype='bfloat16',
@@ -83,10 +83,10 @@ def peft(folder, out):
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
     def work():
-        model = AutoModelForCausalLM.from_pretrained(folder/'base', dtype='auto')
+        model = AutoModelForCausalLM.from_pretrained(folder/'base', dtype='auto', trust_remote_code=False)
         size = max(f.stat().st_size for f in (folder/'base').glob('*.safetensors'))
         PeftModel.from_pretrained(model, folder/'adapter').merge_and_unload().save_pretrained(out, max_shard_size=size)
-        AutoTokenizer.from_pretrained(folder/'base').save_pretrained(out)
+        AutoTokenizer.from_pretrained(folder/'base', trust_remote_code=False).save_pretrained(out)
     return work
 
 

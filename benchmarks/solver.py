@@ -16,8 +16,9 @@ from pathlib import Path
 import yaml
 
 import asp_ft
+from asp_ft.syntax import Task
 from asp_ft.sandbox import GENERATED
-from asp_ft.solver import check_many, compare_many, Task
+from asp_ft.solver import check_many, compare_many
 from asp_ft.instances import rewrite_many
 
 CORPUS = Path(asp_ft.__file__).parent/'corpus'

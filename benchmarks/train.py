@@ -65,7 +65,8 @@ def plain(config, folder, rows, tokenizer):
                      bf16=False, train_sampling_strategy='sequential', logging_steps=1,
                      save_strategy='no', report_to=[], disable_tqdm=True)
     set_seed(config.seed)
-    model = AutoModelForCausalLM.from_pretrained(folder/'model', dtype=getattr(torch, config.dtype))
+    model = AutoModelForCausalLM.from_pretrained(folder/'model', dtype=getattr(torch, config.dtype),
+                                                 trust_remote_code=False)
     return SFTTrainer(model=model, args=args, train_dataset=data, processing_class=tokenizer, peft_config=lora)
 
 

@@ -4,15 +4,18 @@
 A test cell is an executed code cell that is not exported and holds an `assert` or a call `test_*(...)`.
 Skipped as in `nbdev_test`: `#| eval: false`, flags of `tst_flags` in settings.ini that are not named with --flags,
 front matter `skip_exec`, folders with a `.notest` file, names that begin with `_` or `.`.
-A notebook that exports code and runs no test cell is a failure. The last line is always `N passed, N failed`.
+A notebook that exports code and runs no test cell is a failure. What was not tried is listed at the end: cells behind a
+flag, and what a cell itself says in a line that begins with `not tried: `. The last line is always `N passed, N failed`.
 """
 import argparse, ast, json, os, subprocess, sys, time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 EXPORTS = {'export', 'exports', 'exporti'}
 LIMIT = 1200     # seconds one notebook may take; nbdev_test has no limit at all
 MARK = '@@report '
+UNTRIED = 'not tried: '  # begins a line of a cell that has found something missing
 
 
 def is_test(cell):
@@ -41,12 +44,22 @@ def run_cells(nb, shell, skip, report):
         directives, test = cell.directives_ or {}, is_test(cell)
         report['exports'] |= bool(EXPORTS & directives.keys())
         off = shell is None or directives.get('eval:', [''])[0].lower() == 'false' or skip & directives.keys()
-        if off: report['skipped'] += test
+        if off:
+            report['skipped'] += test
+            if test: report['untried'] += [f'cells flagged {name}' for name in sorted(skip & directives.keys())]
         elif report['error']: report['unreached'] += test
         else:
+            cell.outputs = []  # stored ones may be of another machine
             shell.cell(cell)
+            report['untried'] += untried(cell)
             if shell.exc: report.update(error=shell.prettytb(fname=nb.path_), failed=1)     # also outside a test cell
             else: report['passed'] += test
+
+
+def untried(cell):
+    "What a cell that was run says it has not tried"
+    shown = ''.join(''.join(out.get('text', '')) for out in cell.outputs if out.get('output_type') == 'stream')
+    return [line.removeprefix(UNTRIED) for line in shown.splitlines() if line.startswith(UNTRIED)]
 
 
 def run_one(fn, flags):
@@ -69,7 +82,8 @@ def run_one(fn, flags):
 
 def empty(name, **values):
     "A report with nothing counted"
-    return dict(notebook=name, passed=0, failed=1, unreached=0, skipped=0, exports=False, error='', seconds=0.) | values
+    counts = dict(notebook=name, passed=0, failed=1, unreached=0, skipped=0, exports=False, error='', seconds=0.)
+    return counts | dict(untried=[]) | values
 
 
 def run_apart(fn, flags, timeout):
@@ -107,6 +121,8 @@ def main():
         for report in pool.map(lambda fn: run_apart(fn, args.flags, args.timeout), files):
             reports.append(report); show(report)
     total = lambda key: sum(report[key] for report in reports)
+    found = Counter((report['notebook'], what) for report in reports for what in report['untried'])
+    for (name, what), n in found.items(): print(f"{UNTRIED}{name}: {what}{f' ({n})' if n > 1 else ''}")
     print(f"{len(files)} notebooks; test cells not reached: {total('unreached')}, skipped: {total('skipped')}")
     print(f"{total('passed')} passed, {total('failed') + total('unreached')} failed", flush=True)
     sys.exit(1 if total('failed') or not files else 0)
