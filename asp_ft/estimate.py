@@ -338,6 +338,7 @@ def estimate_table(
         f"updates         {c['updates']:,}, {c['tokens']:,} tokens, {c['padding']:.1%} of them padding; "
         f"{c['trained']:,} trained",
         f"parameters      {c['parameters']:,}, trained {c['trainable']:,}",
-        f"time            about {_duration(c['seconds'])} on this {c['device'].upper()} in {c['dtype']}, without loading",
+        f"time            about {_duration(c['seconds'])} on this {c['device'].upper()} in {c['dtype']}, without "
+        'loading',
         f"memory          about {memory_text(c['memory'])}",
         f"disk            {_size(c['disk'])} for the adapter and its checkpoints"])

@@ -180,7 +180,7 @@ def weights_hash(
     return text_hash(repr([(f.name, known.get(f.name) or file_hash(f)) for f in files]))
 
 # %% ../nbs/10_models.ipynb #e7a10011
-BFLOAT16_FLAGS = {'avx512_bf16', 'amx_bf16', 'bf16'}  # of a CPU that computes bfloat16 (x86, x86, ARM), as Linux lists them
+BFLOAT16_FLAGS = {'avx512_bf16', 'amx_bf16', 'bf16'}  # of CPUs that compute bfloat16 (x86, x86, ARM), as Linux has them
 
 def fast_dtype(
     device: str,  # cuda, mps or cpu
