@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['DEMO', 'SLOW', 'QUICK', 'COMMANDS', 'PYTHON_ONLY', 'TRUST', 'devices', 'doctor', 'read_program', 'show_messages',
-           'show_check', 'exit_code', 'check', 'show_verdict', 'compare', 'mutation_table', 'mutate', 'instances',
-           'leaks', 'solver_score', 'train', 'demo_families', 'demo_config', 'group_scores', 'demo_table',
-           'same_verdicts', 'demo', 'show_reproduced', 'reproduce', 'generate', 'ask', 'evaluate', 'push', 'adapter',
-           'fuse', 'write_export', 'export', 'Command', 'show_converted', 'show_written', 'exit_with', 'make_parser',
+           'show_check', 'exit_code', 'check', 'show_verdict', 'compare', 'mutate', 'instances', 'leaks',
+           'solver_score', 'train', 'demo_families', 'demo_config', 'group_scores', 'demo_table', 'same_verdicts',
+           'demo', 'show_reproduced', 'reproduce', 'generate', 'ask', 'evaluate', 'push', 'adapter', 'fuse',
+           'write_export', 'export', 'Command', 'show_converted', 'show_written', 'exit_with', 'make_parser',
            'run_command', 'main']
 
 # %% ../nbs/24_cli.ipynb #42b20c95
@@ -211,22 +211,6 @@ def compare(
 
 _SAID = ('verdict', 'evidence', 'reason', 'witness', 'outcome', 'alignment')  # of a verdict, in JSON
 
-# %% ../nbs/24_cli.ipynb #3518583d
-def mutation_table(
-    names,  # of problems
-    tests,  # a `solver.MutationTest` for each
-) -> str:   # lines for a screen
-    "What the instances of each problem notice, the weakest first, and all together."
-    from asp_ft.instances import MutationTest
-    total = MutationTest(*(sum(getattr(t, k) for t in tests) for k in ('killed', 'stillborn', 'equivalent')),
-                         tuple(s for t in tests for s in t.survivors))
-    rows = sorted(zip(names, tests), key=lambda row: (row[1].rate, row[0])) + [('all', total)]
-    width = max(len(name) for name, _ in rows)
-    line = lambda name, *cells: name.ljust(width) + ''.join(str(c).rjust(12) for c in cells)
-    head = line('problem', 'killed', 'alive', 'rate', 'stillborn', 'equivalent')
-    return '\n'.join([head, *(line(name, t.killed, len(t.survivors), f'{t.rate:.1%}', t.stillborn, t.equivalent)
-                              for name, t in rows)])
-
 # %% ../nbs/24_cli.ipynb #db3d54e8
 def mutate(
     raw: Param('problem folders, tables or conversations, as convert reads them', nargs='+'), # sources
@@ -236,7 +220,7 @@ def mutate(
 ) -> int:                  # 0; 1 where fewer are noticed than `least`, or a source cannot be read
     "Make every small mistake in the programs, and see whether their instances notice."
     from asp_ft.sources import read_sources
-    from asp_ft.instances import mutation_tests
+    from asp_ft.instances import mutation_table, mutation_tests
     found = read_sources(raw)
     for note in found.rejected: log.warning('%s', note)
     problems, tasks = [], []

@@ -6,8 +6,8 @@
 __all__ = ['SIZES', 'DENSITIES', 'TUPLES', 'FACTS', 'ONCE', 'ODD', 'VARIED', 'Draw', 'MUTANTS', 'BUDGET', 'USUAL', 'SEARCH',
            'ENOUGH', 'TRIES', 'LIMITS', 'TABLE', 'PRACTICE', 'FURTHER', 'ATTEMPTS', 'FURTHER_ODD', 'AS_THEY_ARE',
            'JOBS', 'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate', 'MutationTest', 'mutation_tests',
-           'Domain', 'Positions', 'Drawn', 'Drawer', 'draw_instances', 'neutral_names', 'Chosen', 'Synthesis',
-           'synthesise_many', 'synthesise', 'further_many']
+           'mutation_table', 'Domain', 'Positions', 'Drawn', 'Drawer', 'draw_instances', 'neutral_names', 'Chosen',
+           'Synthesis', 'synthesise_many', 'synthesise', 'further_many']
 
 # %% ../nbs/05_instances.ipynb #4d6d3247
 import random, re, time
@@ -121,6 +121,21 @@ def mutation_tests(
     forms = dict(zip(alive, (e.canonical for e in examine_many([(p, Task()) for p in alive], limits, workers))))
     found = iter(verdicts)
     return [_told(ms, list(islice(found, len(ms))), forms, forms[p]) for ms, (p, _) in zip(mutants, items)]
+
+# %% ../nbs/05_instances.ipynb #3518583d
+def mutation_table(
+    names,  # of problems
+    tests,  # a `MutationTest` for each
+) -> str:   # lines for a screen
+    "What the instances of each problem notice, the weakest first, and all together."
+    total = MutationTest(*(sum(getattr(t, k) for t in tests) for k in ('killed', 'stillborn', 'equivalent')),
+                         tuple(s for t in tests for s in t.survivors))
+    rows = sorted(zip(names, tests), key=lambda row: (row[1].rate, row[0])) + [('all', total)]
+    width = max(len(name) for name, _ in rows)
+    line = lambda name, *cells: name.ljust(width) + ''.join(str(c).rjust(12) for c in cells)
+    head = line('problem', 'killed', 'alive', 'rate', 'stillborn', 'equivalent')
+    return '\n'.join([head, *(line(name, t.killed, len(t.survivors), f'{t.rate:.1%}', t.stillborn, t.equivalent)
+                              for name, t in rows)])
 
 # %% ../nbs/05_instances.ipynb #f5607255
 @dataclass

@@ -4,9 +4,8 @@
 
 # %% auto #0
 __all__ = ['OUTCOMES', 'RUNS', 'UNDECIDED', 'LINTED', 'HINTED', 'EXACT', 'MORE', 'SEARCH', 'SEARCHES', 'ODD_INPUT', 'ALIGN',
-           'PICK', 'JOBS', 'TABLE', 'PRACTICE', 'TOGETHER', 'worst', 'Referee', 'Check', 'messages_of', 'check_many',
-           'solve', 'check', 'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine',
-           'verify_many']
+           'PICK', 'JOBS', 'TABLE', 'PRACTICE', 'TOGETHER', 'Referee', 'Check', 'messages_of', 'check_many', 'solve',
+           'check', 'Verdict', 'compare_many', 'compare', 'Examination', 'examine_many', 'examine', 'verify_many']
 
 # %% ../nbs/04_solver.ipynb #ad2a8f49
 import re
@@ -29,12 +28,6 @@ OUTCOMES = ('SATISFIABLE', 'OPTIMUM', 'UNSATISFIABLE', 'UNKNOWN', 'TIMEOUT', 'OU
             'SYNTAX_ERROR', 'UNSAFE', 'GROUNDING_ERROR', 'CRASHED')  # from good to bad
 RUNS = ('SATISFIABLE', 'OPTIMUM', 'UNSATISFIABLE')   # the program runs
 UNDECIDED = ('UNKNOWN', 'TIMEOUT', 'OUT_OF_MEMORY')  # neither right nor wrong: the limits were too small
-
-def worst(
-    outcomes, # named outcomes
-) -> str:     # the worst of them; SATISFIABLE for none
-    "The outcome that stands for several."
-    return max(outcomes, key=OUTCOMES.index, default='SATISFIABLE')
 
 # %% ../nbs/04_solver.ipynb #20477c6f
 class _Stop(Exception):
@@ -526,7 +519,8 @@ def _examine_job(job, tell):
             out['encoding'], out['facts'] = syntax.split_facts(job['program'], statements, implied.inputs)
     except _Stop as stop: return out | dict(outcome=str(stop), messages=notes.plain())
     trivial = _run_instances(job, out, notes, tell)
-    out |= dict(outcome=worst(o for _, o in out['instances']), messages=notes.plain())
+    outcome = max((o for _, o in out['instances']), key=OUTCOMES.index, default='SATISFIABLE')
+    out |= dict(outcome=outcome, messages=notes.plain())
     if not trivial: return out
     tell(out | dict(complete=True))  # whatever happens from here on, the instances have been run
     try: return out | dict(trivial=_is_trivial(job['program'], out['outputs'], job['instances']))
