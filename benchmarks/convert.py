@@ -103,7 +103,8 @@ def show_ratio(rows, ours, theirs, sample):
     print('\n| | rows/s | rows a second of processor time |\n|---|---|---|')
     for name, n, seconds in (('asp_ft convert, instances synthesised', rows, ours),
                              ('one `python -m clingo` process a program, no instance', sample, theirs)):
-        print(f'| {name} | {spread([n/wall for wall, _ in seconds])} | {spread([n/cpu for _, cpu in seconds])} |')
+        print(f'| {name} | {spread([n/wall for wall, _ in seconds], ".1f")} | '
+              f'{spread([n/cpu for _, cpu in seconds], ".1f")} |')
     both = [[(rows/mine[i])/(sample/peer[i]) for mine, peer in zip(ours, theirs)] for i in (0, 1)]
     print(f'| times as fast | {spread(both[0], ".2f")} | {spread(both[1], ".2f")} |')
 
@@ -172,6 +173,7 @@ def measure_bare(folder, runs):
         *seconds, report = used(lambda: convert(folder/'raw', folder/'data'))
         ours.append(seconds)
         theirs.append(used(lambda: ask_side_by_side(programs))[:2])
+    show_ratio(len(programs), ours, theirs, len(programs))
     given = {p.name: (p.program, p.task()) for p in read_sources(CORPUS).problems}
     made = {t['id'].rpartition('/')[0]: (t['gold'], Task.from_dict(t)) for t in read_jsonl(folder/'data'/'tasks.jsonl')}
     names = sorted(made)
@@ -180,7 +182,6 @@ def measure_bare(folder, runs):
     print(f"{counts['problems']} of {len(given)} problems kept, {counts['checked']}")
     print(f'mutants noticed: {noticed[0]} by the instances of the corpus, {noticed[1]} by those that were made '
           f'({noticed[1]/noticed[0]:.1%})')
-    show_ratio(len(programs), ours, theirs, len(programs))
 
 
 def main():
