@@ -28,16 +28,26 @@ from .sources import CONTRACT, contract_line, RawProblem, read_columns, read_con
 # %% ../nbs/07_data_converter.ipynb #0c3cfe34
 _BROKEN = ('SYNTAX_ERROR', 'UNSAFE', 'GROUNDING_ERROR', 'FORBIDDEN', 'CRASHED')
 
+_CLINGOS = dict(syntax=1, error=1, underived=2, undefined_operation=2)  # clingo's own words; 2 may be meant
+
+def _remedy(message):
+    "What a message itself says is to be done; '' where it says nothing of the kind."
+    ours = message and (message.code not in _CLINGOS or message.text.startswith('nothing derives'))
+    if not ours or message.text.startswith('unsafe variables'): return ''
+    return message.text.rpartition(': ')[2]*(': ' in message.text)
+
 def _note(problem, code, reason, message=None):
     "A note on the program, or on the instance that a message is about; in a table the line is that of the row."
     file, line = problem.place(f'instances/{message.where}' if message and message.where else 'ASP.txt')
-    if not line: return Note(file, code, reason, *((message.line, message.column) if message else ()))
+    remedy = _remedy(message)
+    if not line: return Note(file, code, reason, *((message.line, message.column) if message else ()), remedy=remedy)
     where = f"{message.where or 'program'} line {message.line}: " if message and message.line else ''
-    return Note(file, code, where+reason, line)
+    return Note(file, code, where+reason, line, remedy=remedy)
 
 def _refusal(problem, examination):
     "The note on a program that does not run."
-    words = sorted(examination.messages, key=lambda m: m.code in ('underived', 'undefined_operation'))
+    def weight(m): return 3 if m.code in STYLE else -1 if m.code == 'unsafe' else _CLINGOS.get(m.code, 0)
+    words = sorted(examination.messages, key=lambda m: (weight(m), m.line))
     return _note(problem, examination.outcome, words[0].text if words else 'the program does not run', *words[:1])
 
 def _outcome_findings(problem, examination):

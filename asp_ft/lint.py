@@ -363,6 +363,7 @@ def _choices(s, scoped):
     if s.body[0] >= s.body[1] or len(s.choice[2]) != 1 or len(s.derived) != 1: return
     brace, stop, elements = s.choice
     (_, i, end), bounds = s.derived[0], (s.words[:brace], s.words[stop+1:s.head[1]])
+    if bounds[0] in (['0'], ['0', '<=']): return   # 0 { p(X) } 1 says in full that each is free
     low = bounds[0] in (['1'], ['1', '=']) or bounds[1] in (['=', '1'], ['==', '1'])
     high = bounds[1] in (['1'], ['<=', '1'])
     local = [n for n in scoped.get(0, {}) if n not in scoped[-1]]

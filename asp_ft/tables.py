@@ -57,6 +57,7 @@ class Note:
         if not self.remedy: object.__setattr__(self, 'remedy', REMEDIES.get(self.code, 'see whether it is meant'))
     def __str__(self):
         place = ':'.join([self.file, *(str(n) for n in (self.line, self.column) if n)])
+        if self.reason.endswith(self.remedy): return f'{place}: {self.reason}'
         return f'{place}: {self.reason}; {self.remedy}'
 
 # %% ../nbs/05_tables.ipynb #51f2b857
