@@ -154,8 +154,8 @@ def write_instances(
     import yaml
     folder = _folder_of(one.problem, raw)
     for (name, facts), chosen in zip(one.problem.instances, one.made.instances):
-        why = f'notices {chosen.notices} mistakes that no earlier one does' if chosen.notices else 'has an answer set'
-        if not chosen.satisfiable: why += '; has no answer set'
+        why = 'has an answer set' if chosen.satisfiable else 'has no answer set'
+        if chosen.notices: why += f'; notices {chosen.notices} mistakes that no earlier one does'
         if chosen.odd: why += f"; odd ({', '.join(chosen.odd)}): a difference on it is a finding"
         write_text(folder/'instances'/name, f'% {why}\n{facts}\n')
     if (folder/'task.yaml').exists(): return

@@ -19,7 +19,7 @@ from fastcore.script import Param
 
 from .core import (AspFtError, atomic_write, file_hash, read_json, read_jsonl, show_path, VERDICT_ROW, write_json,
                          write_text)
-from .evaluate import (GROUPS, MISTAKES, NO_COMPLETION, RARE, ROWS, SHARES, Run, compare_runs, comparison_line,
+from .evaluate import (GROUPS, MISTAKES, NO_COMPLETION, RARE_SHARES, ROWS, SHARES, Run, compare_runs, comparison_line,
                              interval_of, mistake, read_completions, read_tasks, run_lines, scores, share_label,
                              tell_apart, writing)
 
@@ -77,7 +77,7 @@ def _share_table(head, lines, colours, of='answers'):
     return ft.Table(ft.Thead(heads), ft.Tbody(*rows), cls='shares')
 
 def _ladder(runs):
-    shown = [name for name in SHARES if name not in RARE or any(r.scores[name] for r in runs)]
+    shown = [name for name in SHARES if name not in RARE_SHARES or any(r.scores[name] for r in runs)]
     found = lambda name: [(r.name, r.scores[name], interval_of(r.scores, name)) for r in runs]
     kept = [(r.name, s['equal'], interval_of(s, 'equal')) for r in runs for s in [r.scores.get('answered', r.scores)]]
     withheld = [('equal, of answers', kept)] if any('answered' in r.scores for r in runs) else []

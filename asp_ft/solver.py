@@ -366,8 +366,7 @@ def _derivable_inputs(job, candidate, notes):
 
 # %% ../nbs/04_solver.ipynb #7de24600
 def _facts_apart(job, notes):
-    """Both programs without the facts of the predicates that gold states, as `_instance_verdict` takes them. None where
-    gold states none, and where the candidate has its facts under names of its own: it cannot be tried on others."""
+    "Both programs without the facts that gold states; None where it states none, or the candidate other ones."
     if not (stated := job.get('stated')): return None
     found, gold, candidate = job | dict(inputs=stated), *(_parsed(job[k], notes) for k in ('gold', 'candidate'))
     pairs = [syntax.split_facts(job[k], parsed, stated) for k, parsed in (('gold', gold), ('candidate', candidate))]

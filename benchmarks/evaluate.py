@@ -4,10 +4,10 @@
 
 The tasks are problems of the held-out wordings, as `problems` and `convert` write them. The completions are what models
 answer to them, without a model: right in other words, small mistakes, other names, programs that are cut off, prose. No
-two of a task are the same, so that nothing is judged twice. What is equal is judged again on `--further` instances,
-as by default. Timed is the whole stage, from the two files to verdicts, scores, figure and page.
-The peer is one `python -m clingo` process for each program and its first instance, as many at
-a time as there are cores: it says whether a program runs, and not whether it is right.
+two of a task are the same, so that nothing is judged twice. What is equal is tried on `--further` instances, as usual.
+Timed is the whole stage, from the two files to verdicts, scores, figure and page. The peer is one
+`python -m clingo` process for each program and its first instance, as many at a time as there are cores: it says
+whether a program runs, and not whether it is right.
 """
 import argparse, os, platform, random, resource, statistics, subprocess, sys, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
