@@ -361,7 +361,8 @@ def export_model(
     if out.exists() and not force: raise AspFtError(f'{show_path(out)} exists: give another --out, or --force')
     if folder.resolve().is_relative_to(out.resolve()):
         raise AspFtError(f'{show_path(out)}: the model lies there, and would be lost: give another --out')
-    _config(folder); base = Base(folder); check_model(folder); _check_room(out, sum(fused_size(base, p) for p in base.files))
+    _config(folder); base = Base(folder); check_model(folder)
+    _check_room(out, sum(fused_size(base, p) for p in base.files))
     told = {'README.md': _card(folder, scores)} | ({'Modelfile': modelfile(folder)} if to == 'ollama' else {})
     try:
         with atomic_dir(out) as tmp:
