@@ -364,7 +364,7 @@ def check_run(
     "Compare an adapter, and its base, with what its run.json recorded; `AspFtError` says what differs."
     run = read_run(folder); weights = adapter_weights(folder)
     older = {weights.name: run['adapter']} if weights and run.get('adapter') else {}  # a run.json without `files`
-    if (Path(folder)/'converted_from.json').is_file(): older = {}   # whose hash is of the other schema
+    if (Path(folder)/'converted_from.json').is_file(): older = {}  # its hash is of the other schema
     check_files(folder, run.get('files') or older, 'run.json', 'train again, or copy the folder again')
     for key, what in (('weights', 'weights'), ('template', 'chat template')):
         told, now = (run.get('base') or {}).get(key), (base or {}).get(key)
@@ -394,9 +394,8 @@ def run_identity(
     aside = 'out', 'data', 'adapter', 'backend', 'engine', 'save_steps', 'keep', 'report_to'
     plain = json.loads(json.dumps({k: v for k, v in asdict(config).items() if k not in aside}))
     files = [p for p in (Path(config.data)/f'{n}.jsonl' for n in ('train', 'valid')) if p.is_file()]
-    base = weights_hash(folder, check_model(folder))
-    return dict(config=plain, data={p.name: file_hash(p) for p in files}, base=base,
-                template=template_hash(tokenizer), backend=backend,
+    return dict(config=plain, data={p.name: file_hash(p) for p in files},
+                base=weights_hash(folder, check_model(folder)), template=template_hash(tokenizer), backend=backend,
                 processes=process_count(), adapter=_adapter_hash(config))
 
 def _adapter_hash(config):
