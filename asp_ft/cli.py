@@ -144,6 +144,7 @@ def _in_file(message, facts):
     "What is said of the instance, with the name of its file and the line there."
     for name, text in facts if message.where else ():
         if message.line <= (lines := text.count('\n')+1): return replace(message, where=name)
+        if text is facts[-1][1]: return replace(message, where=name, line=lines)  # it ends too early
         message = replace(message, line=message.line-lines)
     return message
 

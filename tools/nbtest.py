@@ -4,8 +4,8 @@
 A test cell is an executed code cell that is not exported and holds an `assert` or a call `test_*(...)`.
 Skipped as in `nbdev_test`: `#| eval: false`, flags of `tst_flags` in settings.ini that are not named with --flags,
 front matter `skip_exec`, folders with a `.notest` file, names that begin with `_` or `.`.
-A notebook that exports code and runs no test cell is a failure. What was not tried is listed at the end: cells behind a
-flag, and what a cell itself says in a line that begins with `not tried: `. The last line is always
+A notebook that exports code and runs no test cell is a failure. What was not tried is listed at the end: cells behind
+a flag, and what a cell itself says in a line that begins with `not tried: `. The last line is always
 `N passed, N failed`.
 """
 import argparse, ast, json, os, subprocess, sys, time
