@@ -477,8 +477,7 @@ def read_json(
         found = json.loads(read_text(path, LARGEST_JSON))
         wrong = misfit(found, kind if kind is not dict else SHAPES.get(Path(path).name, dict))
         if not wrong: return found
-        why = f'{wrong}; write the file again'
-        if isinstance(found, kind): told = ''  # a single value is wrong: its name says more than `broken`
+        why, told = f'{wrong}; write the file again', ''  # the name of what is wrong says more than `broken`
     except UnreadableFile as e: why, told = f'{e.reason}; {e.remedy}', error if e.code == 'unreadable' else told
     except RecursionError: why = f'not JSON ({_ODD_JSON}); write the file again'
     except ValueError as e: why = f'not JSON ({e}); write the file again'
