@@ -227,13 +227,14 @@ class DiskList:
         item, # one that can be pickled
     ):
         "Add an item at the end."
-        self.places.append(self.file.seek(0, os.SEEK_END))
-        pickle.dump(item, self.file, pickle.HIGHEST_PROTOCOL)
+        with named_errors(tempfile.gettempdir()):
+            self.places.append(self.file.seek(0, os.SEEK_END))
+            pickle.dump(item, self.file, pickle.HIGHEST_PROTOCOL)
 
     def __len__(self): return len(self.places)
     def __iter__(self): return (self[i] for i in range(len(self)))
     def __getitem__(self, i):
-        self.file.seek(self.places[i])
+        with named_errors(tempfile.gettempdir()): self.file.seek(self.places[i])   # writes what is still to be written
         return pickle.load(self.file)
 
     def at(
