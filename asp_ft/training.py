@@ -378,10 +378,14 @@ def finished_run(
     identity: dict,  # what the run depends on, as `run.json` holds it
 ) -> bool:           # whether `out` is already the result of it
     "Is the adapter that is asked for already there, whole?"
-    try: run = read_run(out)
-    except AspFtError as e: log.warning('%s', e); return False
-    if not run or run.get('identity') != identity or not adapter_weights(out): return False
-    check_run(out); return True
+    try:
+        run = read_run(out)
+        if not run or run.get('identity') != identity or not adapter_weights(out): return False
+        check_run(out)
+    except AspFtError as e:   # damaged: it is made again
+        log.warning('%s', e)
+        return False
+    return True
 
 # %% ../nbs/12_training.ipynb #7f5ac7b7
 def run_identity(
