@@ -186,7 +186,7 @@ def _implied(gold, task):
     "A task whose inputs and outputs are, where they are not told, what the instances bring and the program implies."
     from asp_ft import solver
     found = solver.examine(gold, task, solver.OWN)
-    if found.outcome not in solver.RUNS: return task    # the comparison says what is wrong with it
+    if found.outcome not in solver.RUNS: return task
     return replace(task, inputs=task.inputs or found.inputs, outputs=task.outputs or found.outputs)
 
 def compare(
@@ -205,6 +205,8 @@ def compare(
     task = solver.Task(_names(inputs), _names(outputs), instances, costs=costs)
     program, right = read_program(candidate), read_program(gold)
     if not (inputs and outputs): task = _implied(right, task)
+    if not task.outputs and (bad := solver.check(right)).outcome not in solver.RUNS:
+        raise AspFtError(show_check(gold, right, bad))
     verdict = solver.compare(program, right, task, solver.OWN, align)
     if json: print(_dumps({k: getattr(verdict, k) for k in _SAID} | dict(messages=_plain(verdict.messages))))
     else: print(show_verdict(verdict, show_path(candidate), program))
