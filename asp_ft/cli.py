@@ -230,7 +230,7 @@ def mutate(
     for p in found.problems:
         task = p.task() if p.told('inputs') and p.told('outputs') else _implied(p.program, p.task())
         if not task.outputs:
-            log.warning('%s: left out, it does not run, or has nothing to compare: see  asp_ft check', p.name)
+            log.warning('%s: left out, it does not run, or has nothing to compare: see  asp_ft check', p.place()[0])
             continue
         problems.append(p)
         tasks.append(task)
@@ -256,24 +256,24 @@ def instances(
     dry_run: bool=False,  # show them, and write nothing
 ) -> int:                 # 0; 1 where nothing could be made for some problem, or a source cannot be read
     "Make instances for problem folders that have none, and write them into their folder `instances`."
-    from asp_ft.data_converter import admit, needs_instances, write_instances
+    from asp_ft.data_converter import admit, judge, needs_instances, write_instances
     from asp_ft.solver import examine_many
     from asp_ft.sources import read_sources
     found = read_sources(raw)
-    for note in found.rejected: log.warning('%s', note)
     pairs = list(zip(found.problems, examine_many([(p.program, p.task()) for p in found.problems])))
+    refused = [note for pair in pairs if (note := judge(*pair)[0])]
+    for note in (*found.rejected, *refused): log.warning('%s', note)
     made = [one for one in admit([pair for pair in pairs if needs_instances(*pair)], seed)]
     for one in made:
-        name, reason = one.problem.name, one.made.reason
-        print(f'{name}: {reason}' if reason else f'{name}: {len(one.made.instances)} instances notice '
-              f'{one.made.noticed} of {one.made.mutants} small mistakes')
+        print(f'{one.problem.name}: ' + (one.made.reason or f'{len(one.made.instances)} instances notice '
+              f'{one.made.noticed} of {one.made.mutants} small mistakes'))
         for c in one.made.instances if dry_run else (): print('  '+(c.text or '(no facts)'), *c.odd and ['% odd'])
-        if not dry_run and not reason:
+        if not dry_run and not one.made.reason:
             with ExitStack() as stack:
                 for root in raw: stack.enter_context(sole_writer(root))
                 write_instances(one, raw)
-    print(f'{len(pairs)-len(made)} of {len(pairs)} problems have instances, or need none')
-    return int(bool(found.rejected) or any(one.made.reason for one in made))
+    print(f'{len(pairs)-len(made)-len(refused)} of {len(pairs)} problems have instances, or need none')
+    return int(bool(found.rejected or refused) or any(one.made.reason for one in made))
 
 # %% ../nbs/24_cli.ipynb #803309fd
 def leaks(
