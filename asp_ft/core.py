@@ -730,8 +730,9 @@ def text_hash(
 def file_hash(
     path,  # the file to hash, read in pieces
 ) -> str:  # SHA-256, 64 hexadecimal digits
-    "The SHA-256 of a file."
-    regular_size(path)
+    "The SHA-256 of a file; `UnreadableFile` for a JSON file that is larger than any that is read."
+    size = regular_size(path)
+    if Path(path).suffix == '.json' and size > LARGEST_JSON: _too_large(path, size, LARGEST_JSON)
     with open(path, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
 
 # %% ../nbs/00_core.ipynb #a62b5cb5
