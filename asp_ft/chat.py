@@ -167,6 +167,7 @@ def load_tokenizer(
     if not any((folder/f).is_file() for f in ('tokenizer.json', 'tokenizer.model', 'vocab.json')):
         raise AspFtError(f'{show_path(folder)}: no tokenizer.json, tokenizer.model or vocab.json; copy the tokenizer '
                          'of the base model there')
+    if (folder/'config.json').exists(): read_json(folder/'config.json')   # says what is wrong with it
     try:
         with quiet(): tokenizer = AutoTokenizer.from_pretrained(str(folder), **remote_code())
     except Exception as e: raise unreadable_part(folder, 'the tokenizer', e) from None
