@@ -555,14 +555,15 @@ def _kind(folder):
     has = lambda pattern: any(Path(folder).glob(pattern))
     if has('adapter_config.json') and has('adapter_model.safetensors'): return 'adapter'
     if has('config.json') and has('*.safetensors'): return 'model'
-    raise AspFtError(f'{show_path(folder)}: neither an adapter nor a fused model; give the folder that train or fuse '
-                     'wrote')
+    raise AspFtError(f'{show_path(folder)}: neither an adapter (adapter_config.json, adapter_model.safetensors) nor a '
+                     'fused model (config.json, *.safetensors); give the folder that train or fuse wrote')
 
 def _with_paths(folder):
     "The names of files in which an absolute path of the run's configuration stands."
     config = read_json(Path(folder)/'run.json', default={}).get('config') or {}
     paths = [str(v) for v in config.values() if isinstance(v, str) and Path(v).is_absolute()] + [str(Path.home())]
-    files = [p for p in sorted(Path(folder).iterdir()) if p.suffix in ('.json', '.jsonl', '.yaml', '.md')]
+    texts = '.json', '.jsonl', '.yaml', '.md'
+    files = [p for p in sorted(Path(folder).iterdir()) if p.suffix in texts and p.is_file()]
     return [p.name for p in files if any(path in p.read_text(encoding='utf-8', errors='replace') for path in paths)]
 
 def push_folder(
@@ -572,7 +573,9 @@ def push_folder(
     api=None,           # a `huggingface_hub.HfApi`; None: one with the token of the environment
 ) -> tuple:             # the address, and the files that were left out
     "Upload a folder to the hub; `AspFtError` where there is no token, or the hub refuses."
-    kind, left_out = _kind(folder), _with_paths(folder)
+    kind = _kind(folder)
+    read_json(Path(folder)/dict(adapter='adapter_config.json', model='config.json')[kind])   # or says why not
+    left_out = _with_paths(folder)
     if bad := {'adapter_config.json', 'config.json'} & {*left_out}: raise AspFtError(
         f'{show_path(folder)}: {bad.pop()} holds a path of this machine; train with a base by its name on the hub')
     if api is None:

@@ -301,7 +301,9 @@ def load_run(
     "A run as its files tell it; the scores are counted anew from the verdicts."
     folder = Path(folder)
     for name in ('scores.json', 'verdicts.jsonl'): _belongs(folder, name, folder/name, None)
-    try: inputs = read_json(folder/'scores.json')['manifest']['inputs'].values()
+    try:
+        recorded = read_json(folder/'scores.json')
+        inputs = recorded['manifest']['inputs'].values()
     except (AspFtError, KeyError, TypeError, AttributeError):
         raise AspFtError(f'{show_path(folder)}: scores.json is not what  asp_ft evaluate  writes; evaluate '
                          'again') from None
@@ -312,7 +314,11 @@ def load_run(
         raise AspFtError(f'{show_path(folder)}: its verdicts are of an earlier version; evaluate again')
     texts = {(c['id'], c['sample']): c['text'] for c in read_completions(folder/'completions.jsonl')
              if not c.get('abstained')}
-    return Run(folder.resolve().name, rows, texts, dict(run=folder.resolve().name) | scores(rows, known))
+    counted = scores(rows, known)
+    if counted['n'] != recorded.get('n'): raise AspFtError(
+        f"{show_path(folder/'verdicts.jsonl')}: {counted['n']} verdicts, scores.json counts {recorded.get('n')}: the "
+        'file breaks off; evaluate again')
+    return Run(folder.resolve().name, rows, texts, dict(run=folder.resolve().name) | counted)
 
 # %% ../nbs/21_report.ipynb #47f0dde7
 def _place(out, folders):
