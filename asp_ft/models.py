@@ -389,7 +389,7 @@ def _names_in(config, tensors):
     "The parameters of a model, each with its name in the file; `AspFtError` names what has no counterpart."
     import gguf, torch
     from transformers import AutoModelForCausalLM
-    with torch.device('meta'), quiet(): model = AutoModelForCausalLM.from_config(config)
+    with torch.device('meta'), quiet(): model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     known = gguf.get_tensor_name_map(gguf.MODEL_ARCH[config.model_type.upper()], config.num_hidden_layers)
     names = {name: known.get_name(name, try_suffixes=('.weight', '.bias')) for name in model.state_dict()
              if not (name == 'lm_head.weight' and config.tie_word_embeddings)}
