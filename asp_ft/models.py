@@ -391,13 +391,17 @@ def _names_in(config, tensors):
     from transformers import AutoModelForCausalLM
     with torch.device('meta'), quiet(): model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     known = gguf.get_tensor_name_map(gguf.MODEL_ARCH[config.model_type.upper()], config.num_hidden_layers)
-    names = {name: known.get_name(name, try_suffixes=('.weight', '.bias')) for name in model.state_dict()
-             if not (name == 'lm_head.weight' and config.tie_word_embeddings)}
+    wanted = {name: tuple(p.shape) for name, p in model.state_dict().items()
+              if not (name == 'lm_head.weight' and config.tie_word_embeddings)}
+    names = {name: known.get_name(name, try_suffixes=('.weight', '.bias')) for name in wanted}
     missing = [name for name, there in names.items() if there not in tensors]
     extra = sorted({*tensors}-{*names.values()}-{'rope_freqs.weight'})
     if missing or extra: raise AspFtError(
         f"the file does not hold a plain {config.model_type}: {', '.join([*missing, *extra][:3])} has no counterpart; "
         'give the folder of the model')
+    for name, shape in wanted.items():
+        there = tuple(int(n) for n in reversed(tensors[names[name]].shape))
+        if there != shape: raise AspFtError(f'{names[name]} has the shape {there}, expected {shape}; fetch it again')
     return names
 
 def _stored(tensors):
@@ -509,7 +513,9 @@ def gguf_folder(
                                              name=told.get('general.name'), license=told.get('general.license'),
                                              kinds=sorted({t.tensor_type.name for t in tensors.values()}), dtype=dtype))
     except AspFtError as e: raise AspFtError(f'{show_path(file)}: {e}') from None
-    except KeyError as e: raise AspFtError(f'{show_path(file)}: lacks {e}; fetch it again') from None
+    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError) as e: raise AspFtError(
+        f'{show_path(file)}: what it says of itself does not fit together ({type(e).__name__}: {first_line(e)}); fetch '
+        'it again') from None
     return folder
 
 # %% ../nbs/10_models.ipynb #e7a1000d
