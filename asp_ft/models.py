@@ -594,8 +594,10 @@ def push_folder(
         name = api.create_repo(repo, private=private, exist_ok=True).repo_id
         api.upload_folder(repo_id=name, folder_path=str(folder), ignore_patterns=NOT_PUSHED+left_out,
                           commit_message=f'Upload {kind} with asp_ft')
-    except (OSError, ValueError) as e:
-        raise AspFtError(f'{repo}: the hub does not take it ({type(e).__name__}: {_no_token(e)})') from None
+    except AspFtError: raise
+    except Exception as e:   # each library below has its own for a network that is not there
+        remedy = 'check the network, the name and the token, and run the same command again'
+        raise AspFtError(f'{repo}: the hub does not take it ({type(e).__name__}: {_no_token(e)}); {remedy}') from None
     return f'https://huggingface.co/{name}', left_out
 
 def _no_token(error):
