@@ -4,11 +4,11 @@
 A test cell is an executed code cell that is not exported and holds an `assert` or a call `test_*(...)`.
 Skipped as in `nbdev_test`: `#| eval: false`, flags of `tst_flags` in settings.ini that are not named with --flags,
 front matter `skip_exec`, folders with a `.notest` file, names that begin with `_` or `.`.
-A notebook that exports code and runs no test cell is a failure. What was not tried is listed at the end: cells behind
+A notebook that exports code and runs no test cell is a failure, and so is one that leaves the log silenced. What was not tried is listed at the end: cells behind
 a flag, and what a cell itself says in a line that begins with `not tried: `. The last line is always
 `N passed, N failed`.
 """
-import argparse, ast, json, os, subprocess, sys, time
+import argparse, ast, json, logging, os, subprocess, sys, time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -76,9 +76,18 @@ def run_one(fn, flags):
     run_cells(nb, None if off else CaptureShell(fn), set(cfg.tst_flags.split()) - set(flags), report)
     if report['exports'] and not (report['passed'] or report['error']):
         report.update(failed=1, error='exports code and runs no test cell')
+    if not report['error'] and (left := silenced()): report.update(failed=1, error=left)
     report['seconds'] = round(time.time()-start, 1)
     sys.__stdout__.write(f'\n{MARK}{json.dumps(report)}\n')
     sys.__stdout__.flush()
+
+
+def silenced():
+    "What a notebook leaves behind that would silence the warnings of the next one: `nbdev_test` runs several in a process"
+    log = logging.getLogger('asp_ft')
+    if log.level or log.disabled or not log.propagate or logging.root.manager.disable:
+        return 'leaves the log of asp_ft changed (level, disabled, propagate): set it back in a cell that is always run'
+    return ''
 
 
 def empty(name, **values):
