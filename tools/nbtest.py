@@ -4,9 +4,9 @@
 A test cell is an executed code cell that is not exported and holds an `assert` or a call `test_*(...)`.
 Skipped as in `nbdev_test`: `#| eval: false`, flags of `tst_flags` in settings.ini that are not named with --flags,
 front matter `skip_exec`, folders with a `.notest` file, names that begin with `_` or `.`.
-A notebook that exports code and runs no test cell is a failure, and so is one that leaves the log silenced. What was not tried is listed at the end: cells behind
-a flag, and what a cell itself says in a line that begins with `not tried: `. The last line is always
-`N passed, N failed`.
+A notebook that exports code and runs no test cell is a failure, and so is one that leaves the log silenced. The
+largest notebooks begin, since they take longest. What was not tried is listed at the end: cells behind a flag, and what
+a cell itself says in a line that begins with `not tried: `. The last line is always `N passed, N failed`.
 """
 import argparse, ast, json, logging, os, subprocess, sys, time
 from collections import Counter
@@ -126,6 +126,7 @@ def main():
     from nbdev.doclinks import nbglob
     files = args.notebooks or sorted(nbglob(as_path=True))
     files = [fn for fn in files if not (fn.parent/'.notest').exists()]
+    files.sort(key=lambda fn: fn.stat().st_size, reverse=True)
     reports = []
     with ThreadPoolExecutor(max(1, args.n)) as pool:
         for report in pool.map(lambda fn: run_apart(fn, args.flags, args.timeout), files):
