@@ -347,9 +347,8 @@ def _resolved(path, flags):
 def _show_row(view):
     "A row with its trained tokens coloured, or in brackets."
     clean = lambda s: '\n'.join(map(visible, s.split('\n')))
-    in_colour = paint('', 'trained') != ''
     colour = lambda s: '\n'.join(paint(line, 'trained') for line in s.split('\n'))
-    mark = colour if in_colour else '⟦{}⟧'.format
+    mark = colour if paint('', 'trained') else '⟦{}⟧'.format
     return ''.join(mark(clean(s)) if t else clean(s) for s, t in view.parts)
 
 def _show_config(config, backend, n_rows):
@@ -366,6 +365,7 @@ def _dry_run(config):
     from asp_ft import chat, models
     from asp_ft.training import training_rows, warn_without_validation
     backend = _train_with(config).__module__.rpartition('_')[2]
+    if models.only_shape(config.model): from asp_ft.estimate import estimate_unseen as cost; return print(cost(config))
     path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model)
     raw = read_jsonl(path); report = chat.preflight(tokenizer, raw, config, show_path(path))
     _show_config(config, backend, len(raw)-len(report['too_long']))
@@ -701,7 +701,7 @@ def write_export(
     folder,            # a fused model
     to: str,           # gguf or ollama
     out=None,          # the folder to write; None: the model's, with -gguf or -ollama behind its name
-    kind: str='auto',  # of the matrices: f32, f16, bf16 or q8_0; auto: as the model has them
+    kind: str='auto',  # of the matrices: f32, f16, bf16, q8_0, q4_0 or q4_1; auto: as the model has them
     scores=None,       # the scores.json of evaluate, for the model card
     force: bool=False, # replace what is in `out`
 ):
@@ -718,7 +718,7 @@ def export(
     folder: str,       # a fused model
     to: str='gguf',    # gguf: one file for llama.cpp; ollama: with a Modelfile
     out: str='',       # the folder to write; none: the model's, with -gguf or -ollama behind its name
-    kind: str='auto',  # of the matrices: f32, f16, bf16 or q8_0; auto: as the model has them
+    kind: str='auto',  # of the matrices: f32, f16, bf16, q8_0, q4_0 or q4_1; auto: as the model has them
     scores: str='',    # the scores.json of evaluate, for the model card
     force: bool=False, # replace what is in --out
 ):
