@@ -83,7 +83,7 @@ def run_one(fn, flags):
 
 
 def silenced():
-    "What a notebook leaves behind that would silence the warnings of the next one: `nbdev_test` runs several in a process"
+    "What would silence the warnings of a notebook that `nbdev_test` runs in the same process"
     log = logging.getLogger('asp_ft')
     if log.level or log.disabled or not log.propagate or logging.root.manager.disable:
         return 'leaves the log of asp_ft changed (level, disabled, propagate): set it back in a cell that is always run'
