@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ITEM', 'FILES', 'PARTS', 'SELECTS', 'READ', 'INERT', 'STARTS', 'UNSET', 'WHY', 'KNOWN_TO', 'EXPECTED', 'NEEDED',
-           'tensor_table', 'foreign_settings', 'printable', 'adapter_settings', 'some_names', 'adapted_weights',
-           'check_named', 'Adapter', 'finite', 'read_adapter', 'convert_adapter']
+           'tensor_table', 'weight_names', 'foreign_settings', 'printable', 'adapter_settings', 'some_names',
+           'adapted_weights', 'check_named', 'Adapter', 'finite', 'read_adapter', 'convert_adapter']
 
 # %% ../nbs/13_adapters.ipynb #2386b020
 import json, math, re
@@ -53,6 +53,12 @@ def tensor_table(
     return table
 
 # %% ../nbs/13_adapters.ipynb #90e2b71c
+def weight_names(
+    folder, # of a model
+) -> set:   # of its tensors
+    "The names of all tensors in the safetensors files of a folder."
+    return {name for path in Path(folder).glob('*.safetensors') for name in tensor_table(path)}
+
 FILES = dict(peft='adapter_model.safetensors', mlx='adapters.safetensors')  # the weights of an adapter, by schema
 PARTS = dict(peft=('.lora_A.weight', '.lora_B.weight', '.lora_magnitude_vector'), mlx=('.lora_a', '.lora_b', '.m'))
 

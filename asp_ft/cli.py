@@ -362,10 +362,11 @@ def _show_config(config, backend, n_rows):
 
 def _dry_run(config):
     "Preflight: the configuration, a row of each kind, what is trained, and what the run will cost."
-    from asp_ft import chat, models
+    from asp_ft import chat, models, support
     from asp_ft.training import training_rows, warn_without_validation
     backend = _train_with(config).__module__.rpartition('_')[2]
     if models.only_shape(config.model): from asp_ft.estimate import estimate_unseen as cost; return print(cost(config))
+    support.check_training(config, models.model_folder(config.model, weights=False), backend)
     path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model)
     raw = read_jsonl(path); report = chat.preflight(tokenizer, raw, config, show_path(path))
     _show_config(config, backend, len(raw)-len(report['too_long']))
@@ -683,18 +684,12 @@ def fuse(
     export: str='',      # gguf or ollama: export the fused model too, into a folder beside it
 ):
     "Merge an adapter into its base model and certify the result."
-    from asp_ft.fuse import fuse_model
+    from asp_ft.fuse import fuse_model, fused_line
     judge = None if no_certificate else same_verdicts(adapter, solver_tasks)
-    path = fuse_model(model, adapter, out, force, not no_certificate, judge); print(_fused_line(path))
+    path = fuse_model(model, adapter, out, force, not no_certificate, judge); print(fused_line(path))
     if export: write_export(path, export, force=force)
 
-def _fused_line(path):
-    "What a fusion has to say for itself."
-    c = read_json(path/'certificate.json')['certificate']
-    if not c: return f'{show_path(path)}: fused, not compared with base + adapter'
-    s = c.get('solver'); verdicts = f", same verdict on {s['same']} of {s['tasks']} tasks" if s else ''
-    return (f"{show_path(path)}: fused; logits within {c['max_logit_difference']:g} of base + adapter, same token at "
-            f"{c['same_tokens']} of {c['tokens']} places{verdicts}")
+
 
 # %% ../nbs/24_cli.ipynb #b7aa730f
 def write_export(
@@ -749,6 +744,7 @@ COMMANDS = dict(
     augment=Command('asp_ft.augment:augment', 'more training rows from those there are'),
     fetch=Command('asp_ft.models:fetch', 'bring a base model onto this machine', ('name',),
                   finish='asp_ft.models:show_fetched'),
+    models=Command('asp_ft.support:models', 'which families of models work, and how far'),
     train=Command('asp_ft.cli:train', 'fine-tune with LoRA', flags_of='asp_ft.core:RunConfig', loads=True),
     reproduce=Command('asp_ft.cli:reproduce', 'train a run again and compare', ('run',), fault=2, loads=True),
     fuse=Command('asp_ft.cli:fuse', 'merge an adapter into its base model', loads=True),

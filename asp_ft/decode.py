@@ -350,6 +350,10 @@ def _grows_plainly(model):
     from transformers.cache_utils import DynamicCache, DynamicLayer
     return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
 
+def _select_rows(cache, places):
+    "Keep these rows of a cache; layers of linear attention have another word for it."
+    for layer in cache.layers: getattr(layer, 'batch_select_indices', layer.reorder_cache)(places)
+
 class Rows:
     "The answers that are being written side by side: keys and values, in a model's own cache, and a mask."
     def __init__(self,
@@ -375,7 +379,7 @@ class Rows:
     def _keep(self, name, caches, rows, width):
         import torch
         from torch.nn.functional import pad
-        if not self.plain: caches[0].batch_select_indices(rows); self.kept = {name: caches[0]}; return
+        if not self.plain: _select_rows(caches[0], rows); self.kept = {name: caches[0]}; return
         layers = [*zip(*(cache.layers for cache in caches))]
         if not self.kept:
             self.kept = {name: caches[0]}
@@ -389,7 +393,7 @@ class Rows:
         "Let go of all rows but these."
         import torch
         places = torch.tensor(rows, device=self.mask.device); self.mask = self.mask[places]
-        for cache in self.kept.values(): cache.batch_select_indices(places)
+        for cache in self.kept.values(): _select_rows(cache, places)
     def step(self,
         tokens: list, # the last token of each row
     ):                # scores of the next one

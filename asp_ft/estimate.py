@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['INPUTS', 'SIZE', 'NF4', 'LIBRARIES', 'SLICE', 'MOST', 'IN_QUESTIONS', 'IN_PROGRAMS', 'AROUND', 'linear_names',
-           'to_lora_config', 'ModelShape', 'empty_model', 'model_shape', 'lora_parameters', 'token_flops', 'kept_bytes',
+           'to_lora_config', 'ModelShape', 'model_shape', 'lora_parameters', 'token_flops', 'kept_bytes',
            'memory_parts', 'Speed', 'training_device', 'checkpointed', 'measure_speed', 'batch_sizes', 'count_run',
            'memory_needed', 'time_needed', 'disk_needed', 'estimate_run', 'memory_text', 'estimate_table',
            'guessed_rows', 'shape_folder', 'estimate_unseen']
@@ -15,42 +15,62 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .core import AspFtError, log, read_jsonl, require, RunConfig, show_path, write_json
-from .models import MODELS, quiet, remote_code, settle_dtype, shipped_shape, unreadable_part
+from .models import MODELS, quiet, settle_dtype, shipped_shape
+from .support import adapted_modules, empty_model, missing_modules, text_prefix
 from .chat import Encoded
 from .training import batch_order, count_updates
 
 require('torch', 'torch', 'transformers', 'peft')
 import torch
 from peft import get_peft_model, LoraConfig
-from transformers import AutoConfig, AutoModelForCausalLM
+
 
 # %% ../nbs/13_estimate.ipynb #880e190e
 def linear_names(
     model, # a transformers model
-) -> list: # last parts of the names of its linear layers, without the head
+) -> list: # last parts of the names of the linear layers of its text part, without the head
     "Which modules of a model can carry an adapter."
-    head = model.get_output_embeddings()
-    return sorted({name.rpartition('.')[2] for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)
-                   and m is not head})
+    return sorted({name.rpartition('.')[2] for name, m in model.get_decoder().named_modules()
+                   if isinstance(m, torch.nn.Linear)})
 
 # %% ../nbs/13_estimate.ipynb #f3165d94
 def to_lora_config(
     config: RunConfig, # rank, alpha, dropout, num_layers, target_modules
     model,             # the base model
 ):                     # a peft.LoraConfig
-    "Translate a configuration for PEFT: the top `num_layers` layers, the target modules that exist."
+    "Translate a configuration for PEFT: the top `num_layers` layers of the text part, the target modules that exist."
     depth, there = model.config.get_text_config().num_hidden_layers, linear_names(model)
-    layers, targets = min(config.num_layers, depth), [m for m in config.target_modules if m in there]
+    layers, targets = min(config.num_layers, depth), adapted_modules(config.target_modules, there)
     if layers < config.num_layers:
         log.info('num_layers %d: the model has %d layers, all of them are adapted', config.num_layers, depth)
-    if missing := sorted({*config.target_modules}-{*targets}):
+    if missing := sorted(missing_modules(config.target_modules, there)):
         log.warning('target_modules without %s: the model has no such modules', ', '.join(missing))
     if not targets:
         raise AspFtError(f"target_modules: the model has none of {', '.join(config.target_modules)}; it has "
                          f"{', '.join(there)}")
+    _tell_targets(model, config, targets, depth-layers)
     return LoraConfig(r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, bias='none',
-                      task_type='CAUSAL_LM',
+                      task_type='CAUSAL_LM', exclude_modules=_outside(model, targets),
                       target_modules=targets, layers_to_transform=list(range(depth-layers, depth)))
+
+def _outside(model, targets):
+    "A pattern of the modules that are called like targets and are not of the text part; None where there are none."
+    prefix = text_prefix(model)+'.'
+    others = [name for name, _ in model.named_modules() if not name.startswith(prefix)]
+    outside = any(name.rpartition('.')[2] in targets for name in others)
+    return rf'(?!{re.escape(prefix)}).*' if outside else None
+
+def _tell_targets(model, config, targets, lowest):
+    "Say which modules stand in for others, and which matrices of the adapted layers stay as they are."
+    if others := sorted({*targets}-{*config.target_modules}):
+        log.info('target_modules with %s, which do the same work in this model', ', '.join(others))
+    kept = {}
+    for name, p in model.get_decoder().named_parameters():
+        place = re.search(r'layers\.(\d+)\.(.*?)(\.weight)?$', name)
+        if not place or int(place[1]) < lowest or p.dim() < 2 or place[2].rpartition('.')[2] in targets: continue
+        kept[place[2]] = kept.get(place[2], 0)+p.numel()
+    if kept: log.info('not adapted in these layers: %s (%s numbers)', ', '.join(sorted(kept)),
+                      f'{sum(kept.values()):,}')
 
 # %% ../nbs/13_estimate.ipynb #e905b92c
 @dataclass(frozen=True)
@@ -65,18 +85,6 @@ class ModelShape:
     vocabulary: int  # outputs of the head
     parameters: int  # of the whole model, tied ones once
 
-def empty_model(
-    folder,          # the model's folder on this machine
-    dtype='float32', # of the weights
-    **changes,       # fields of its config.json to change
-):                   # a transformers model
-    "The model on the device `meta`: it has shapes, and no numbers."
-    try: settings = AutoConfig.from_pretrained(str(folder), **remote_code())
-    except (OSError, ValueError, KeyError) as e: raise unreadable_part(folder, 'config.json', e) from None
-    for name, value in changes.items(): setattr(settings.get_text_config(), name, value)
-    dtype = getattr(torch, dtype)
-    with torch.device('meta'), quiet(): return AutoModelForCausalLM.from_config(settings, dtype=dtype, **remote_code())
-
 # %% ../nbs/13_estimate.ipynb #ffe66b40
 def model_shape(
     folder,      # the model's folder on this machine; its weights are not read
@@ -84,8 +92,8 @@ def model_shape(
     "Read the sizes of a model off its config.json."
     model = empty_model(folder); c = model.config.get_text_config()
     layers, heads = [{} for _ in range(c.num_hidden_layers)], c.num_attention_heads
-    for name, m in model.named_modules():
-        place = re.search(r'\.layers\.(\d+)\..*?(\w+)$', name)
+    for name, m in model.get_decoder().named_modules():
+        place = re.search(r'layers\.(\d+)\..*?(\w+)$', name)
         if place and isinstance(m, torch.nn.Linear): layers[int(place[1])][place[2]] = (m.in_features, m.out_features)
     width = getattr(c, 'head_dim', None) or c.hidden_size//heads
     return ModelShape(tuple(layers), c.hidden_size, c.intermediate_size, heads*width,
@@ -98,7 +106,7 @@ INPUTS = (('q_proj', 'k_proj', 'v_proj', 'qkv_proj'), ('o_proj',), ('gate_proj',
 
 def _adapted(config, shape): return shape.layers[max(0, len(shape.layers)-config.num_layers):]
 
-def _lora(config, layer): return {m: config.rank*sum(nm) for m, nm in layer.items() if m in config.target_modules}
+def _lora(config, layer): return {m: config.rank*sum(layer[m]) for m in adapted_modules(config.target_modules, layer)}
 
 def lora_parameters(
     config: RunConfig,  # rank, num_layers, target_modules
@@ -154,7 +162,7 @@ def kept_bytes(
     on_cpu: bool=True,   # where dropout keeps its noise as numbers, not as bits
 ) -> int:                # bytes a token
     "What an adapted layer keeps for its backward pass."
-    size, lora = SIZE[config.dtype], [m for m in layer if m in config.target_modules]
+    size, lora = SIZE[config.dtype], adapted_modules(config.target_modules, layer)
     shared = size == 4 and not config.dropout   # the model's own tensors serve the adapters too
     inputs = {next((g for g in INPUTS if m in g), m) if shared else m: layer[m][0] for m in lora}
     noise = bool(config.dropout)*(4 if on_cpu else 1)*sum(layer[m][0] for m in lora)

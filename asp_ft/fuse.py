@@ -6,12 +6,12 @@
 __all__ = ['NUMBERS', 'BLOCK', 'CHUNK', 'WORKERS', 'TOLERANCE', 'PROMPTS', 'NEW_TOKENS', 'KEPT', 'COPIED', 'RECIPE', 'LIMITS',
            'weight_files', 'Base', 'check_fit', 'merged_rows', 'file_pieces', 'fuse_files', 'fused_size', 'open_model',
            'Compared', 'greedy_texts', 'logits_of', 'compare_logits', 'first_difference', 'as_peft', 'compare_verdicts',
-           'certify', 'certificate_prompts', 'recipe_of', 'model_card', 'fuse_model']
+           'certify', 'certificate_prompts', 'recipe_of', 'model_card', 'fuse_model', 'fused_line']
 
 # %% ../nbs/16_fuse.ipynb #f73c6391
 import contextlib, hashlib, json, math, mmap, os, shutil, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from .core import (AspFtError, atomic_dir, check_room, file_hash, log, progress,
                          run_manifest, show_path, text_hash, write_json, write_text)
 from .models import (changed_files, check_model, model_folder, quiet, read_record, remote_code, sealed,
                            weights_hash)
+from .support import assembled, check_support, empty_model, not_loaded, stored_names
 from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
 from .training import check_run, no_space, read_run
 from .adapters import (Adapter, adapter_settings, check_named, convert_adapter, finite, ITEM, read_adapter,
@@ -139,17 +140,35 @@ def _is_copy(base, name, copy):
 
 
 
+def _names_in_files(adapter, base):
+    "Weight as the adapter names it -> its name in the files of the base; {} where all names are the same."
+    if all(n in base.where or n == 'lm_head.weight' for n in adapter.pairs): return {}
+    return {n: stored.name for n, stored in stored_names(empty_model(base.folder), base.where).items() if stored.name}
+
+def _renamed(adapter, names):
+    "An adapter with the names of the files."
+    return replace(adapter, **{part: {names.get(n, n): v for n, v in getattr(adapter, part).items()}
+                               for part in ('pairs', 'lengths', 'scales', 'copies')})
+
 def check_fit(
     adapter: Adapter, # of `read_adapter`
     base: Base,       # the model
-):
+) -> Adapter:         # the same, with the names of the base's files
     "Raise `AspFtError` with the names where an adapter belongs to another base, or does not fit its own settings."
+    names, told = _names_in_files(adapter, base), adapter
+    adapter = _renamed(adapter, names)
     wrong = sorted(filter(None, (_misfit(base, n, *pair) for n, pair in adapter.pairs.items())))
     if wrong:
         raise AspFtError(f'the adapter does not fit the base: {some_names(wrong)}; give the base named in '
                          'adapter_config.json')
-    matrices = [n for n in base.where if n.endswith('.weight') and len(base.spec(n)[1]) == 2]
-    check_named(adapter.settings, adapter.pairs, matrices)
+    is_matrix = lambda n: n.endswith('.weight') and len(base.spec(n)[1]) == 2
+    there = names or {n: n for n in base.where}
+    check_named(told.settings, told.pairs, [n for n, stored in there.items() if is_matrix(stored)])
+    _check_copied(adapter, base)
+    return adapter
+
+def _check_copied(adapter, base):
+    "Refuse copies of weights that are not the base's."
     if other := [n for n, copy in adapter.copies.items() if not _is_copy(base, n, copy)]: raise AspFtError(
         f'the adapter brings its own {some_names(other)}, which is not that of the base: merge it with PEFT '
         '(merge_and_unload) and give the result as --model, or train without the embeddings and the head')
@@ -280,7 +299,19 @@ def _linear(module, x):
         rows = w[i:i+step]; y[..., i:i+step] = linear(x, block[:len(rows)].copy_(rows))
     return y if bias is None else y.add_(bias)
 
-def _embed(module, ids): return module.weight[ids].float()
+def _embed(module, ids):
+    import torch
+    scale = torch.as_tensor(getattr(module, 'embed_scale', 1.)).to(module.weight.dtype).float()   # Gemma 3 scales here
+    return module.weight[ids].float()*scale
+
+def _in_float32(module, forward, *args, **kwargs):
+    "Compute with large weights that are float32 as long as that takes."
+    stored = {p: p.data for p in module.parameters(recurse=False)}
+    try:
+        for p in stored: p.data = p.data.float()
+        return forward(*args, **kwargs)
+    finally:
+        for p, data in stored.items(): p.data = data
 
 def open_model(
     base: Base,  # a model
@@ -294,13 +325,17 @@ def open_model(
     with init_empty_weights(): model = AutoModelForCausalLM.from_config(config, **remote_code())
     stored = lambda n: base.rows(n) if base.packed(n) else base.raw(n)
     tensors = {n: stored(n) for n in base.where if not base.part(n)}
-    unknown = model.load_state_dict(tensors, strict=False, assign=True).unexpected_keys; model.tie_weights()
+    unknown = not_loaded(model, tensors)
+    model.load_state_dict(assembled(model, tensors), strict=False, assign=True)
+    model.tie_weights()
     missing = [n for n, p in model.named_parameters() if p.is_meta]
     if unknown or missing: raise AspFtError(f'{show_path(base.folder)}: weights and config.json do not fit: '
                                             f'{some_names([*missing, *unknown])}; fetch the model again')
     for module in model.modules():
         if isinstance(module, torch.nn.Linear): module.forward = partial(_linear, module)
         elif isinstance(module, torch.nn.Embedding): module.forward = partial(_embed, module)
+        elif any(p.dim() > 2 for p in module.parameters(recurse=False)) and not isinstance(module, torch.nn.Conv1d):
+            module.forward = partial(_in_float32, module, module.forward)
         else:
             for p in module.parameters(recurse=False): p.data = p.data.float()
     model.generation_config = GenerationConfig(do_sample=False)
@@ -453,7 +488,8 @@ def certify(
 ) -> dict:     # what was compared, and how far apart the two are
     "Compare base + adapter with the fused model; `AspFtError` names the layer where they differ."
     from peft import PeftModel
-    merged, old = Base(fused), Base(base); dtype = merged.spec(next(iter(read_adapter(adapter).pairs)))[0]
+    merged, old = Base(fused), Base(base)
+    dtype = merged.spec(next(iter(check_fit(read_adapter(adapter), old).pairs)))[0]
     limit, tokenizer = TOLERANCE[dtype], load_tokenizer(fused)
     if template_hash(tokenizer) != template_hash(load_tokenizer(base)):
         raise AspFtError('the fused model has another chat template; nothing was written')
@@ -584,12 +620,14 @@ def fuse_model(
     "Merge an adapter into its base, and certify the result before it gets its name."
     require('torch', 'torch', 'transformers', 'peft', 'safetensors')
     started, run, out = time.time(), check_run(adapter), Path(out)
-    source, lora = Base(model_folder(base)), read_adapter(adapter); check_model(source.folder)
+    folder = model_folder(base)
+    check_support(folder, 'fuse')
+    source, lora = Base(folder), read_adapter(adapter); check_model(source.folder)
     load_tokenizer(source.folder)  # what is wrong with it is said before anything is written
     if _finished(out, source.folder, lora, certificate, force):
         log.info('%s is already the fused model of these inputs', show_path(out)); return out
     _check_before(source, adapter, out, force, sum(fused_size(source, p) for p in source.files))
-    check_fit(lora, source); name = str(base) if not Path(base).is_dir() else Path(base).name
+    lora = check_fit(lora, source); name = str(base) if not Path(base).is_dir() else Path(base).name
     try:
         with atomic_dir(out) as tmp:
             weights, files = _write(source, lora, tmp)
@@ -636,3 +674,14 @@ def _without_quantization(source, out):
     size = sum(math.prod(s)*ITEM[d] for d, s in map(source.spec, names))
     if (out/'model.safetensors.index.json').is_file():
         write_json(out/'model.safetensors.index.json', dict(metadata=dict(total_size=size), weight_map=names))
+
+# %% ../nbs/16_fuse.ipynb #f05ed11e
+def fused_line(
+    path, # of a fused model
+) -> str: # one line
+    "What a fusion has to say for itself."
+    c = read_json(path/'certificate.json')['certificate']
+    if not c: return f'{show_path(path)}: fused, not compared with base + adapter'
+    s = c.get('solver'); verdicts = f", same verdict on {s['same']} of {s['tasks']} tasks" if s else ''
+    return (f"{show_path(path)}: fused; logits within {c['max_logit_difference']:g} of base + adapter, same token at "
+            f"{c['same_tokens']} of {c['tokens']} places{verdicts}")

@@ -17,6 +17,7 @@ from pathlib import Path
 from .core import (AspFtError, first_process, log, NANO, process_count, progress, read_json, require, RunConfig,
                          show_path, write_json, write_jsonl, write_text)
 from .models import fast_dtype, model_folder, model_layers, remote_code, settle_dtype, weights_hash
+from .support import adapted_modules, check_training, missing_modules
 from .chat import Encoded, load_tokenizer, pad_id
 from .adapters import adapter_settings
 from .training import (batch_order, better, compare_losses, disk_error, drop_old, left_behind, LOOKED_AT,
@@ -45,6 +46,12 @@ def rope_settings(
         found['rope_local_base_freq'] = local['rope_theta']
     return found
 
+def _experts(folder):
+    "The number of experts by the name that mlx-lm has for it, where transformers 5 wrote another."
+    settings = read_json(Path(folder)/'config.json')
+    if 'num_experts' in settings or 'num_local_experts' not in settings: return {}
+    return dict(num_experts=settings['num_local_experts'])
+
 def _quantise(model):
     "Round the linear layers to four bits, all but the head: where PyTorch's QLoRA rounds, too."
     linear = {k: m for k, m in model.named_modules() if isinstance(m, nn.Linear) and not k.endswith('lm_head')}
@@ -57,8 +64,8 @@ def load_mlx_base(
 ):                  # an mlx-lm model, frozen
     "Load the base model; `AspFtError` for a type that mlx-lm does not know, or damaged files."
     folder, own = model_folder(settings['model']), settings['asp_ft']
-    try: model, found = load_model(folder, model_config=rope_settings(folder), **remote_code())
-    except (ValueError, RuntimeError, OSError, KeyError) as e:
+    try: model, found = load_model(folder, model_config=rope_settings(folder) | _experts(folder), **remote_code())
+    except (ValueError, RuntimeError, OSError, KeyError, TypeError) as e:
         raise AspFtError(f'{folder.name}: mlx-lm cannot load the model ({str(e).splitlines()[0][:200]}); train it with '
                          '--backend pytorch, or fetch it again') from None
     if not {'quantization', 'quantization_config'} & {*found}:
@@ -75,15 +82,27 @@ def add_lora(
 ):
     "Put LoRA layers into the top layers; `AspFtError` where no module has such a name, or an adapter does not fit."
     mx.random.seed(settings['seed'])
-    there = {name for layer in model.layers for name, _ in layer.named_modules()}
-    wanted = settings['lora_parameters']['keys']
-    if missing := [k.rpartition('.')[2] for k in wanted if k not in there]:
-        if len(missing) == len(wanted): raise AspFtError(
-            f"target_modules: the model has none of {', '.join(missing)}; it has "
-            f"{', '.join(sorted({k.rpartition('.')[2] for k in there if k.endswith('_proj')}))}")
-        log.warning('target_modules without %s: the model has no such modules', ', '.join(missing))
-    linear_to_lora_layers(model, settings['num_layers'], settings['lora_parameters'])
+    told = settings['lora_parameters']
+    told['keys'] = _keys_of(model, [k.rpartition('.')[2] for k in told['keys']])
+    linear_to_lora_layers(model, settings['num_layers'], told)
     if file := settings['resume_adapter_file']: load_weights(model, file)
+
+def _keys_of(model, wanted):
+    "Where in a layer the modules are that are adapted; `AspFtError` where none is there."
+    linear = nn.Linear, nn.QuantizedLinear   # not the experts, which PEFT and the fuser know in another form
+    there = {name for layer in model.layers for name, m in layer.named_modules() if isinstance(m, linear)}
+    names = sorted({name.rpartition('.')[2] for name in there})
+    targets = adapted_modules(wanted, names)
+    if not targets: raise AspFtError(
+        f"target_modules: the model has none of {', '.join(wanted)}; it has "
+        f"{', '.join(name for name in names if '_proj' in name)}")
+    if missing := missing_modules(wanted, names):
+        log.warning('target_modules without %s: the model has no such modules', ', '.join(missing))
+    if others := sorted({*targets}-{*wanted}):
+        log.info('target_modules with %s, which do the same work in this model', ', '.join(others))
+    order = [*wanted, *names]
+    return sorted((name for name in there if name.rpartition('.')[2] in targets),
+                  key=lambda name: (order.index(name.rpartition('.')[2]), name))
 
 def load_weights(
     model, # with LoRA layers
@@ -664,6 +683,7 @@ def train_mlx(
 ) -> Path:               # the adapter folder, `config.out`
     "Fine-tune with LoRA on MLX and write an adapter folder; a run that is already there is not repeated."
     _need(config); folder = model_folder(config.model)
+    check_training(config, folder, 'mlx')
     config = settle_dtype(config, 'mps' if mx.default_device() == mx.gpu else 'cpu')
     if config.adapter: _check_adapter(config)
     def train(work, checkpoint, rows, tokenizer, identity):

@@ -18,8 +18,9 @@ from .core import (AspFtError, first_process, log, process_count, progress, read
                          save_config, show_path, write_json, write_jsonl)
 from .models import (first_line, model_folder, MODELS, quiet, remote_code, settle_dtype, unreadable_part,
                            weights_hash)
+from .support import check_fusable, check_training, stored_names
 from .chat import Encoded, IGNORE, pad_batch, pad_id
-from .adapters import adapter_settings
+from .adapters import adapter_settings, weight_names
 from .training import (batch_order, better, compare_losses, count_updates, disk_error, drop_old, left_behind,
                              LOOKED_AT, no_space, proof_rows, read_checkpoint, read_run, seal_checkpoint, train_once,
                              warmup_updates)
@@ -623,7 +624,9 @@ def make_trainer(
     "Put model, adapter, rows and settings together."
     set_seed(config.seed)
     base = load_base(config, base_folder)
+    stored = stored_names(base, weight_names(base_folder))
     model = get_peft_model(base, to_lora_config(config, base))
+    check_fusable(model.base_model.targeted_module_names, stored)
     if config.adapter: load_adapter(model, config, weights_hash(base_folder))
     data = {k: Dataset.from_dict(dict(input_ids=[e.input_ids for e in part], labels=[e.labels for e in part]))
             for k, part in dict(train=rows['train'], valid=sorted(rows['valid'], key=len)).items() if part}
@@ -663,6 +666,7 @@ def train_pytorch(
 ) -> Path:               # the adapter folder, `config.out`
     "Fine-tune with LoRA and write an adapter folder; a run that is already there is not repeated."
     _need(config); folder = model_folder(config.model)
+    check_training(config, folder, 'pytorch')
     config = settle_dtype(config, training_device())
     def train(work, checkpoint, rows, tokenizer, identity):
         with quiet():
