@@ -19,10 +19,9 @@ from pathlib import Path
 from fastcore.docments import docments
 from fastcore.script import Param
 from .core import (AspFtError, NANO, RunConfig, Screen, Workspace, decode_text, first_process, LARGEST,
-                         load_config, log, on_screen, paint,
-                         package_versions, read_bytes, read_json, read_jsonl, read_text, require, resolve_backend,
-                         save_config, setup_env, show_path, sole_writer, TASK_ROW, unknown_name, user_error, visible,
-                         write_jsonl)
+                         load_config, log, on_screen, package_versions, paint, read_bytes, read_json, read_jsonl,
+                         read_text, require, resolve_backend, save_config, setup_env, show_path, sole_writer, TASK_ROW,
+                         unknown_name, user_error, visible, write_jsonl)
 
 # %% ../nbs/24_cli.ipynb #6fed01e9
 def devices() -> list: # sentences
@@ -367,9 +366,9 @@ def _dry_run(config):
     backend = _train_with(config).__module__.rpartition('_')[2]
     if models.only_shape(config.model): from asp_ft.estimate import estimate_unseen as cost; return print(cost(config))
     support.check_training(config, models.model_folder(config.model, weights=False), backend)
-    path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model)
+    path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model, config.thinking)
     raw = read_jsonl(path); report = chat.preflight(tokenizer, raw, config, show_path(path))
-    _show_config(config, backend, len(raw)-len(report['too_long']))
+    _show_config(config, backend, report['encoded'])
     for kind, (n, view) in chat.show_kinds(tokenizer, raw).items():
         title = f'== {kind}: {n} row{"s"*(n > 1)}; the shortest, as it is trained'
         print(paint(title, 'place'), _show_row(view), '', sep='\n')
@@ -469,7 +468,8 @@ def same_verdicts(
 ):                # None where there are no tasks, or a function for `certify`: model, adapter -> rows
     "What answers and judges the tasks for the certificate of a fusion."
     from asp_ft.training import read_run
-    file = Path((read_run(adapter).get('config') or {}).get('data') or '', 'tasks.jsonl')
+    run = read_run(adapter); thinks = (run.get('chat') or {}).get('thinking', 'auto')
+    file = Path((run.get('config') or {}).get('data') or '', 'tasks.jsonl')
     tasks = [t for t in read_jsonl(file, TASK_ROW) if t.get('split') == 'valid'] if n and file.is_file() else []
     if not tasks: return None
     chosen = random.Random(seed).sample(tasks, min(n, len(tasks))); known = {t['id']: t['prompt'] for t in chosen}
@@ -479,7 +479,7 @@ def same_verdicts(
         with tempfile.TemporaryDirectory() as d:
             d = Path(d); write_jsonl(d/'tasks.jsonl', chosen)
             generate(str(model), d/'tasks.jsonl', d/'completions.jsonl', split='valid',
-                     adapter=adapter and str(adapter))
+                     adapter=adapter and str(adapter), thinking=thinks)
             evaluate(d/'completions.jsonl', d/'tasks.jsonl', d, show=False)
             said = {r['id']: r['verdict'] for r in read_jsonl(d/'verdicts.jsonl')}
             return [dict(id=r['id'], messages=known[r['id']], text=r['raw'], verdict=said[r['id']])

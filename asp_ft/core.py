@@ -628,6 +628,7 @@ class RunConfig:
     seed: int = 42                   # of everything random
     solver_eval: int = 0             # validation tasks that the solver scores at each evaluation
     system: str | None = None        # the system turn that every row begins with; convert with the same
+    thinking: bool = False           # whether the model thinks before it answers; else an empty thought stands there
     report_to: str | None = None     # tensorboard, trackio or wandb
 
     def __post_init__(self):

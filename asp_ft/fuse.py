@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .core import (AspFtError, atomic_dir, check_room, file_hash, log, progress, read_json, read_jsonl, require,
                          run_manifest, show_path, text_hash, write_json, write_text)
-from .models import (changed_files, check_model, model_folder, quiet, read_record, remote_code, sealed,
+from .models import (changed_files, check_model, gguf_origin, model_folder, quiet, read_record, remote_code, sealed,
                            weights_hash)
 from .support import assembled, check_support, empty_model, not_loaded, stored_names
 from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
@@ -490,7 +490,7 @@ def certify(
     from peft import PeftModel
     merged, old = Base(fused), Base(base)
     dtype = merged.spec(next(iter(check_fit(read_adapter(adapter), old).pairs)))[0]
-    limit, tokenizer = TOLERANCE[dtype], load_tokenizer(fused)
+    limit, tokenizer = TOLERANCE[dtype], load_tokenizer(fused, adapter=adapter)
     if template_hash(tokenizer) != template_hash(load_tokenizer(base)):
         raise AspFtError('the fused model has another chat template; nothing was written')
     with quiet(), as_peft(adapter) as folder, progress(total=3, desc='certificate', unit='step') as bar:
@@ -534,12 +534,24 @@ RECIPE = ('rank', 'alpha', 'num_layers', 'target_modules', 'dropout', 'dtype', '
           'epochs', 'max_steps', 'batch_size', 'grad_accumulation', 'max_length', 'seed')  # of a run, for its card
 
 def recipe_of(
-    run: dict, # the manifest of a training run, {} where there is none
-) -> dict:     # config, rows, data (hashes)
+    run: dict,         # the manifest of a training run, {} where there is none
+    origin: dict=None, # of `gguf_origin`: the file that the weights of the base were read from
+) -> dict:             # config, rows, data (hashes); origin and chat (what the template was told) where known
     "What a card tells of the training, without any path."
     config = run.get('config') or {}
-    return dict(config={k: config[k] for k in RECIPE if config.get(k) is not None}, rows=run.get('rows') or {},
-                data=run.get('inputs') or {})
+    recipe = dict(config={k: config[k] for k in RECIPE if config.get(k) is not None}, rows=run.get('rows') or {},
+                  data=run.get('inputs') or {})
+    return recipe | {k: v for k, v in dict(origin=origin, chat=run.get('chat')).items() if v}
+
+def _origin_lines(origin):
+    "Where the weights of the base come from, where that was a GGUF file."
+    kinds = ', '.join(map(str, origin.get('kinds') or ()))
+    yield '| Weights of the base | |'
+    yield '|---|---|'
+    yield f"| read from | {origin.get('file')} |"
+    yield f"| SHA-256 | {origin.get('sha256')} |"
+    yield f"| stored there as | {kinds}; dequantised to {origin.get('dtype')} |"
+    if origin.get('license'): yield f"| licence | {origin['license']} |"
 
 def _scores_lines(scores):
     "The solver's verdicts as a table."
@@ -570,8 +582,10 @@ def model_card(
     rows, data = recipe['rows'], recipe['data']
     lines = ['# A model that writes Answer Set Programs', '']
     lines += [f'Base model: {base}, with a LoRA adapter merged by asp_ft.', '']
+    if origin := recipe.get('origin'): lines += [*_origin_lines(origin), '']
     if rows: lines += [f"Trained on {rows.get('train')} rows, validated on {rows.get('valid')}.", '']
     told = lambda v: ', '.join(map(str, v)) if isinstance(v, (list, tuple)) else v
+    if (recipe.get('chat') or {}).get('thinking'): lines += ['It thinks before it answers.', '']
     if config := recipe['config']:
         lines += ['| Recipe | |', '|---|---|', *(f'| {k} | {told(v)} |' for k, v in config.items()), '']
     if data: lines += ['| Data | SHA-256 |', '|---|---|', *(f'| {k} | {v} |' for k, v in data.items()), '']
@@ -627,17 +641,18 @@ def fuse_model(
     if _finished(out, source.folder, lora, certificate, force):
         log.info('%s is already the fused model of these inputs', show_path(out)); return out
     _check_before(source, adapter, out, force, sum(fused_size(source, p) for p in source.files))
-    lora = check_fit(lora, source); name = str(base) if not Path(base).is_dir() else Path(base).name
+    lora = check_fit(lora, source); name = Path(base).name if Path(base).exists() else str(base)
+    recipe = recipe_of(run, gguf_origin(source.folder))
     try:
         with atomic_dir(out) as tmp:
             weights, files = _write(source, lora, tmp)
             identity = _identity(source.folder, lora, weights); _check_base(run, identity, adapter, name, force)
             told = certify(source.folder, adapter, tmp, certificate_prompts(adapter), judge) if certificate else None
-            write_text(tmp/'README.md', model_card(name, recipe_of(run), told))
+            write_text(tmp/'README.md', model_card(name, recipe, told))
             files |= {p.name: file_hash(p) for p in sorted(tmp.iterdir()) if p.name not in files}
             write_json(tmp/'certificate.json', sealed(run_manifest(
                 'fuse', started=started, identity=identity, base=name, certificate=told,
-                trained=recipe_of(run), merged=len(lora.pairs),
+                trained=recipe, merged=len(lora.pairs),
                 adapter_tensors=sum(map(len, lora.pairs.values()))+len(lora.lengths), scale=lora.scale,
                 files=dict(sorted(files.items())))))
     except OSError as e:
@@ -656,7 +671,7 @@ def _check_base(run, identity, adapter, name, force):
 
 def _write(source, lora, out):
     "Copy what is beside the weights, and merge; the hash of the base's weights, and of each weight file written."
-    skip = {'certificate.json', 'run.json'}; folder = source.folder
+    skip = {'certificate.json', 'run.json', 'gguf.json'}; folder = source.folder
     for p in sorted({p for pattern in COPIED for p in folder.glob(pattern) if p.is_file() and p.name not in skip}):
         shutil.copyfile(p, out/p.name)
     if source.told: _without_quantization(source, out)

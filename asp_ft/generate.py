@@ -21,7 +21,7 @@ from .sandbox import GENERATED
 from .solver import check_many, compare_many, RUNS, UNDECIDED
 from .sources import contract_line, repair_prompt, SHORT, strip_fences
 from .models import check_model, quiet, read_record, sealed, weights_hash
-from .chat import load_tokenizer, template_hash
+from .chat import chat_settings, ChatSettings, load_tokenizer, template_hash
 from .training import check_run
 from .decode import ADAPTERS, Answerer, find_source, length_batches, open_source, Settings
 
@@ -235,9 +235,11 @@ def _identity(source, tasks, settings, n, repair):
     "What decides the file: model, adapter, prompts and settings; not the batch size."
     if source.server: who = dict(server=source.server.url, model=source.model)
     else:
-        model, template = Path(source.model), template_hash(load_tokenizer(source.model))
+        model, tokenizer = Path(source.model), load_tokenizer(source.model, source.thinking, source.adapter)
+        template = template_hash(tokenizer)
         who = dict(backend=source.backend, model=weights_hash(model, check_model(model)), template=template,
                    config=file_hash(model/'config.json'), adapter=None)
+        if chat_settings(tokenizer) != ChatSettings(): who['chat'] = asdict(chat_settings(tokenizer))
         if source.adapter:
             check_run(source.adapter, dict(weights=who['model'], template=template))
             who['adapter'] = _adapter_hash(source.adapter)
@@ -280,13 +282,13 @@ def generate(
     repair: int=0,            # rounds in which a program is mended, at most (in Python: with a review)
     review=None,              # a function: list of (task, program) -> a `Review` of each
     api_key_env: str=None,    # the variable of the environment whose value is the server's key; none: no key is sent
+    thinking: str='auto',     # whether the model thinks before it answers: true, false, or auto: as it was trained
 ) -> Path:                    # the file of completions
     "Let a model answer tasks: {id, sample, text, raw, finish_reason} a line; a rerun goes on where it was."
     _check_wishes(n, temperature, batch_size, max_new_tokens, repair, review, few_shot, examples)
     out = Path(out) if str(out).endswith('.jsonl') else Path(out)/'completions.jsonl'
-    rows, started = load_tasks(tasks, split), time.time()
-    if few_shot: rows = with_examples(rows, few_shot_turns(examples, rows, few_shot, seed))
-    source = find_source(model, adapter, backend, server, timeout, grammar, api_key_env)
+    rows, started = _asked_rows(tasks, split, few_shot, examples, seed), time.time()
+    source = find_source(model, adapter, backend, server, timeout, grammar, api_key_env, thinking)
     settings = Settings(float(temperature), seed, max_new_tokens, grammar)
     meta, identity = out.with_suffix('.meta.json'), _identity(source, rows, settings, n, repair)
     if _is_finished(out, meta, identity): log.info('%s is there already', show_path(out)); return out
@@ -295,11 +297,16 @@ def generate(
         write_jsonl(out, (done[t['id'], k] for t in rows for k in range(n)))
         cut = sum(r['finish_reason'] == 'length' for r in done.values())
         config = dict(model=_name(model), adapter=_name(adapter), split=split, few_shot=few_shot)
-        told = dict(identity=identity, completions=file_hash(out), n=len(done), cut_off=cut)
-        write_json(meta, sealed(run_manifest('generate', config, started=started, **told)))
+        write_json(meta, sealed(run_manifest('generate', config, started=started, identity=identity,
+                                             completions=file_hash(out), n=len(done), cut_off=cut)))
         _journal(out).unlink(missing_ok=True)
     log.info('%s: %d answers, %d of them cut off at %d tokens', show_path(out), len(done), cut, max_new_tokens)
     return out
+
+def _asked_rows(tasks, split, few_shot, examples, seed):
+    "The tasks of a split, with examples where there are to be some."
+    rows = load_tasks(tasks, split)
+    return with_examples(rows, few_shot_turns(examples, rows, few_shot, seed)) if few_shot else rows
 
 def _name(model): return Path(model).name if model and Path(model).is_dir() else model
 

@@ -8,7 +8,7 @@ __all__ = ['MODELS', 'SHAPES', 'TRUSTS', 'SMALL_FILES', 'PICKLES', 'BFLOAT16_FLA
            'first_line', 'remote_code', 'trusting', 'refuse_code', 'unreadable_part', 'hub_error', 'model_folder',
            'pickled', 'weights_hash', 'fast_dtype', 'settle_dtype', 'sealed', 'read_record', 'changed_files',
            'check_files', 'check_model', 'ModelFamily', 'architecture', 'family_of', 'model_layers', 'interleaved',
-           'separated', 'llama3_factors', 'gguf_folder', 'fetch', 'show_fetched', 'push_folder']
+           'separated', 'llama3_factors', 'gguf_folder', 'gguf_origin', 'fetch', 'show_fetched', 'push_folder']
 
 # %% ../nbs/10_models.ipynb #56d77b97
 import contextlib, json, logging, os, re, subprocess, sys, tempfile, warnings, zipfile
@@ -543,6 +543,16 @@ def gguf_folder(
         f'{show_path(file)}: what it says of itself does not fit together ({type(e).__name__}: {first_line(e)}); fetch '
         'it again') from None
     return folder
+
+# %% ../nbs/10_models.ipynb #ceb66c1c
+def gguf_origin(
+    folder,       # of a model
+) -> dict | None: # file, sha256, architecture, name, license, kinds, dtype; None: the weights come from no GGUF file
+    "The GGUF file that a model's weights were read from, also where an adapter has been merged into them since."
+    folder = Path(folder)
+    origin = read_json(folder/'gguf.json', default={})
+    fused = read_json(folder/'certificate.json', default={}).get('trained') or {}
+    return origin or fused.get('origin') or None
 
 # %% ../nbs/10_models.ipynb #e7a1000d
 WHEELS = {'smollm2-135m': dict(

@@ -444,7 +444,7 @@ def drive(
     settings = read_mlx_config(path); own = settings['asp_ft']
     config = RunConfig(data=settings['data'], max_length=settings['max_seq_length'], skip_long=own['skip_long'],
                        system=own['system'])
-    tokenizer, answers, losses = load_tokenizer(settings['model']), queue.Queue(), ()
+    tokenizer, answers, losses = load_tokenizer(settings['model'], own['thinking']), queue.Queue(), ()
     log.setLevel('ERROR')   # the process that started this one has warned already
     run = ExactRun(settings, training_rows(config, tokenizer), pad_id(tokenizer))
     if run.world.size() != process_count(): raise AspFtError(
@@ -673,7 +673,7 @@ def _told_about(config, folder):
     elif config.quantize: log.warning('the base is rounded to four bits while training; fuse onto the full one')
     if config.engine == 'stock': log.warning(
         'engine stock: only the last answer of a row is trained, the last rows of an epoch are not, gradients are not '
-        'clipped, and a run cannot be resumed')
+        'clipped, a run cannot be resumed, and mlx-lm gives the chat template today\'s date and lets it think')
 
 def train_mlx(
     config: RunConfig,   # the whole run

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from .core import (AspFtError, file_hash, first_process, log, NANO, nearest, process_count, read_jsonl,
                          run_manifest, RunConfig, show_path, write_json)
-from .models import (changed_files, check_files, check_model, FAMILIES, model_folder, model_layers, pickled,
-                           read_record, resolve_model, sealed, weights_hash)
-from .chat import encode_rows, load_tokenizer, template_hash
+from .models import (changed_files, check_files, check_model, FAMILIES, gguf_origin, model_folder, model_layers,
+                           pickled, read_record, resolve_model, sealed, weights_hash)
+from .chat import chat_settings, encode_rows, load_tokenizer, template_hash
 
 # %% ../nbs/12_training.ipynb #1d63f0fd
 def training_rows(
@@ -128,7 +128,7 @@ def compare_losses(
 
 # %% ../nbs/12_training.ipynb #bb894578
 NOT_MLX = ('engine', 'dtype', 'quantize', 'max_grad_norm', 'neftune_alpha', 'skip_long', 'system', 'keep',
-           'solver_eval')  # fields of RunConfig that mlx-lm has no key for
+           'thinking', 'solver_eval')  # fields of RunConfig that mlx-lm has no key for
 
 def _schedule(config, updates):
     "The schedule over optimizer updates, in the words of mlx-lm."
@@ -303,7 +303,7 @@ def differences(
     a, b = before.get('data', {}), now.get('data', {})
     out += [f'{k} has other rows' for k in sorted({*a, *b}) if a.get(k) != b.get(k)]
     names = dict(base='the weights of the base model', template='the chat template',
-                 adapter='the adapter to begin with')
+                 chat='what the chat template is told (thinking, date)', adapter='the adapter to begin with')
     out += [f'{name} changed' for k, name in names.items() if before.get(k) != now.get(k)]
     for key, usual in (('backend', 'pytorch'), ('processes', 1)):
         a, b = before.get(key, usual), now.get(key, usual)
@@ -418,15 +418,16 @@ def run_identity(
     config: RunConfig, # the run
     tokenizer=None,    # of the base model; None: it is loaded
     backend: str='pytorch', # the backend that trains, and its engine: other code, other bytes
-) -> dict:             # config, backend, processes, and hashes of data, base, template, adapter
+) -> dict:             # config, backend, processes, how the template is used, hashes of data, base, template, adapter
     "What decides the result of a run: everything but where it is written and how it is watched."
-    folder, tokenizer = model_folder(config.model), tokenizer or load_tokenizer(config.model)
+    folder, tokenizer = model_folder(config.model), tokenizer or load_tokenizer(config.model, config.thinking)
     aside = 'out', 'data', 'adapter', 'backend', 'engine', 'save_steps', 'keep', 'report_to'
     plain = json.loads(json.dumps({k: v for k, v in asdict(config).items() if k not in aside}))
     files = [p for p in (Path(config.data)/f'{n}.jsonl' for n in ('train', 'valid')) if p.is_file()]
     return dict(config=plain, data={p.name: file_hash(p) for p in files},
-                base=weights_hash(folder, check_model(folder)), template=template_hash(tokenizer), backend=backend,
-                processes=process_count(), adapter=_adapter_hash(config))
+                base=weights_hash(folder, check_model(folder)), template=template_hash(tokenizer),
+                chat=asdict(chat_settings(tokenizer)), backend=backend, processes=process_count(),
+                adapter=_adapter_hash(config))
 
 def _adapter_hash(config):
     weights = config.adapter and adapter_weights(config.adapter)
@@ -526,8 +527,9 @@ def training_manifest(
         (r[key] for r in reversed(lines) if key in r), None)
     manifest = run_manifest(stage, config, [p for p in data if p.is_file()], started, identity=identity,
         base=dict(name=config.model, revision=_revision(config.model), weights=identity['base'],
-                  template=identity['template']),
-        adapter=file_hash(adapter_weights(folder)), files=adapter_files(folder), seed=config.seed,
+                  template=identity['template'], origin=gguf_origin(model_folder(config.model))),
+        chat=identity.get('chat'), adapter=file_hash(adapter_weights(folder)), files=adapter_files(folder),
+        seed=config.seed,
         rows={k: len(rows[k]) for k in ('train', 'valid')},
         left_out=[dict(id=i, tokens=n) for i, n in rows['left_out']], best=best,
         adapter_update=best['step'] if best else extra['updates'],
@@ -551,7 +553,7 @@ def train_once(
     restart: bool=False, # throw an unfinished run away; with `resume`: only where it is another run
 ) -> Path:               # the adapter folder, `config.out`
     "Make an adapter folder by training; one that is already the result of this configuration and data is left alone."
-    started, out, tokenizer = time.time(), Path(config.out), load_tokenizer(config.model)
+    started, out, tokenizer = time.time(), Path(config.out), load_tokenizer(config.model, config.thinking)
     rows = training_rows(config, tokenizer)
     if scored and not rows['valid']: raise AspFtError(
         f'solver_eval: {show_path(config.data)} has no valid.jsonl with rows; convert with a smaller --train_fraction')
