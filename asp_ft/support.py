@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .core import AspFtError, log, NANO, read_json, show_path, unknown_name
-from .models import FAMILIES, quiet, remote_code, unreadable_part
+from .models import quiet, remote_code, unreadable_part
 
 # %% ../nbs/11_support.ipynb #8efbcd47
 def empty_model(
@@ -228,10 +228,7 @@ def find_cell(
 ) -> str:       # "works", "refused: …" or "unproved"
     "What is known of a family and a stage."
     if row.refused and stage != 'generate': return f'refused: {row.refused}'
-    found = recorded().get(row.name, {})
-    if stage not in ('gguf', 'ollama'): return found.get(stage, 'unproved')
-    known = any(f.gguf and f.architecture == found.get('architecture') for f in FAMILIES)
-    return 'works' if known else 'refused: it is not exported to llama.cpp; use transformers or vLLM'
+    return recorded().get(row.name, {}).get(stage, 'unproved')
 
 # %% ../nbs/11_support.ipynb #d34bed2b
 def rows_of(
