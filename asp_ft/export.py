@@ -73,7 +73,7 @@ def gguf_form(
     refuse_code(folder)
     try:
         with quiet(): config = transformers.AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as e: raise unreadable_part(folder, 'config.json', e) from None
+    except Exception as e: raise unreadable_part(folder, 'config.json', e) from None   # of any library below
     return config, form
 
 # %% ../nbs/17_export.ipynb #90b3aef7

@@ -26,7 +26,7 @@ def empty_model(
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
     try: settings = AutoConfig.from_pretrained(str(folder), **remote_code())
-    except (OSError, ValueError, KeyError) as e: raise unreadable_part(folder, 'config.json', e) from None
+    except Exception as e: raise unreadable_part(folder, 'config.json', e) from None   # of any library below
     for name, value in changes.items(): setattr(settings.get_text_config(), name, value)
     dtype = getattr(torch, dtype)
     with torch.device('meta'), quiet(): return AutoModelForCausalLM.from_config(settings, dtype=dtype, **remote_code())
