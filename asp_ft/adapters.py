@@ -15,6 +15,7 @@ from pathlib import Path
 from .core import (AspFtError, atomic_dir, file_hash, LARGEST_JSON, read_json, regular_size, require, show_path,
                          text_hash, unknown_name, write_json)
 from .models import pickled, sealed
+from .support import check_support
 from .training import adapter_files, check_run
 
 # %% ../nbs/13_adapters.ipynb #e956e2a0
@@ -372,6 +373,7 @@ def convert_adapter(
     settings, kind = adapter_settings(folder); out = Path(out)
     pairs, copies = _adapter_tensors(folder, kind, _is_dora(settings))
     _check_ranks(pairs, settings, Path(folder)/'adapter_config.json'); _check_copies(copies, folder, kind, to)
+    if kind != to: _check_base(settings)
     if out.exists() and not force: raise AspFtError(f'{show_path(out)} exists: give another folder, or --force')
     run, told = check_run(folder), _converted(folder, settings, kind, to, pairs)
     before = dict(peft='base_model.model.', mlx='')[to]
@@ -387,6 +389,11 @@ def convert_adapter(
             files = adapter_files(tmp)
             write_json(tmp/'run.json', sealed(run | dict(adapter=files[FILES[to]], files=files)))
     return out
+
+def _check_base(settings):
+    "Refuse where the base is at hand, and the support matrix knows that the other library has other modules."
+    base = settings.get('base_model_name_or_path') or settings.get('model')
+    if isinstance(base, str) and Path(base).is_dir(): check_support(base, 'convert')
 
 def _check_copies(copies, folder, kind, to):
     "Refuse to lose weights for which the other schema has no place."

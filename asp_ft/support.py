@@ -244,15 +244,16 @@ def check_support(
 ):
     "`AspFtError` where a stage is known not to work; a warning where nobody has tried."
     rows, name = rows_of(folder), read_json(Path(folder)/'config.json', default={}).get('model_type')
+    untried = []
     for stage in stages:
         found = [find_cell(row, stage) for row in rows]
         if found and all(cell.startswith('refused') for cell in found): raise AspFtError(
             f"{show_path(folder)}: {rows[0].name} cannot be taken ({STAGES[stage]}): {found[0].partition(': ')[2]};  "
             'asp_ft models  lists what works')
-        if 'works' in found or not name: continue
-        log.warning('%s: nobody has tried %s of %s; what comes out is compared before it counts ( asp_ft models  lists '
-                    'what was tried)', show_path(folder), STAGES[stage], rows[0].name if rows else name)
-        return
+        if name and 'works' not in found: untried.append(STAGES[stage])
+    if untried: log.warning(
+        '%s: nobody has tried %s of %s; what comes out is compared before it counts ( asp_ft models  lists what was '
+        'tried)', show_path(folder), ', '.join(untried), rows[0].name if rows else name)
 
 # %% ../nbs/11_support.ipynb #abfbad31
 def check_training(
