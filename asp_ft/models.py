@@ -12,7 +12,7 @@ __all__ = ['MODELS', 'SHAPES', 'TRUSTS', 'SMALL_FILES', 'PICKLES', 'BFLOAT16_FLA
 
 # %% ../nbs/10_models.ipynb #56d77b97
 import contextlib, json, logging, os, re, subprocess, sys, tempfile, warnings, zipfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import util
 from pathlib import Path
 
