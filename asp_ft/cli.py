@@ -20,7 +20,7 @@ from fastcore.docments import docments
 from fastcore.script import Param
 from .core import (AspFtError, NANO, RunConfig, Screen, Workspace, decode_text, first_process, LARGEST,
                          load_config, log, on_screen, package_versions, paint, read_bytes, read_json, read_jsonl,
-                         read_text, require, resolve_backend, save_config, setup_env, show_path, sole_writer, TASK_ROW,
+                         read_text, resolve_backend, save_config, setup_env, show_path, sole_writer, TASK_ROW,
                          unknown_name, user_error, visible, write_jsonl)
 
 # %% ../nbs/24_cli.ipynb #6fed01e9
@@ -290,13 +290,6 @@ def leaks(
     print(f'{len(sides[0])} tasks give away nothing about {len(sides[1])}')
 
 # %% ../nbs/24_cli.ipynb #bde7e798
-def _train_with(config):
-    "The training function of the configuration's backend."
-    backend = resolve_backend(config.backend)
-    if backend == 'mlx': require('mlx', 'mlx', 'mlx_lm')
-    if backend == 'pytorch': require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate')
-    return getattr(importlib.import_module(f'asp_ft.train_{backend}'), f'train_{backend}')
-
 def solver_score(
     config: RunConfig, # `solver_eval` says how many validation tasks; 0: none
 ):                     # None, or a function: adapter folder -> share of the tasks solved
@@ -329,8 +322,9 @@ def train(
     resolved = _resolved(config, flags)
     score = solver_score(resolved)
     if dry_run: return _dry_run(resolved)
+    from asp_ft.rewards import trainer_of
     with sole_writer(resolved.out) if first_process() else nullcontext():
-        folder = _train_with(resolved)(resolved, score, resume=resume, restart=restart)
+        folder = trainer_of(resolved)(resolved, score, resume=resume, restart=restart)
     if first_process(): print(f'{show_path(folder)}: the adapter, with config.yaml, run.json, log.jsonl and loss.png')
 
 def _resolved(path, flags):
@@ -362,8 +356,9 @@ def _show_config(config, backend, n_rows):
 def _dry_run(config):
     "Preflight: the configuration, a row of each kind, what is trained, and what the run will cost."
     from asp_ft import chat, models, support
+    from asp_ft.rewards import trainer_of
     from asp_ft.training import training_rows, warn_without_validation
-    backend = _train_with(config).__module__.rpartition('_')[2]
+    backend = trainer_of(config).__module__.rpartition('_')[2]
     if models.only_shape(config.model): from asp_ft.estimate import estimate_unseen as cost; return print(cost(config))
     support.check_training(config, models.model_folder(config.model, weights=False), backend)
     path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model, config.thinking)
@@ -496,9 +491,10 @@ def demo(
     "Raw problems, conversion, training, fusion, generation, the solver's verdicts: the whole line with nano."
     from asp_ft.fuse import fuse_model
     from asp_ft.report import report
+    from asp_ft.rewards import trainer_of
     started, ws = time.time(), Workspace(workspace)
     config, sizes = demo_config(ws, quick, backend), DEMO | (QUICK if quick else {})
-    training = _train_with(config)  # a backend that is not there is reported before any work
+    training = trainer_of(config)  # a backend that is not there is reported before any work
     tasks = _stage('problems: made, checked by the solver and converted', _demo_data, ws, sizes, seed)
     adapter = _stage('training: LoRA on nano', training, config, resume=True, restart=True)
     model = _stage('fusion: adapter into base', fuse_model, 'nano', adapter, ws.model('demo'), True,
@@ -549,6 +545,7 @@ def reproduce(
     adapter: str=None, # the adapter it began with, likewise
 ) -> int:              # 0: the same bytes; 1: another adapter; 2: what it was made from has changed
     "Train again what a run.json describes, and compare."
+    from asp_ft.rewards import trainer_of
     from asp_ft.training import differences, read_run, run_identity
     manifest = read_run(run, needed=True)
     moved = {k: v for k, v in dict(data=data, model=model, adapter=adapter).items() if v}
@@ -557,7 +554,7 @@ def reproduce(
         config = load_config(None, **manifest['config'] | moved | aside)
         if not (Path(config.data)/'train.jsonl').is_file(): raise AspFtError(
             f'{show_path(config.data)} has no train.jsonl: name the folder of the rows with --data')
-        work = _train_with(config)
+        work = trainer_of(config)
         was = manifest['identity']; was['config'] |= dict(model=config.model)   # its weights are compared, not its name
         if changed := differences(was, run_identity(config, backend=was.get('backend', 'pytorch'))):
             raise AspFtError(f"{show_path(run)} was made from something else: {'; '.join(changed)}")
@@ -746,6 +743,8 @@ COMMANDS = dict(
                   finish='asp_ft.models:show_fetched'),
     models=Command('asp_ft.support:models', 'which families of models work, and how far'),
     train=Command('asp_ft.cli:train', 'fine-tune with LoRA', flags_of='asp_ft.core:RunConfig', loads=True),
+    improve=Command('asp_ft.rewards:improve', 'let a model learn from the verdicts on its own answers',
+                    flags_of='asp_ft.core:RunConfig', loads=True),
     reproduce=Command('asp_ft.cli:reproduce', 'train a run again and compare', ('run',), fault=2, loads=True),
     fuse=Command('asp_ft.cli:fuse', 'merge an adapter into its base model', loads=True),
     export=Command('asp_ft.cli:export', 'write a fused model for llama.cpp or Ollama', ('folder',), loads=True),
