@@ -303,10 +303,11 @@ def solver_score(
     def score(adapter):
         from asp_ft.evaluate import evaluate
         from asp_ft.generate import generate
+        from asp_ft.models import hushed
         with tempfile.TemporaryDirectory() as d:
             tasks, out = Path(d)/'tasks.jsonl', Path(d)/'completions.jsonl'
             write_jsonl(tasks, chosen)
-            generate(config.model, tasks, out, split='valid', adapter=str(adapter))
+            with hushed(): generate(config.model, tasks, out, split='valid', adapter=str(adapter))
             return evaluate(out, tasks, d, show=False)['equal']
     return score
 
@@ -471,10 +472,11 @@ def same_verdicts(
     def judge(model, adapter=None):
         from asp_ft.evaluate import evaluate
         from asp_ft.generate import generate
+        from asp_ft.models import hushed
         with tempfile.TemporaryDirectory() as d:
             d = Path(d); write_jsonl(d/'tasks.jsonl', chosen)
-            generate(str(model), d/'tasks.jsonl', d/'completions.jsonl', split='valid',
-                     adapter=adapter and str(adapter), thinking=thinks)
+            with hushed(): generate(str(model), d/'tasks.jsonl', d/'completions.jsonl', split='valid',
+                                    adapter=adapter and str(adapter), thinking=thinks)
             evaluate(d/'completions.jsonl', d/'tasks.jsonl', d, show=False)
             said = {r['id']: r['verdict'] for r in read_jsonl(d/'verdicts.jsonl')}
             return [dict(id=r['id'], messages=known[r['id']], text=r['raw'], verdict=said[r['id']])

@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['MODELS', 'SHAPES', 'TRUSTS', 'SMALL_FILES', 'PICKLES', 'BFLOAT16_FLAGS', 'LLAMA3_ROPE', 'GGUF_BASES', 'SHARD',
-           'SPLITS', 'WHEELS', 'NOT_PUSHED', 'resolve_model', 'shipped_shape', 'only_shape', 'quiet', 'first_line',
-           'remote_code', 'trusting', 'refuse_code', 'unreadable_part', 'hub_error', 'model_folder', 'pickled',
-           'weights_hash', 'fast_dtype', 'settle_dtype', 'sealed', 'read_record', 'changed_files', 'check_files',
-           'check_model', 'architecture', 'model_layers', 'interleaved', 'separated', 'llama3_factors', 'gguf_folder',
-           'gguf_origin', 'fetch', 'show_fetched', 'push_folder']
+           'SPLITS', 'WHEELS', 'NOT_PUSHED', 'resolve_model', 'shipped_shape', 'only_shape', 'quiet', 'hushed',
+           'first_line', 'remote_code', 'trusting', 'refuse_code', 'unreadable_part', 'hub_error', 'model_folder',
+           'pickled', 'weights_hash', 'fast_dtype', 'settle_dtype', 'sealed', 'read_record', 'changed_files',
+           'check_files', 'check_model', 'architecture', 'model_layers', 'interleaved', 'separated', 'llama3_factors',
+           'gguf_folder', 'gguf_origin', 'fetch', 'show_fetched', 'push_folder']
 
 # %% ../nbs/10_models.ipynb #56d77b97
 import contextlib, json, logging, os, re, subprocess, sys, tempfile, warnings, zipfile
@@ -88,6 +88,15 @@ def quiet():
         finally:
             for n, level in before.items(): logging.getLogger(n).setLevel(level)
             if bars: hf.enable_progress_bar()
+
+# %% ../nbs/10_models.ipynb #5a1c77e2
+@contextlib.contextmanager
+def hushed():
+    "What the block logs is shown only where something is wrong: for work inside other work."
+    before = log.level
+    log.setLevel(max(log.getEffectiveLevel(), logging.WARNING))
+    try: yield
+    finally: log.setLevel(before)
 
 # %% ../nbs/10_models.ipynb #3054c9dc
 def first_line(

@@ -87,7 +87,7 @@ class Rewarder:
         asked = [*zip(ids, programs)]
         todo = sorted({key for key in asked if key not in self.known and key[0] in self.tasks})
         items = [(text, self.rows[id]['gold'], self.tasks[id]) for id, text in todo]
-        for key, verdict in zip(todo, compare_many(items, together=True, **self.how)):
+        for key, verdict in zip(todo, compare_many(items, together=True, brief=True, **self.how)):
             row = vars(verdict) | dict(messages=[vars(m) for m in verdict.messages])
             self.known[key] = verdict_reward(row)
         return [self.known.get(key) for key in asked]

@@ -435,6 +435,7 @@ def _compare_instances(job, cases, notes, state, tell):
         if kind and state['verdict'] != 'different':
             state |= _difference(instance[0], kind, atoms, how)
             tell(state)
+            if job.get('brief'): break
     outcome = 'SATISFIABLE' if always else 'UNSATISFIABLE'
     state |= dict(parsed=True, grounded=True, satisfiable=satisfiable, outcome=outcome)
     if state['verdict'] == 'different': return state, found
@@ -708,7 +709,7 @@ def check(
     return _as_check(next(run_jobs([_solve_item(program, instance, 1, limits, lint=lint)], TABLE, workers=1)))
 
 # %% ../nbs/04_solver.ipynb #2920eef3
-def _compare_item(candidate, gold, task, limits=GENERATED, align=False, lint=True):
+def _compare_item(candidate, gold, task, limits=GENERATED, align=False, lint=True, brief=False):
     "The job of one comparison; what the pre-scan refuses is answered at once."
     check_predicates([*task.inputs, *task.outputs, *task.stated])
     if not task.outputs: raise AspFtError('a comparison needs at least one output predicate: give --outputs name/arity')
@@ -718,7 +719,7 @@ def _compare_item(candidate, gold, task, limits=GENERATED, align=False, lint=Tru
     if refused := objection([(candidate, '', OWN if candidate == gold else limits)]):  # gold equals gold
         return dict(ready=_refused(_NOTHING_KNOWN, refused['outcome']) | dict(messages=refused['messages']))
     contract = dict(inputs=task.inputs, outputs=task.outputs, instances=cases, costs=task.costs, align=align, lint=lint,
-                    odd=task.odd_cases(), stated=task.stated)
+                    odd=task.odd_cases(), stated=task.stated, brief=brief)
     return new_job('compare', limits, candidate=candidate, gold=gold, **contract)
 
 # %% ../nbs/04_solver.ipynb #e4f27fe9
@@ -771,13 +772,14 @@ def compare_many(
     align: bool=False,        # where different, look for other names or orders of arguments that make it equal
     lint: bool=True,          # look for mistakes in the candidate that clingo accepts, too
     together: bool=False,     # candidates that follow each other under one gold and task share a process
+    brief: bool=False,        # go no further where one instance differs: whether others ground is not said then
     executor=None,            # of `concurrent.futures`; None: this machine
 ):                            # yields a `Verdict` for each item, in order
     "Compare many candidates side by side."
     groups, most = deque(), TOGETHER if together else 1
     def joined():
         for _, run in groupby(items, lambda item: item[1:]):
-            while group := [_compare_item(*i, limits, align, lint) for i in islice(run, most)]:
+            while group := [_compare_item(*i, limits, align, lint, brief) for i in islice(run, most)]:
                 groups.append(group)
                 yield _joined(group)
     bar = progress(total=len(items) if hasattr(items, '__len__') else None, desc=desc, unit='program') if desc else None

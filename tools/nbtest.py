@@ -96,10 +96,12 @@ def empty(name, **values):
     return counts | dict(untried=[]) | values
 
 
-def run_apart(fn, flags, timeout):
-    "Run one notebook in a process of its own"
+def run_apart(fn, flags, timeout, threads):
+    "Run one notebook in a process of its own, with its share of the processors"
     command = [sys.executable, __file__, '--one', str(fn), '--flags', flags]
-    try: done = subprocess.run(command, text=True, timeout=timeout, capture_output=True, stdin=subprocess.DEVNULL)
+    env = dict(OMP_NUM_THREADS=str(threads)) | os.environ
+    try: done = subprocess.run(command, text=True, timeout=timeout, capture_output=True, stdin=subprocess.DEVNULL,
+                               env=env)
     except subprocess.TimeoutExpired: return empty(fn.name, error=f'still running after {timeout} s')
     lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
     if lines: return json.loads(lines[-1].removeprefix(MARK))
@@ -127,9 +129,9 @@ def main():
     files = args.notebooks or sorted(nbglob(as_path=True))
     files = [fn for fn in files if not (fn.parent/'.notest').exists()]
     files.sort(key=lambda fn: fn.stat().st_size, reverse=True)
-    reports = []
+    reports, threads = [], max(1, (os.cpu_count() or 1)//max(1, min(args.n, len(files))))
     with ThreadPoolExecutor(max(1, args.n)) as pool:
-        for report in pool.map(lambda fn: run_apart(fn, args.flags, args.timeout), files):
+        for report in pool.map(lambda fn: run_apart(fn, args.flags, args.timeout, threads), files):
             reports.append(report); show(report)
     total = lambda key: sum(report[key] for report in reports)
     found = Counter((report['notebook'], what) for report in reports for what in report['untried'])
