@@ -14,8 +14,9 @@ from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from .core import (AspFtError, atomic_dir, file_hash, load_config, log, read_jsonl, require, resolve_backend,
-                         RunConfig, run_manifest, show_path, sole_writer, unknown_name, write_json, write_jsonl)
+from .core import (AspFtError, atomic_dir, file_hash, load_config, log, process_count, read_jsonl, require,
+                         resolve_backend, RunConfig, run_manifest, show_path, sole_writer, unknown_name, write_json,
+                         write_jsonl)
 from .syntax import Task
 from .sandbox import GENERATED
 from .solver import compare_many, examine_many, RUNS
@@ -465,6 +466,7 @@ def _all_rounds(config, plan, tasks, n_held_out, out):
     return rounds
 
 def _check_backend(config, method):
+    if process_count() > 1: raise AspFtError('improve works in one process: start it without accelerate or mlx.launch')
     if resolve_backend(config.backend) in METHODS[method]: return
     raise AspFtError(f'{method} trains with PyTorch only: mlx-lm has no such trainer; add --backend pytorch, which '
                      'runs on a Mac too, or take --method reject, which works with both')
