@@ -235,6 +235,7 @@ class Plan:
     most: int=4               # different right programs of a prompt, or pairs
     mutants: int=1            # with dpo: pairs of a prompt from mutants of the gold program
     replay: float=1.          # rows of train.jsonl for each row that is learnt, against forgetting
+    replay_data: str=''       # the folder of that train.jsonl; none: that of the tasks
     hidden: int=FURTHER       # hidden instances of a task
     held_out: int=200         # tasks of the split `valid` that each round is measured on; 0: all
     max_new_tokens: int=512   # tokens of an answer
@@ -334,7 +335,7 @@ def _learnt_rows(config, plan, groups, tasks, folder, number):
         rows = [answer_row(tasks[p['id']], p['chosen'], f"{p['id']}~{i}")
                 for i, p in enumerate(read_jsonl(data/'pairs.jsonl'))]
     elif rows:
-        known = read_jsonl(source/'train.jsonl')
+        known = read_jsonl(Path(plan.replay_data or source)/'train.jsonl') if plan.replay else []
         rows += random.Random(config.seed+number).sample(known, min(len(known), round(plan.replay*len(rows))))
     if rows: write_jsonl(data/'train.jsonl', rows)
     _copy_valid(source, data)
@@ -385,8 +386,10 @@ def _identity_of(config, plan):
     data = {p.name: file_hash(p) for p in sorted(Path(config.data).glob('*.jsonl'))
             if p.name in ('train.jsonl', 'valid.jsonl', 'tasks.jsonl')}
     start = read_run(config.adapter).get('adapter') if config.adapter else None
-    how = {k: v for k, v in asdict(config).items() if k not in ('out', 'data', 'adapter', 'report_to')}
-    return json.loads(json.dumps(dict(config=how | asdict(plan), data=data, adapter=start)))
+    if plan.replay_data: data['replayed'] = file_hash(Path(plan.replay_data)/'train.jsonl')
+    how = asdict(config) | asdict(plan)
+    how = {k: v for k, v in how.items() if k not in ('out', 'data', 'adapter', 'report_to', 'replay_data')}
+    return json.loads(json.dumps(dict(config=how, data=data, adapter=start)))
 
 def _check_plan(out, identity):
     "Begin the folder, or see that it belongs to the same plan."
@@ -422,6 +425,7 @@ def improve(
     most: int=4,              # different right programs of a prompt, or pairs
     mutants: int=1,           # with dpo: pairs of a prompt from mutants of the gold program
     replay: float=1.,         # with reject: rows of train.jsonl for each row that is learnt, against forgetting
+    replay_data: str='',      # the folder of that train.jsonl, such as what the adapter was trained on; none: --data
     hidden: int=FURTHER,      # hidden instances of a task
     held_out: int=200,        # tasks of the split valid that each round is measured on; 0: all
     max_new_tokens: int=512,  # tokens of an answer
@@ -431,7 +435,7 @@ def improve(
 ) -> dict:                    # what stands in improve.json
     "Let a model learn from the solver's verdicts on its own answers; a rerun goes on where it was."
     plan = Plan(method, 1 if method == 'grpo' else rounds, samples, float(temperature), prompts, most, mutants,
-                float(replay), hidden, held_out, max_new_tokens, prompts_per_update, rollouts)
+                float(replay), replay_data, hidden, held_out, max_new_tokens, prompts_per_update, rollouts)
     config, started = round_config(method, config, **flags), time.time()
     _check_backend(config, method)
     out, (train, held) = Path(config.out), _tasks_of(config, plan)
