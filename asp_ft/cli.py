@@ -604,6 +604,7 @@ def ask(
     outputs: str='',         # predicates that are sought, e.g. color/2
     repair: int=0,           # rounds in which the program is mended, at most
     grammar: bool=False,     # let the model write only what the grammar of ASP allows; PyTorch
+    names: bool=False,       # and of names only those of the description, and fresh predicates unlike them
     temperature: float=0.,   # 0: greedy
     seed: int=42,            # of the draw
     max_new_tokens: int=512, # tokens the program may have
@@ -618,8 +619,8 @@ def ask(
     if temperature < 0 or max_new_tokens < 1 or repair < 0:
         raise AspFtError('expected max_new_tokens of at least 1, and temperature and repair of at least 0')
     instances = [(show_path(i), read_program(i)) for i in instance or ()]
-    source = decode.find_source(model, adapter, backend, server, timeout, grammar, api_key_env)
-    settings = decode.Settings(float(temperature), seed, max_new_tokens, grammar)
+    source = decode.find_source(model, adapter, backend, server, timeout, grammar or names, api_key_env)
+    settings = decode.Settings(float(temperature), seed, max_new_tokens, grammar or names, names)
     row = answers.write_program(description, decode.open_source(source), settings, instances, _names(inputs),
                                 _names(outputs), repair)
     task = dict(prompt=[dict(role='user', content='')], outputs=_names(outputs), inputs=_names(inputs),

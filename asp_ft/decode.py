@@ -11,7 +11,7 @@ __all__ = ['GRAMMAR', 'ROOM', 'GROUP', 'REFILL', 'AGAIN', 'LONGEST_WAIT', 'REPLY
 
 # %% ../nbs/18_decode.ipynb #27433f61
 import functools, json, os, random, re, tempfile, threading, time
-from collections import defaultdict, deque
+from collections import deque
 from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -69,9 +69,9 @@ statement: (head? ":-" body | head (":-")?) "."
          | ":~" body "." "[" cost "]"
          | MINIMIZE "{" (element (";" element)*)? "}" "."
          | SHOW term given? "." | "#show" "."
-         | (DEFINED | PROJECT) "-"? NAME "/" NUMBER "."
+         | (DEFINED | PROJECT) "-"? predicate "/" NUMBER "."
          | PROJECT atom given? "."
-         | CONST NAME "=" constant "." ("[" ("default" | "override") "]")?
+         | CONST symbol "=" constant "." ("[" ("default" | "override") "]")?
          | "#edge" "(" term "," term (";" term "," term)* ")" given? "."
          | HEURISTIC atom given? "." "[" weight "," term "]"
 
@@ -94,23 +94,25 @@ priced_head: terms? (COLON literal | ":" plain) condition?
 element: cost condition?
 cost: weight ("," terms)?
 weight: term ("@" level)?
-level: SIGN* (NUMBER | VARIABLE | NAME | "(" terms ")") (operation)*
+level: SIGN* (NUMBER | VARIABLE | symbol | "(" terms ")") (operation)*
 
 literal: NOT? NOT? (atom | comparison | TRUTH)
 plain: NOT NOT? (atom | comparison | TRUTH) | named | simple (COMPARE term)+ | TRUTH
 comparison: term (COMPARE term)+
 atom: "-"? named
-named: NAME ("(" pool ")")?
+named: predicate ("(" pool ")")?
 pool: terms (";" terms)*
 terms: term ("," term)*
 term: SIGN* simple
 simple: operand operation*
 operation: OPERATOR SIGN* operand
-operand: NUMBER | VARIABLE | "_" | STRING | LIMIT | named
+operand: NUMBER | VARIABLE | "_" | STRING | LIMIT | symbol ("(" pool ")")?
        | "(" (tuple (";" tuple)*)? ")" | "|" term (";" term)* "|"
 tuple: terms ","?
 constant: SIGN* fixed (FIXED_OPERATOR SIGN* fixed)*
-fixed: NUMBER | STRING | LIMIT | NAME ("(" constant ("," constant)* ")")? | "(" constant ("," constant)* ","? ")"
+fixed: NUMBER | STRING | LIMIT | symbol ("(" constant ("," constant)* ")")? | "(" constant ("," constant)* ","? ")"
+predicate: NAME
+symbol: NAME
 
 NOT: "not"
 NAME: /_*[a-z][A-Za-z0-9_']*/ & ~/not/
@@ -140,25 +142,29 @@ SPACE: /[ \t\r\n]+/
 '''
 
 # %% ../nbs/18_decode.ipynb #881eb696
-@functools.cache
-def _compiled():
-    "The grammar as llguidance wants it."
-    require('torch', 'llguidance')
-    from llguidance import LLMatcher
-    return LLMatcher.grammar_from_lark(GRAMMAR)
+@functools.lru_cache(maxsize=512)
+def _compiled(view, grammar):
+    "A matcher that has read nothing yet; the grammar of a prompt serves all of its answers."
+    from llguidance import LLMatcher, LLParserLimits
+    limits = LLParserLimits(initial_lexer_fuel=50_000_000, step_lexer_fuel=50_000_000, max_lexer_states=1_000_000,
+                            precompute_large_lexemes=False)   # what is never asked for is never computed
+    matcher = LLMatcher(view, LLMatcher.grammar_from_lark(grammar), log_level=0, limits=limits)
+    if matcher.is_error(): raise AspFtError(f'llguidance cannot read this grammar: {first_line(matcher.get_error())}')
+    return matcher
 
 @functools.cache
 def _bytes():
     "A tokenizer whose tokens are bytes."
+    require('torch', 'llguidance')
     from llguidance import LLTokenizer
     return LLTokenizer('byte')
 
 def accepted(
-    program: str, # a text
-) -> int | None:  # None: it is a program; else how many bytes of it could begin one
-    "Whether the grammar accepts a text, and if not, how far it goes."
-    from llguidance import LLMatcher
-    matcher, tokens = LLMatcher(_bytes(), _compiled()), [*program.encode('utf-8', 'surrogatepass')]
+    program: str,         # a text
+    grammar: str=GRAMMAR, # in Lark's notation
+) -> int | None:          # None: it is a program; else how many bytes of it could begin one
+    "Whether a grammar accepts a text, and if not, how far it goes."
+    matcher, tokens = _compiled(_bytes(), grammar).deep_copy(), [*program.encode('utf-8', 'surrogatepass')]
     n = matcher.try_consume_tokens(tokens)
     return None if n == len(tokens) and matcher.is_accepting() else n
 
@@ -179,40 +185,44 @@ def grammar_tokenizer(
 class Matchers:
     "A matcher for each answer of a batch."
     def __init__(self,
-        tokenizer,   # of the model
-        size: int,   # logits of the model
-        ends,        # tokens that end an answer
+        tokenizer,     # of the model
+        size: int,     # logits of the model
+        ends,          # tokens that end an answer
+        grammars=None, # the grammar of each answer; None: that of ASP for all
     ):
-        from llguidance import LLMatcher
-        view = grammar_tokenizer(tokenizer, size, tuple(ends))
-        self.rows, self.ends, self.size = defaultdict(lambda: LLMatcher(view, _compiled())), {*ends}, size
-        self.words = -(-size//32)
+        self.view, self.grammars = grammar_tokenizer(tokenizer, size, tuple(ends)), grammars
+        self.rows, self.ends, self.size, self.words = {}, {*ends}, size, -(-size//32)
+    def _of(self, row):
+        if row not in self.rows:
+            grammar = GRAMMAR if self.grammars is None else self.grammars[row]
+            self.rows[row] = _compiled(self.view, grammar).deep_copy()
+        return self.rows[row]
     def take(self,
         row: int,   # of the batch
         token: int, # the one chosen
     ):
         "Tell a matcher what was chosen."
-        if token not in self.ends: self.rows[row].consume_token(token)
+        if token not in self.ends: self._of(row).consume_token(token)
     def allows(self,
         row: int,   # of the batch
         token: int, # a token
     ) -> bool:      # microseconds, whatever the vocabulary
         "Whether a token may come next."
-        if token in self.ends: return self.rows[row].is_accepting()
-        return self.rows[row].validate_tokens([token]) == 1
+        if token in self.ends: return self._of(row).is_accepting()
+        return self._of(row).validate_tokens([token]) == 1
     def allowed(self,
         row: int, # of the batch
     ):            # an array of `size` bools
         "All the tokens that may come next."
         import numpy as np
         bits = np.zeros(4*self.words, np.uint8)
-        self.rows[row].unsafe_compute_mask_ptr(bits.ctypes.data, len(bits))
+        self._of(row).unsafe_compute_mask_ptr(bits.ctypes.data, len(bits))
         return np.unpackbits(bits, count=self.size, bitorder='little').astype(bool)
     def done(self,
         row: int, # whose answer has ended
     ) -> bool:    # whether llguidance gave up there, because of its own limits
         "Let go of a matcher."
-        return self.rows.pop(row).is_error()
+        return row in self.rows and self.rows.pop(row).is_error()
 
 def grammar_mask(
     matchers: Matchers, # of the batch
@@ -447,6 +457,7 @@ class Settings:
     seed: int             # of the run
     max_new_tokens: int   # tokens an answer may have
     grammar: bool=False   # only what the grammar of ASP allows; PyTorch
+    names: bool=False     # within the grammar, only names of the prompt, and fresh predicates unlike them
 
 def answer_batch(
     model,             # of `load_model`
@@ -456,6 +467,7 @@ def answer_batch(
     settings: Settings,# temperature, seed, max_new_tokens, grammar
     width: int=None,   # answers that are written side by side; None: all
     told=None,         # a function that is told (number, answer) as soon as there is one
+    grammars=None,     # with `settings.grammar`: the grammar of each answer; None: that of ASP for all
 ) -> list:             # (text, finish_reason) of each: "stop", "length", or "grammar" where the grammar gave up
     "Answer prompts; each answer ends at its end of turn, at `max_new_tokens`, or where the model's positions end."
     import torch
@@ -464,7 +476,7 @@ def answer_batch(
     if settings.temperature:
         steps.append(gumbel_noise([sample_seed(settings.seed, *k) for k in keys], settings.temperature))
     if settings.grammar:
-        matchers = Matchers(tokenizer, model.config.get_text_config().vocab_size, stop)
+        matchers = Matchers(tokenizer, model.config.get_text_config().vocab_size, stop, grammars)
         steps.append(grammar_mask(matchers))
     def change(rows, scores):
         for step in steps: scores = step(rows, scores)
@@ -517,6 +529,7 @@ def answer_batch_mlx(
     settings: Settings,# temperature, seed, max_new_tokens
     width: int=None,   # answers that are written side by side; None: all
     told=None,         # a function that is told (number, answer) as soon as there is one
+    grammars=None,     # none: the grammar works with PyTorch
 ) -> list:             # (text, finish_reason) of each: "stop" or "length"
     "What `answer_batch` does, with MLX."
     import mlx.core as mx
@@ -716,7 +729,8 @@ class Source:
 class Answerer:
     "A model that is ready to answer."
     encode: object       # messages -> token ids; with a server the messages themselves
-    answer: object       # (prompts, keys, settings, width, told) -> (text, finish_reason) of each, or its `AspFtError`
+    answer: object       # (prompts, keys, settings, width, told, grammars) -> (text, finish_reason) of each, or its
+                         # `AspFtError`
     positions: int       # tokens of prompt and answer together; with a server not known, and endless
 
 def find_source(
@@ -725,7 +739,7 @@ def find_source(
     backend: str='auto',   # as for `generate`
     server: str=None,      # as for `generate`
     timeout: float=300.,   # as for `generate`
-    grammar: bool=False,   # as for `generate`
+    grammar: bool=False,   # as for `generate`; with `names` too
     api_key_env: str=None, # as for `generate`
     thinking: str='auto',  # as for `generate`
 ) -> Source:               # checked, as far as it can be without loading

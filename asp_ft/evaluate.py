@@ -23,6 +23,7 @@ from .core import (AspFtError, atomic_write, COMPLETION_ROW, disk_error, file_ha
                          package_versions, read_json, read_jsonl, run_manifest, show_path, sole_writer, TASK_ROW,
                          text_hash, write_json, write_jsonl)
 from .lint import LINT
+from .names import copy_errors, prompt_names
 from .sandbox import GENERATED, open_executor
 from .instances import FURTHER, further_many
 from .solver import compare_many, ODD_INPUT
@@ -194,11 +195,12 @@ def _add_verdicts(asked, known, note, further, limits, workers, executor):
 
 # %% ../nbs/20_evaluate.ipynb #a829939f
 def _as_rows(pairs, keys, last, known):
-    "The verdict rows of a file: the last that was said of each pair."
+    "The verdict rows of a file: the last that was said of each pair, and the names that were copied wrongly."
     for key, (task, i, text) in zip(keys, pairs):
         unjudged = dict(NO_COMPLETION if text is None else ABSTAINED, key=None)
         found = known.get(last.get(key)) or known.get(key) or unjudged
-        yield dict(id=task['id'], sample=i) | {k: found[k] for k in ('key', *NO_COMPLETION)}
+        wrong = copy_errors(text, prompt_names(task.get('prompt') or []), task['gold']) if text else {}
+        yield dict(id=task['id'], sample=i) | {k: found[k] for k in ('key', *NO_COMPLETION)} | dict(copy_errors=wrong)
 
 # %% ../nbs/20_evaluate.ipynb #f892fba9
 def judge(
@@ -281,8 +283,10 @@ SHARES = {
     'unknown': lambda row: row['verdict'] == 'unknown',
     'equal_sampled': lambda row: row['verdict'] == 'equal' and row['evidence'] == 'sampled',
     'equal_on_shown_only': lambda row: row['mark'] == SHOWN_ONLY,
-    'different_on_odd_input': lambda row: row['mark'] == ODD_INPUT}
-RARE_SHARES = 'equal_sampled', 'equal_on_shown_only', 'different_on_odd_input'  # shown where there is something to show
+    'different_on_odd_input': lambda row: row['mark'] == ODD_INPUT,
+    'copy_error': lambda row: bool(row.get('copy_errors'))}
+# these are shown where there is something to show
+RARE_SHARES = 'equal_sampled', 'equal_on_shown_only', 'different_on_odd_input', 'copy_error'
 
 def shares(
     rows, # verdict rows
@@ -413,7 +417,8 @@ def _gain(s, name): return [f'{100*(s[1][name]-s[0][name]):+6.1f}'] if len(s) ==
 def _shown_rows(runs):
     "The shares that say something new about some run"
     aligned = any(s.get('aligned', s['equal']) != s['equal'] for s in runs)
-    return [*ROWS[:3], *['aligned']*aligned, *ROWS[3:], *(name for name in RARE_SHARES if any(s[name] for s in runs))]
+    rare = [name for name in RARE_SHARES if all(name in s for s in runs) and any(s[name] for s in runs)]
+    return [*ROWS[:3], *['aligned']*aligned, *ROWS[3:], *rare]
 
 def share_label(
     name, # a key of `SHARES`
