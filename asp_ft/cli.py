@@ -571,15 +571,13 @@ def generate(
     **flags,            # those of `asp_ft.generate.generate`
 ):
     "Let a model answer tasks; a rerun goes on where it was."
-    from asp_ft import generate as answers
+    from asp_ft import evaluate, generate as answers
     if choose and flags.get('n', 1) < 2: raise AspFtError('--choose needs several samples: --n 8 --temperature 0.7')
     if not 0 <= agree <= 1: raise AspFtError(f'--agree: expected a share from 0 to 1, found {agree:g}')
-    review = answers.review_programs if flags.get('repair') else None
-    out = answers.generate(**flags, review=review)
+    out = answers.generate(**flags, review=answers.review_programs if flags.get('repair') else None)
     if not choose: return
     rows = answers.choose_answers(out, flags['tasks'], path := out.with_suffix('.chosen.jsonl'), agree)
-    silent = sum(r['abstained'] for r in rows)
-    print(f'{show_path(path)}: {len(rows)-silent} answers, {silent} times too few samples agreed')
+    print(*evaluate.vote_lines(rows, flags['tasks'], path), sep='\n')
 
 # %% ../nbs/24_cli.ipynb #edbf615a
 def _commented(lines): return '\n'.join(f'% {visible(line)}' for line in lines)
@@ -622,7 +620,7 @@ def ask(
     source = decode.find_source(model, adapter, backend, server, timeout, grammar or names, api_key_env)
     settings = decode.Settings(float(temperature), seed, max_new_tokens, grammar or names, names)
     row = answers.write_program(description, decode.open_source(source), settings, instances, _names(inputs),
-                                _names(outputs), repair)
+                                _names(outputs), repair, server)
     task = dict(prompt=[dict(role='user', content='')], outputs=_names(outputs), inputs=_names(inputs),
                 instances=[dict(name=n, text=t) for n, t in instances])
     said = list(answers.review_programs([(task, row['text'])])[0].said)

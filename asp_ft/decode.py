@@ -638,10 +638,11 @@ def _read_reply(reply, seconds):
     return data
 
 def _post(server, body):
-    "One request: the bytes of the reply; `_Again` where it is worth another try, else `AspFtError`."
+    "One request, without a body for the models there are: the bytes of the reply; `_Again` where it may improve soon."
     headers = {'Content-Type': 'application/json'}
     if key := _key(server): headers['Authorization'] = f'Bearer {key}'
-    ask = request.Request(server.url+'/chat/completions', json.dumps(body).encode(), headers)
+    ask = (request.Request(server.url+'/chat/completions', json.dumps(body).encode(), headers) if body else
+           request.Request(server.url+'/models', headers=headers))
     no_proxy = [request.ProxyHandler({})] if _is_local(server.url) else []  # what stays here passes nobody else
     try:
         with request.build_opener(_Stay, *no_proxy).open(ask, timeout=server.timeout) as reply:
@@ -680,17 +681,39 @@ def ask_server(
     seed: int,          # of this answer
     settings: Settings, # temperature, max_new_tokens
     stop=None,          # a `threading.Event` that ends the waiting
+    grammar: str=None,  # the grammar of the answer, as `names.server_grammar` writes it
 ) -> tuple:             # (text, finish_reason)
     "Ask for one answer, several times if need be; `AspFtError` where the server does not give one."
     body = dict(model=server.model, messages=messages, temperature=settings.temperature, seed=seed % 2**31,
-                max_tokens=settings.max_new_tokens)
+                max_tokens=settings.max_new_tokens) | (_with_grammar(server)(grammar) if grammar else {})
+    text, reason = _patiently(server, lambda: _read_answer(server, _post(server, body)), stop)
+    if grammar and reason == 'stop' and accepted(text) is not None: raise AspFtError(
+        f'{server.url} does not keep to the grammar that it was given ({first_line(text)[:60]!r}); see whether its '
+        'version takes one, or generate without --grammar and --names')
+    return text, reason
+
+def _patiently(server, ask, stop=None):
+    "What a question brings, asked several times if need be."
     for k in range(server.tries):
-        try: return _read_answer(server, _post(server, body))
+        try: return ask()
         except _Again as e: why, told = e.args
         wait = max(server.wait*2**k*random.uniform(.5, 1.), told or 0)
         if wait > LONGEST_WAIT: raise AspFtError(f'{server.url} {why} and asks to wait {wait:.0f} s; try again then')
         if k < server.tries-1 and (stop.wait(wait) if stop else time.sleep(wait)): break
     raise AspFtError(f'{server.url} {why}, {k+1} times; see that it runs and try again')
+
+def _grammar_fields(server, data):
+    "What a request says to have a grammar kept: found by the name that a server gives itself in its list of models."
+    try: owners = {str(m.get('owned_by')) for m in json.loads(data)['data']}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError): owners = set()
+    if owners & {'llamacpp'}: return lambda grammar: dict(grammar=grammar)
+    # vLLM before 0.12 reads the second, later ones read the first, and neither minds the other
+    if owners & {'vllm'}: return lambda grammar: dict(structured_outputs=dict(grammar=grammar), guided_grammar=grammar)
+    raise AspFtError(f'{server.url} is no server that is known to take a grammar (vLLM and llama.cpp are): generate '
+                     'without --grammar and --names')
+
+@functools.cache
+def _with_grammar(server): return _grammar_fields(server, _patiently(server, lambda: _post(server, None)))
 
 def answer_by_server(
     server: Server,     # whom to ask
@@ -699,17 +722,19 @@ def answer_by_server(
     settings: Settings, # temperature, seed, max_new_tokens
     width: int=None,    # not needed: `server` says how many are asked side by side
     told=None,          # a function that is told (number, answer) as soon as there is one
+    grammars=None,      # of each answer, as `names.server_grammar` writes them; None: none
 ) -> list:              # (text, finish_reason) of each, or the `AspFtError` that ended it
     "Ask many questions side by side; after a failure no further ones."
     from concurrent.futures import ThreadPoolExecutor, as_completed
     stop = threading.Event()
-    def one(prompt, key):
+    def one(prompt, key, grammar):
         if stop.is_set(): return AspFtError('not asked')
-        try: return ask_server(server, prompt, sample_seed(settings.seed, *key), settings, stop)
+        try: return ask_server(server, prompt, sample_seed(settings.seed, *key), settings, stop, grammar)
         except AspFtError as e: stop.set(); return e
     with ThreadPoolExecutor(server.parallel) as pool:
         try:
-            asked = {pool.submit(one, prompt, key): i for i, (prompt, key) in enumerate(zip(prompts, keys))}
+            todo = zip(prompts, keys, grammars or [None]*len(prompts))
+            asked = {pool.submit(one, *question): i for i, question in enumerate(todo)}
             for done in as_completed(asked):
                 if told and not isinstance(done.result(), AspFtError): told(asked[done], done.result())
             return [done.result() for done in asked]
@@ -748,9 +773,9 @@ def find_source(
     if str(thinking).lower() not in THINKING: raise unknown_name('thinking', thinking, THINKING)
     thinks = THINKING[str(thinking).lower()]
     if server:
-        if adapter or grammar or backend != 'auto' or thinks is not None: raise AspFtError(
-            'a server answers as it does: --adapter, --backend, --grammar and --thinking are for models on this '
-            'machine')
+        if adapter or backend != 'auto' or thinks is not None: raise AspFtError(
+            'a server answers as it does: --adapter, --backend and --thinking are for models on this machine')
+        if grammar: require('torch', 'llguidance')
         if timeout <= 0: raise AspFtError(f'--timeout: expected more than 0 seconds, found {timeout:g}')
         asked = Server(server_url(server), model, float(timeout), key_env=api_key_env or '')
         _check_key(asked)

@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['RECORDED', 'MOST_SAMPLES', 'NO_COMPLETION', 'ABSTAINED', 'SHOWN_ONLY', 'MISTAKES', 'SHARES', 'RARE_SHARES', 'Z95',
-           'KS', 'GROUPS', 'ROWS', 'LEVEL', 'Run', 'read_completions', 'read_tasks', 'pair', 'judge', 'mistake',
-           'findings', 'shares', 'wilson', 'clustered', 'pass_at', 'phrasing', 'scores', 'interval_of', 'share_label',
-           'score_table', 'sign_test', 'paired', 'comparison_line', 'writing', 'tell_apart', 'compare_runs',
-           'run_lines', 'evaluate']
+           'KS', 'GROUPS', 'ROWS', 'VOTES', 'LEVEL', 'Run', 'read_completions', 'read_tasks', 'pair', 'judge',
+           'mistake', 'findings', 'shares', 'wilson', 'clustered', 'pass_at', 'phrasing', 'scores', 'interval_of',
+           'share_label', 'score_table', 'vote_calibration', 'vote_lines', 'sign_test', 'paired', 'comparison_line',
+           'writing', 'tell_apart', 'compare_runs', 'run_lines', 'evaluate']
 
 # %% ../nbs/20_evaluate.ipynb #919e6522
-import json, math, re, time
+import json, math, re, tempfile, time
 from collections import Counter, defaultdict, namedtuple
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -468,6 +468,42 @@ def score_table(
     if any('answered' in s for s in runs):
         lines.append(['equal, of answers', *(_cell(s.get('answered', s), 'equal') for s in runs)])
     return _aligned([*lines, *_pass_lines(runs), *(_family_lines(runs) if families else ())])
+
+# %% ../nbs/20_evaluate.ipynb #faf6b832
+VOTES = {'all agree': 1., '3/4 and more': .75, '1/2 and more': .5, 'less': 0.}   # shares of the samples, from which on
+
+def vote_calibration(
+    chosen,           # rows of `generate.choose_answers`
+    tasks,            # of `read_tasks`
+    limits=GENERATED, # of the solver, for one program
+    workers=None,     # solver processes; None: one more than cores
+) -> dict:            # a key of `VOTES` -> n, right (their share), interval; those that occur
+    "How often an answer is right, by how many of the samples agreed."
+    asked = [r for r in chosen if not r['abstained'] and tasks[r['id']].get('checked') != 'runs']
+    with tempfile.TemporaryDirectory() as folder:
+        rows = judge([(tasks[r['id']], 0, r['text']) for r in asked], folder, limits, workers)
+    groups = defaultdict(list)
+    for r, row in zip(asked, rows):
+        share = r['votes']/r['of']
+        groups[next(name for name, least in VOTES.items() if share >= least)].append(row)
+    problems = {id: _problem(task) for id, task in tasks.items()}
+    parts = {name: _part(groups[name], problems) for name in VOTES if groups[name]}
+    return {name: dict(n=p['n'], right=p['equal'], interval=p['interval']['equal']) for name, p in parts.items()}
+
+# %% ../nbs/20_evaluate.ipynb #631d5c3b
+def vote_lines(
+    chosen,          # rows of `generate.choose_answers`
+    tasks,           # tasks.jsonl
+    path,            # the file that they are in
+    workers=None,    # solver processes; None: one more than cores
+): # lines of text
+    "What a terminal shows of a vote: how many answers there are and, where there are gold programs, how many are right."
+    silent = sum(r['abstained'] for r in chosen)
+    yield f'{show_path(path)}: {len(chosen)-silent} answers, {silent} times too few samples agreed'
+    if silent == len(chosen) or not all(t.get('gold') for t in read_jsonl(tasks, TASK_ROW)): return
+    found = vote_calibration(chosen, read_tasks(tasks), workers=workers)
+    cell = lambda p: f"{100*p['right']:.1f} %" + f"{100*p['interval'][0]:.0f}–{100*p['interval'][1]:.0f}".rjust(8)
+    yield _aligned([['samples', 'answers', 'right'], *([name, str(p['n']), cell(p)] for name, p in found.items())])
 
 # %% ../nbs/20_evaluate.ipynb #12506fc6
 LEVEL = .05   # chance of a "better" or "worse" between two models that are equally good

@@ -23,7 +23,7 @@ from .sources import contract_line, repair_prompt, SHORT, strip_fences
 from .models import check_model, quiet, read_record, sealed, weights_hash
 from .chat import chat_settings, ChatSettings, load_tokenizer, template_hash
 from .training import check_run
-from .names import names_grammar, prompt_names
+from .names import names_grammar, prompt_names, PromptNames, server_grammar
 from .decode import (accepted, ADAPTERS, Answerer, find_source, GRAMMAR, length_batches, open_source,
                            Settings)
 
@@ -269,13 +269,17 @@ def _check_wishes(n, temperature, batch_size, max_new_tokens, repair, review, fe
 
 # %% ../nbs/19_generate.ipynb #8d2679c5
 def task_grammars(
-    tasks: list, # rows of tasks.jsonl
-) -> tuple:      # {id: grammar}, and the ids of the tasks that keep the plain one
+    tasks: list,        # rows of tasks.jsonl
+    settings: Settings, # grammar, names
+    server=None,        # where there is one, it is given the grammars in its own notation
+) -> tuple:             # {id: grammar}, or None where all have that of ASP; and the ids of the tasks that keep it
     "The grammar of each task, with the names of its prompt; the plain one where that refuses the gold program."
-    grammars, plain = {t['id']: names_grammar(GRAMMAR, prompt_names(t['prompt'])) for t in tasks}, []
-    for t in tasks:
-        if not t.get('gold') or accepted(t['gold'].strip(), grammars[t['id']]) is None: continue
-        grammars[t['id']] = GRAMMAR; plain.append(t['id'])
+    if not settings.names and not (settings.grammar and server): return None, []
+    found = {t['id']: prompt_names(t['prompt']) if settings.names else PromptNames() for t in tasks}
+    plain = [t['id'] for t in tasks if settings.names and t.get('gold')
+             and accepted(t['gold'].strip(), names_grammar(GRAMMAR, found[t['id']])) is not None]
+    write = server_grammar if server else names_grammar
+    grammars = {name: write(GRAMMAR, names) for name, names in (found | dict.fromkeys(plain, PromptNames())).items()}
     if plain: log.warning('--names: %d of %d tasks keep the plain grammar, since their programs need other names than '
                           'their prompts allow: %s', len(plain), len(tasks),
                           ', '.join(plain[:5]) + (' …' if plain[5:] else ''))
@@ -311,7 +315,7 @@ def generate(
     rows, started = _asked_rows(tasks, split, few_shot, examples, seed), time.time()
     source = find_source(model, adapter, backend, server, timeout, grammar or names, api_key_env, thinking)
     settings = Settings(float(temperature), seed, max_new_tokens, grammar or names, names)
-    grammars, plain = task_grammars(rows) if names else (None, [])
+    grammars, plain = task_grammars(rows, settings, server)
     meta, identity = out.with_suffix('.meta.json'), _identity(source, rows, settings, n, repair, grammars)
     if _is_finished(out, meta, identity): log.info('%s is there already', show_path(out)); return out
     with sole_writer(out):
@@ -439,13 +443,15 @@ def write_program(
     inputs: list=(),    # predicates that the instances give; with the outputs they are named below the description
     outputs: list=(),   # predicates that are sought
     repair: int=0,      # rounds of repair, at most
+    server=None,        # where the model is one: its grammar has another notation
 ) -> dict:              # text, raw, finish_reason; and `rounds` where there were any
     "Let a model write a program, and mend it where the solver objects."
     if not description.strip(): raise AspFtError('the description is empty: say what the program shall do')
     text = description.strip() + ('\n'+contract_line(inputs, outputs) if inputs or outputs else '')
     task = dict(id='ask', prompt=[dict(role='user', content=text)], inputs=list(inputs), outputs=list(outputs),
                 instances=[dict(name=name, text=facts) for name, facts in instances])
-    grammars = [*task_grammars([task])[0].values()] if settings.names else None
-    row = answer_tasks(model, [task], [('ask', 0)], settings, repair, review_programs, grammars=grammars)[0]
+    grammars, _ = task_grammars([task], settings, server)
+    row = answer_tasks(model, [task], [('ask', 0)], settings, repair, review_programs,
+                       grammars=grammars and [grammars['ask']])[0]
     if isinstance(row, AspFtError): raise row
     return row

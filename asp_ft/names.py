@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['HEAD', 'EDITS', 'MANY', 'PromptNames', 'names_in', 'prompt_names', 'edit_distance', 'copied_from', 'program_names',
-           'copy_errors', 'names_grammar']
+           'copy_errors', 'names_grammar', 'server_grammar']
 
 # %% ../nbs/18_names.ipynb #6d0fc02b
 import functools, re
@@ -137,3 +137,61 @@ def names_grammar(
     for line in grammar.split('\n'): lines += new.pop(line.partition(':')[0], [line])
     if new: raise AspFtError(f'the grammar lacks {", ".join(new)}: give that of ASP')
     return '%llguidance {"no_forcing": true}\n' + '\n'.join(lines)   # a name may be cut into tokens in any way
+
+# %% ../nbs/18_names.ipynb #11c05d18
+_REST = "[A-Za-z0-9_']*"
+_LETTERS = {True: 'abcdefghijklmnopqrstuvwxyz'}
+_LETTERS[False] = _LETTERS[True] + _LETTERS[True].upper() + "0123456789_'"   # of the first place, of the others
+
+def _fresh_ways(heads, begin=''):
+    "In GBNF: names that begin so, and not with any of the heads; `not` is none."
+    letters, ways = _LETTERS[begin == ''], []
+    taken = {head[len(begin)] for head in {*heads, 'not'} if head.startswith(begin)} & {*letters}
+    ways = [f"[{''.join(c for c in letters if c not in taken)}] {_REST}"]
+    for letter in sorted(taken):
+        if begin+letter in heads: continue
+        if begin+letter == 'not': ways.append(f'"t" {_REST[:-1]}+')
+        else: ways.append(f'"{letter}" ({_fresh_ways(heads, begin+letter)})?')
+    return ' | '.join(ways)
+
+def _quoted(words): return ' | '.join(f'"{word}"' for word in words)
+
+def _spelled(names):
+    "What is a pattern in Lark's notation, in GBNF."
+    found = {word.upper(): f'"#{word}" blank' for word in ('defined', 'project', 'show', 'const', 'heuristic')}
+    found |= dict(VARIABLE=f'"_"* [A-Z] {_REST}', NOT='"not" blank', COLON='":" blank')
+    if not names.words:
+        string = r'"\"" ([^"\\\x01-\x1f\x7f] | "\\" ["\\n])* "\""'
+        return found | dict(NAME=f'"_"* ({_fresh_ways([])})', NUMBER='"0" | [1-9]'+' [0-9]?'*8, STRING=string)
+    heads = {_head(word) for word in names.words if len(_head(word)) == HEAD}
+    numbers = '[0-9] | [1-9] [0-9]' + ''.join(f' | "{n}"' for n in names.numbers)
+    return found | dict(KNOWN=_quoted(names.words), FRESH=f'"_"* ({_fresh_ways(heads)})', NUMBER=numbers,
+                        STRING=rf'"\"" ({_quoted(names.strings)}) "\""')
+
+def _gbnf(body):
+    "The right side of a rule in GBNF; literal words bring the blanks behind them along."
+    def part(m):
+        if m[0][0] == '"': return f'({m[0]} ws)'
+        return ('w-' if m[0].isupper() else '') + m[0].lower().replace('_', '-')
+    return re.sub(r'"(?:[^"\\]|\\.)*"|[A-Za-z_]+', part, body)
+
+_BLANKS = r'''root ::= ws statement+ last-comment?
+ws ::= ([ \t\r\n] | comment)*
+blank ::= [ \t\r\n]
+comment ::= last-comment "\r"? "\n"
+last-comment ::= "%" ([^*\x01-\x08\x0a-\x1f\x7f] [^\x01-\x08\x0a-\x1f\x7f]*)?'''
+
+@functools.lru_cache(maxsize=512)
+def server_grammar(
+    grammar: str,                     # that of ASP, in Lark's notation
+    names: PromptNames=PromptNames(), # of a prompt; none: all names are allowed
+) -> str:                             # in GBNF
+    "The grammar of ASP, with the names of a prompt in it, for a server."
+    if names.words: grammar = re.sub('(predicate|symbol): NAME', lambda m: f'{m[1]}: KNOWN', grammar)
+    if names.words: grammar = grammar.replace('predicate: KNOWN', 'predicate: KNOWN | FRESH')
+    lines, spelled = [_BLANKS], _spelled(names)
+    for line in re.sub(r'\n +', ' ', grammar).split('\n'):
+        name, _, body = line.partition(': ')
+        if name.islower() and name != 'start': lines.append(f"{name.replace('_', '-')} ::= {_gbnf(body)}")
+        elif name.isupper() and name not in spelled and body[0] == '"': lines.append(f'{_gbnf(name)} ::= ({body}) ws')
+    return '\n'.join([*lines, *(f'{_gbnf(word)} ::= ({how}) ws' for word, how in spelled.items()), ''])
