@@ -497,7 +497,7 @@ def vote_lines(
     path,            # the file that they are in
     workers=None,    # solver processes; None: one more than cores
 ): # lines of text
-    "What a terminal shows of a vote: how many answers there are and, where there are gold programs, how many are right."
+    "What a terminal shows of a vote: how many answers there are, and how many are right where that can be known."
     silent = sum(r['abstained'] for r in chosen)
     yield f'{show_path(path)}: {len(chosen)-silent} answers, {silent} times too few samples agreed'
     if silent == len(chosen) or not all(t.get('gold') for t in read_jsonl(tasks, TASK_ROW)): return

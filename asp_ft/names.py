@@ -83,8 +83,9 @@ def copied_from(
 def program_names(
     program: str, # a program, or what should be one
 ) -> set:
-    "The names of predicates, constants and functions in a program."
-    return {*re.findall(r"(?<![\w#'])_*[a-z][\w']*", strip_comments(program), re.A)} - {'not'}
+    "The names of predicates, constants and functions in a program; not one that the end of the text cuts off."
+    whole = re.sub(r"[\w']+\Z", '', strip_comments(program))
+    return {*re.findall(r"(?<![\w#'])_*[a-z][\w']*", whole, re.A)} - {'not'}
 
 def copy_errors(
     program: str,       # that was written
