@@ -320,14 +320,17 @@ def generate(
     if _is_finished(out, meta, identity): log.info('%s is there already', show_path(out)); return out
     with sole_writer(out):
         done = _answer_all(source, rows, settings, n, batch_size, out, identity, repair, review, grammars)
-        write_jsonl(out, (done[t['id'], k] for t in rows for k in range(n)))
         cut = sum(r['finish_reason'] == 'length' for r in done.values())
         config = dict(model=_name(model), adapter=_name(adapter), split=split, few_shot=few_shot)
-        write_json(meta, sealed(run_manifest('generate', config, started=started, identity=identity,
-                                             completions=file_hash(out), n=len(done), cut_off=cut, plain=plain)))
-        _journal(out).unlink(missing_ok=True)
+        write_jsonl(out, (done[t['id'], k] for t in rows for k in range(n)))
+        _write_meta(meta, out, config, started=started, identity=identity, n=len(done), cut_off=cut, plain=plain)
     log.info('%s: %d answers, %d of them cut off at %d tokens', show_path(out), len(done), cut, max_new_tokens)
     return out
+
+def _write_meta(meta, out, config, **more):
+    "Put beside the completions how they came about; the journal has served."
+    write_json(meta, sealed(run_manifest('generate', config, completions=file_hash(out), **more)))
+    _journal(out).unlink(missing_ok=True)
 
 def _asked_rows(tasks, split, few_shot, examples, seed):
     "The tasks of a split, with examples where there are to be some."
