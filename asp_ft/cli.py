@@ -570,15 +570,13 @@ def generate(
     **flags,            # those of `asp_ft.generate.generate`
 ):
     "Let a model answer tasks; a rerun goes on where it was."
-    from asp_ft import generate as answers
+    from asp_ft import evaluate, generate as answers
     if choose and flags.get('n', 1) < 2: raise AspFtError('--choose needs several samples: --n 8 --temperature 0.7')
     if not 0 <= agree <= 1: raise AspFtError(f'--agree: expected a share from 0 to 1, found {agree:g}')
-    review = answers.review_programs if flags.get('repair') else None
-    out = answers.generate(**flags, review=review)
+    out = answers.generate(**flags, review=answers.review_programs if flags.get('repair') else None)
     if not choose: return
     rows = answers.choose_answers(out, flags['tasks'], path := out.with_suffix('.chosen.jsonl'), agree)
-    silent = sum(r['abstained'] for r in rows)
-    print(f'{show_path(path)}: {len(rows)-silent} answers, {silent} times too few samples agreed')
+    print(*evaluate.vote_lines(rows, flags['tasks'], path), sep='\n')
 
 # %% ../nbs/24_cli.ipynb #edbf615a
 def _commented(lines): return '\n'.join(f'% {visible(line)}' for line in lines)
@@ -603,6 +601,7 @@ def ask(
     outputs: str='',         # predicates that are sought, e.g. color/2
     repair: int=0,           # rounds in which the program is mended, at most
     grammar: bool=False,     # let the model write only what the grammar of ASP allows; PyTorch
+    names: bool=False,       # and of names only those of the description, and fresh predicates unlike them
     temperature: float=0.,   # 0: greedy
     seed: int=42,            # of the draw
     max_new_tokens: int=512, # tokens the program may have
@@ -617,10 +616,10 @@ def ask(
     if temperature < 0 or max_new_tokens < 1 or repair < 0:
         raise AspFtError('expected max_new_tokens of at least 1, and temperature and repair of at least 0')
     instances = [(show_path(i), read_program(i)) for i in instance or ()]
-    source = decode.find_source(model, adapter, backend, server, timeout, grammar, api_key_env)
-    settings = decode.Settings(float(temperature), seed, max_new_tokens, grammar)
+    source = decode.find_source(model, adapter, backend, server, timeout, grammar or names, api_key_env)
+    settings = decode.Settings(float(temperature), seed, max_new_tokens, grammar or names, names)
     row = answers.write_program(description, decode.open_source(source), settings, instances, _names(inputs),
-                                _names(outputs), repair)
+                                _names(outputs), repair, server)
     task = dict(prompt=[dict(role='user', content='')], outputs=_names(outputs), inputs=_names(inputs),
                 instances=[dict(name=n, text=t) for n, t in instances])
     said = list(answers.review_programs([(task, row['text'])])[0].said)

@@ -415,7 +415,7 @@ TASK_ROW = dict(id=str, problem=str, split=str, source=str, prompt=TURNS, gold=s
                 messages=TURNS)
 COMPLETION_ROW = dict(id=str, sample=int, text=str, raw=str, finish_reason=str, abstained=bool)
 VERDICT_ROW = dict(id=str, sample=int, key=str, verdict=str, evidence=str, reason=str, outcome=str, parsed=bool,
-                   grounded=bool, satisfiable=bool, witness=dict, alignment=dict, seconds=float,
+                   grounded=bool, satisfiable=bool, witness=dict, alignment=dict, seconds=float, copy_errors=dict,
                    messages=[dict(code=str, line=int, column=int, text=str, where=str)])
 SHAPES = {   # of files that are read as a whole, by their name
     'run.json': dict(stage=str, config=dict, inputs=dict, identity=dict, rows=dict, hardware=dict, versions=dict),

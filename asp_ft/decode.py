@@ -11,7 +11,7 @@ __all__ = ['GRAMMAR', 'ROOM', 'GROUP', 'REFILL', 'AGAIN', 'LONGEST_WAIT', 'REPLY
 
 # %% ../nbs/18_decode.ipynb #27433f61
 import functools, json, os, random, re, tempfile, threading, time
-from collections import defaultdict, deque
+from collections import deque
 from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -69,9 +69,9 @@ statement: (head? ":-" body | head (":-")?) "."
          | ":~" body "." "[" cost "]"
          | MINIMIZE "{" (element (";" element)*)? "}" "."
          | SHOW term given? "." | "#show" "."
-         | (DEFINED | PROJECT) "-"? NAME "/" NUMBER "."
+         | (DEFINED | PROJECT) "-"? predicate "/" NUMBER "."
          | PROJECT atom given? "."
-         | CONST NAME "=" constant "." ("[" ("default" | "override") "]")?
+         | CONST symbol "=" constant "." ("[" ("default" | "override") "]")?
          | "#edge" "(" term "," term (";" term "," term)* ")" given? "."
          | HEURISTIC atom given? "." "[" weight "," term "]"
 
@@ -94,23 +94,25 @@ priced_head: terms? (COLON literal | ":" plain) condition?
 element: cost condition?
 cost: weight ("," terms)?
 weight: term ("@" level)?
-level: SIGN* (NUMBER | VARIABLE | NAME | "(" terms ")") (operation)*
+level: SIGN* (NUMBER | VARIABLE | symbol | "(" terms ")") (operation)*
 
 literal: NOT? NOT? (atom | comparison | TRUTH)
 plain: NOT NOT? (atom | comparison | TRUTH) | named | simple (COMPARE term)+ | TRUTH
 comparison: term (COMPARE term)+
 atom: "-"? named
-named: NAME ("(" pool ")")?
+named: predicate ("(" pool ")")?
 pool: terms (";" terms)*
 terms: term ("," term)*
 term: SIGN* simple
 simple: operand operation*
 operation: OPERATOR SIGN* operand
-operand: NUMBER | VARIABLE | "_" | STRING | LIMIT | named
+operand: NUMBER | VARIABLE | "_" | STRING | LIMIT | symbol ("(" pool ")")?
        | "(" (tuple (";" tuple)*)? ")" | "|" term (";" term)* "|"
 tuple: terms ","?
 constant: SIGN* fixed (FIXED_OPERATOR SIGN* fixed)*
-fixed: NUMBER | STRING | LIMIT | NAME ("(" constant ("," constant)* ")")? | "(" constant ("," constant)* ","? ")"
+fixed: NUMBER | STRING | LIMIT | symbol ("(" constant ("," constant)* ")")? | "(" constant ("," constant)* ","? ")"
+predicate: NAME
+symbol: NAME
 
 NOT: "not"
 NAME: /_*[a-z][A-Za-z0-9_']*/ & ~/not/
@@ -140,25 +142,29 @@ SPACE: /[ \t\r\n]+/
 '''
 
 # %% ../nbs/18_decode.ipynb #881eb696
-@functools.cache
-def _compiled():
-    "The grammar as llguidance wants it."
-    require('torch', 'llguidance')
-    from llguidance import LLMatcher
-    return LLMatcher.grammar_from_lark(GRAMMAR)
+@functools.lru_cache(maxsize=512)
+def _compiled(view, grammar):
+    "A matcher that has read nothing yet; the grammar of a prompt serves all of its answers."
+    from llguidance import LLMatcher, LLParserLimits
+    limits = LLParserLimits(initial_lexer_fuel=50_000_000, step_lexer_fuel=50_000_000, max_lexer_states=1_000_000,
+                            precompute_large_lexemes=False)   # what is never asked for is never computed
+    matcher = LLMatcher(view, LLMatcher.grammar_from_lark(grammar), log_level=0, limits=limits)
+    if matcher.is_error(): raise AspFtError(f'llguidance cannot read this grammar: {first_line(matcher.get_error())}')
+    return matcher
 
 @functools.cache
 def _bytes():
     "A tokenizer whose tokens are bytes."
+    require('torch', 'llguidance')
     from llguidance import LLTokenizer
     return LLTokenizer('byte')
 
 def accepted(
-    program: str, # a text
-) -> int | None:  # None: it is a program; else how many bytes of it could begin one
-    "Whether the grammar accepts a text, and if not, how far it goes."
-    from llguidance import LLMatcher
-    matcher, tokens = LLMatcher(_bytes(), _compiled()), [*program.encode('utf-8', 'surrogatepass')]
+    program: str,         # a text
+    grammar: str=GRAMMAR, # in Lark's notation
+) -> int | None:          # None: it is a program; else how many bytes of it could begin one
+    "Whether a grammar accepts a text, and if not, how far it goes."
+    matcher, tokens = _compiled(_bytes(), grammar).deep_copy(), [*program.encode('utf-8', 'surrogatepass')]
     n = matcher.try_consume_tokens(tokens)
     return None if n == len(tokens) and matcher.is_accepting() else n
 
@@ -179,40 +185,44 @@ def grammar_tokenizer(
 class Matchers:
     "A matcher for each answer of a batch."
     def __init__(self,
-        tokenizer,   # of the model
-        size: int,   # logits of the model
-        ends,        # tokens that end an answer
+        tokenizer,     # of the model
+        size: int,     # logits of the model
+        ends,          # tokens that end an answer
+        grammars=None, # the grammar of each answer; None: that of ASP for all
     ):
-        from llguidance import LLMatcher
-        view = grammar_tokenizer(tokenizer, size, tuple(ends))
-        self.rows, self.ends, self.size = defaultdict(lambda: LLMatcher(view, _compiled())), {*ends}, size
-        self.words = -(-size//32)
+        self.view, self.grammars = grammar_tokenizer(tokenizer, size, tuple(ends)), grammars
+        self.rows, self.ends, self.size, self.words = {}, {*ends}, size, -(-size//32)
+    def _of(self, row):
+        if row not in self.rows:
+            grammar = GRAMMAR if self.grammars is None else self.grammars[row]
+            self.rows[row] = _compiled(self.view, grammar).deep_copy()
+        return self.rows[row]
     def take(self,
         row: int,   # of the batch
         token: int, # the one chosen
     ):
         "Tell a matcher what was chosen."
-        if token not in self.ends: self.rows[row].consume_token(token)
+        if token not in self.ends: self._of(row).consume_token(token)
     def allows(self,
         row: int,   # of the batch
         token: int, # a token
     ) -> bool:      # microseconds, whatever the vocabulary
         "Whether a token may come next."
-        if token in self.ends: return self.rows[row].is_accepting()
-        return self.rows[row].validate_tokens([token]) == 1
+        if token in self.ends: return self._of(row).is_accepting()
+        return self._of(row).validate_tokens([token]) == 1
     def allowed(self,
         row: int, # of the batch
     ):            # an array of `size` bools
         "All the tokens that may come next."
         import numpy as np
         bits = np.zeros(4*self.words, np.uint8)
-        self.rows[row].unsafe_compute_mask_ptr(bits.ctypes.data, len(bits))
+        self._of(row).unsafe_compute_mask_ptr(bits.ctypes.data, len(bits))
         return np.unpackbits(bits, count=self.size, bitorder='little').astype(bool)
     def done(self,
         row: int, # whose answer has ended
     ) -> bool:    # whether llguidance gave up there, because of its own limits
         "Let go of a matcher."
-        return self.rows.pop(row).is_error()
+        return row in self.rows and self.rows.pop(row).is_error()
 
 def grammar_mask(
     matchers: Matchers, # of the batch
@@ -447,6 +457,7 @@ class Settings:
     seed: int             # of the run
     max_new_tokens: int   # tokens an answer may have
     grammar: bool=False   # only what the grammar of ASP allows; PyTorch
+    names: bool=False     # within the grammar, only names of the prompt, and fresh predicates unlike them
 
 def answer_batch(
     model,             # of `load_model`
@@ -456,6 +467,7 @@ def answer_batch(
     settings: Settings,# temperature, seed, max_new_tokens, grammar
     width: int=None,   # answers that are written side by side; None: all
     told=None,         # a function that is told (number, answer) as soon as there is one
+    grammars=None,     # with `settings.grammar`: the grammar of each answer; None: that of ASP for all
 ) -> list:             # (text, finish_reason) of each: "stop", "length", or "grammar" where the grammar gave up
     "Answer prompts; each answer ends at its end of turn, at `max_new_tokens`, or where the model's positions end."
     import torch
@@ -464,7 +476,7 @@ def answer_batch(
     if settings.temperature:
         steps.append(gumbel_noise([sample_seed(settings.seed, *k) for k in keys], settings.temperature))
     if settings.grammar:
-        matchers = Matchers(tokenizer, model.config.get_text_config().vocab_size, stop)
+        matchers = Matchers(tokenizer, model.config.get_text_config().vocab_size, stop, grammars)
         steps.append(grammar_mask(matchers))
     def change(rows, scores):
         for step in steps: scores = step(rows, scores)
@@ -517,6 +529,7 @@ def answer_batch_mlx(
     settings: Settings,# temperature, seed, max_new_tokens
     width: int=None,   # answers that are written side by side; None: all
     told=None,         # a function that is told (number, answer) as soon as there is one
+    grammars=None,     # none: the grammar works with PyTorch
 ) -> list:             # (text, finish_reason) of each: "stop" or "length"
     "What `answer_batch` does, with MLX."
     import mlx.core as mx
@@ -625,10 +638,11 @@ def _read_reply(reply, seconds):
     return data
 
 def _post(server, body):
-    "One request: the bytes of the reply; `_Again` where it is worth another try, else `AspFtError`."
+    "One request, without a body for the models there are: the bytes of the reply; `_Again` where it may improve soon."
     headers = {'Content-Type': 'application/json'}
     if key := _key(server): headers['Authorization'] = f'Bearer {key}'
-    ask = request.Request(server.url+'/chat/completions', json.dumps(body).encode(), headers)
+    ask = (request.Request(server.url+'/chat/completions', json.dumps(body).encode(), headers) if body else
+           request.Request(server.url+'/models', headers=headers))
     no_proxy = [request.ProxyHandler({})] if _is_local(server.url) else []  # what stays here passes nobody else
     try:
         with request.build_opener(_Stay, *no_proxy).open(ask, timeout=server.timeout) as reply:
@@ -667,17 +681,39 @@ def ask_server(
     seed: int,          # of this answer
     settings: Settings, # temperature, max_new_tokens
     stop=None,          # a `threading.Event` that ends the waiting
+    grammar: str=None,  # the grammar of the answer, as `names.server_grammar` writes it
 ) -> tuple:             # (text, finish_reason)
     "Ask for one answer, several times if need be; `AspFtError` where the server does not give one."
     body = dict(model=server.model, messages=messages, temperature=settings.temperature, seed=seed % 2**31,
-                max_tokens=settings.max_new_tokens)
+                max_tokens=settings.max_new_tokens) | (_with_grammar(server)(grammar) if grammar else {})
+    text, reason = _patiently(server, lambda: _read_answer(server, _post(server, body)), stop)
+    if grammar and reason == 'stop' and accepted(text) is not None: raise AspFtError(
+        f'{server.url} does not keep to the grammar that it was given ({first_line(text)[:60]!r}); see whether its '
+        'version takes one, or generate without --grammar and --names')
+    return text, reason
+
+def _patiently(server, ask, stop=None):
+    "What a question brings, asked several times if need be."
     for k in range(server.tries):
-        try: return _read_answer(server, _post(server, body))
+        try: return ask()
         except _Again as e: why, told = e.args
         wait = max(server.wait*2**k*random.uniform(.5, 1.), told or 0)
         if wait > LONGEST_WAIT: raise AspFtError(f'{server.url} {why} and asks to wait {wait:.0f} s; try again then')
         if k < server.tries-1 and (stop.wait(wait) if stop else time.sleep(wait)): break
     raise AspFtError(f'{server.url} {why}, {k+1} times; see that it runs and try again')
+
+def _grammar_fields(server, data):
+    "What a request says to have a grammar kept: found by the name that a server gives itself in its list of models."
+    try: owners = {str(m.get('owned_by')) for m in json.loads(data)['data']}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError): owners = set()
+    if owners & {'llamacpp'}: return lambda grammar: dict(grammar=grammar)
+    # vLLM before 0.12 reads the second, later ones read the first, and neither minds the other
+    if owners & {'vllm'}: return lambda grammar: dict(structured_outputs=dict(grammar=grammar), guided_grammar=grammar)
+    raise AspFtError(f'{server.url} is no server that is known to take a grammar (vLLM and llama.cpp are): generate '
+                     'without --grammar and --names')
+
+@functools.cache
+def _with_grammar(server): return _grammar_fields(server, _patiently(server, lambda: _post(server, None)))
 
 def answer_by_server(
     server: Server,     # whom to ask
@@ -686,17 +722,19 @@ def answer_by_server(
     settings: Settings, # temperature, seed, max_new_tokens
     width: int=None,    # not needed: `server` says how many are asked side by side
     told=None,          # a function that is told (number, answer) as soon as there is one
+    grammars=None,      # of each answer, as `names.server_grammar` writes them; None: none
 ) -> list:              # (text, finish_reason) of each, or the `AspFtError` that ended it
     "Ask many questions side by side; after a failure no further ones."
     from concurrent.futures import ThreadPoolExecutor, as_completed
     stop = threading.Event()
-    def one(prompt, key):
+    def one(prompt, key, grammar):
         if stop.is_set(): return AspFtError('not asked')
-        try: return ask_server(server, prompt, sample_seed(settings.seed, *key), settings, stop)
+        try: return ask_server(server, prompt, sample_seed(settings.seed, *key), settings, stop, grammar)
         except AspFtError as e: stop.set(); return e
     with ThreadPoolExecutor(server.parallel) as pool:
         try:
-            asked = {pool.submit(one, prompt, key): i for i, (prompt, key) in enumerate(zip(prompts, keys))}
+            todo = zip(prompts, keys, grammars or [None]*len(prompts))
+            asked = {pool.submit(one, *question): i for i, question in enumerate(todo)}
             for done in as_completed(asked):
                 if told and not isinstance(done.result(), AspFtError): told(asked[done], done.result())
             return [done.result() for done in asked]
@@ -716,7 +754,8 @@ class Source:
 class Answerer:
     "A model that is ready to answer."
     encode: object       # messages -> token ids; with a server the messages themselves
-    answer: object       # (prompts, keys, settings, width, told) -> (text, finish_reason) of each, or its `AspFtError`
+    answer: object       # (prompts, keys, settings, width, told, grammars) -> (text, finish_reason) of each, or its
+                         # `AspFtError`
     positions: int       # tokens of prompt and answer together; with a server not known, and endless
 
 def find_source(
@@ -725,7 +764,7 @@ def find_source(
     backend: str='auto',   # as for `generate`
     server: str=None,      # as for `generate`
     timeout: float=300.,   # as for `generate`
-    grammar: bool=False,   # as for `generate`
+    grammar: bool=False,   # as for `generate`; with `names` too
     api_key_env: str=None, # as for `generate`
     thinking: str='auto',  # as for `generate`
 ) -> Source:               # checked, as far as it can be without loading
@@ -734,9 +773,9 @@ def find_source(
     if str(thinking).lower() not in THINKING: raise unknown_name('thinking', thinking, THINKING)
     thinks = THINKING[str(thinking).lower()]
     if server:
-        if adapter or grammar or backend != 'auto' or thinks is not None: raise AspFtError(
-            'a server answers as it does: --adapter, --backend, --grammar and --thinking are for models on this '
-            'machine')
+        if adapter or backend != 'auto' or thinks is not None: raise AspFtError(
+            'a server answers as it does: --adapter, --backend and --thinking are for models on this machine')
+        if grammar: require('torch', 'llguidance')
         if timeout <= 0: raise AspFtError(f'--timeout: expected more than 0 seconds, found {timeout:g}')
         asked = Server(server_url(server), model, float(timeout), key_env=api_key_env or '')
         _check_key(asked)

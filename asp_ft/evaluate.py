@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['RECORDED', 'MOST_SAMPLES', 'NO_COMPLETION', 'ABSTAINED', 'SHOWN_ONLY', 'MISTAKES', 'SHARES', 'RARE_SHARES', 'Z95',
-           'KS', 'GROUPS', 'ROWS', 'LEVEL', 'Run', 'read_completions', 'read_tasks', 'pair', 'judge', 'mistake',
-           'findings', 'shares', 'wilson', 'clustered', 'pass_at', 'phrasing', 'scores', 'interval_of', 'share_label',
-           'score_table', 'sign_test', 'paired', 'comparison_line', 'writing', 'tell_apart', 'compare_runs',
-           'run_lines', 'evaluate']
+           'KS', 'GROUPS', 'ROWS', 'VOTES', 'LEVEL', 'Run', 'read_completions', 'read_tasks', 'pair', 'judge',
+           'mistake', 'findings', 'shares', 'wilson', 'clustered', 'pass_at', 'phrasing', 'scores', 'interval_of',
+           'share_label', 'score_table', 'vote_calibration', 'vote_lines', 'sign_test', 'paired', 'comparison_line',
+           'writing', 'tell_apart', 'compare_runs', 'run_lines', 'evaluate']
 
 # %% ../nbs/20_evaluate.ipynb #919e6522
-import json, math, re, time
+import json, math, re, tempfile, time
 from collections import Counter, defaultdict, namedtuple
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -23,6 +23,7 @@ from .core import (AspFtError, atomic_write, COMPLETION_ROW, disk_error, file_ha
                          package_versions, read_json, read_jsonl, run_manifest, show_path, sole_writer, TASK_ROW,
                          text_hash, write_json, write_jsonl)
 from .lint import LINT
+from .names import copy_errors, prompt_names
 from .sandbox import GENERATED, open_executor
 from .instances import FURTHER, further_many
 from .solver import compare_many, ODD_INPUT
@@ -194,11 +195,12 @@ def _add_verdicts(asked, known, note, further, limits, workers, executor):
 
 # %% ../nbs/20_evaluate.ipynb #a829939f
 def _as_rows(pairs, keys, last, known):
-    "The verdict rows of a file: the last that was said of each pair."
+    "The verdict rows of a file: the last that was said of each pair, and the names that were copied wrongly."
     for key, (task, i, text) in zip(keys, pairs):
         unjudged = dict(NO_COMPLETION if text is None else ABSTAINED, key=None)
         found = known.get(last.get(key)) or known.get(key) or unjudged
-        yield dict(id=task['id'], sample=i) | {k: found[k] for k in ('key', *NO_COMPLETION)}
+        wrong = copy_errors(text, prompt_names(task.get('prompt') or []), task['gold']) if text else {}
+        yield dict(id=task['id'], sample=i) | {k: found[k] for k in ('key', *NO_COMPLETION)} | dict(copy_errors=wrong)
 
 # %% ../nbs/20_evaluate.ipynb #f892fba9
 def judge(
@@ -281,8 +283,10 @@ SHARES = {
     'unknown': lambda row: row['verdict'] == 'unknown',
     'equal_sampled': lambda row: row['verdict'] == 'equal' and row['evidence'] == 'sampled',
     'equal_on_shown_only': lambda row: row['mark'] == SHOWN_ONLY,
-    'different_on_odd_input': lambda row: row['mark'] == ODD_INPUT}
-RARE_SHARES = 'equal_sampled', 'equal_on_shown_only', 'different_on_odd_input'  # shown where there is something to show
+    'different_on_odd_input': lambda row: row['mark'] == ODD_INPUT,
+    'copy_error': lambda row: bool(row.get('copy_errors'))}
+# these are shown where there is something to show
+RARE_SHARES = 'equal_sampled', 'equal_on_shown_only', 'different_on_odd_input', 'copy_error'
 
 def shares(
     rows, # verdict rows
@@ -413,7 +417,8 @@ def _gain(s, name): return [f'{100*(s[1][name]-s[0][name]):+6.1f}'] if len(s) ==
 def _shown_rows(runs):
     "The shares that say something new about some run"
     aligned = any(s.get('aligned', s['equal']) != s['equal'] for s in runs)
-    return [*ROWS[:3], *['aligned']*aligned, *ROWS[3:], *(name for name in RARE_SHARES if any(s[name] for s in runs))]
+    rare = [name for name in RARE_SHARES if all(name in s for s in runs) and any(s[name] for s in runs)]
+    return [*ROWS[:3], *['aligned']*aligned, *ROWS[3:], *rare]
 
 def share_label(
     name, # a key of `SHARES`
@@ -463,6 +468,42 @@ def score_table(
     if any('answered' in s for s in runs):
         lines.append(['equal, of answers', *(_cell(s.get('answered', s), 'equal') for s in runs)])
     return _aligned([*lines, *_pass_lines(runs), *(_family_lines(runs) if families else ())])
+
+# %% ../nbs/20_evaluate.ipynb #faf6b832
+VOTES = {'all agree': 1., '3/4 and more': .75, '1/2 and more': .5, 'less': 0.}   # shares of the samples, from which on
+
+def vote_calibration(
+    chosen,           # rows of `generate.choose_answers`
+    tasks,            # of `read_tasks`
+    limits=GENERATED, # of the solver, for one program
+    workers=None,     # solver processes; None: one more than cores
+) -> dict:            # a key of `VOTES` -> n, right (their share), interval; those that occur
+    "How often an answer is right, by how many of the samples agreed."
+    asked = [r for r in chosen if not r['abstained'] and tasks[r['id']].get('checked') != 'runs']
+    with tempfile.TemporaryDirectory() as folder:
+        rows = judge([(tasks[r['id']], 0, r['text']) for r in asked], folder, limits, workers)
+    groups = defaultdict(list)
+    for r, row in zip(asked, rows):
+        share = r['votes']/r['of']
+        groups[next(name for name, least in VOTES.items() if share >= least)].append(row)
+    problems = {id: _problem(task) for id, task in tasks.items()}
+    parts = {name: _part(groups[name], problems) for name in VOTES if groups[name]}
+    return {name: dict(n=p['n'], right=p['equal'], interval=p['interval']['equal']) for name, p in parts.items()}
+
+# %% ../nbs/20_evaluate.ipynb #631d5c3b
+def vote_lines(
+    chosen,          # rows of `generate.choose_answers`
+    tasks,           # tasks.jsonl
+    path,            # the file that they are in
+    workers=None,    # solver processes; None: one more than cores
+): # lines of text
+    "What a terminal shows of a vote: how many answers there are, and how many are right where that can be known."
+    silent = sum(r['abstained'] for r in chosen)
+    yield f'{show_path(path)}: {len(chosen)-silent} answers, {silent} times too few samples agreed'
+    if silent == len(chosen) or not all(t.get('gold') for t in read_jsonl(tasks, TASK_ROW)): return
+    found = vote_calibration(chosen, read_tasks(tasks), workers=workers)
+    cell = lambda p: f"{100*p['right']:.1f} %" + f"{100*p['interval'][0]:.0f}–{100*p['interval'][1]:.0f}".rjust(8)
+    yield _aligned([['samples', 'answers', 'right'], *([name, str(p['n']), cell(p)] for name, p in found.items())])
 
 # %% ../nbs/20_evaluate.ipynb #12506fc6
 LEVEL = .05   # chance of a "better" or "worse" between two models that are equally good

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['load_tasks', 'few_shot_turns', 'with_examples', 'read_journal', 'append_journal', 'Review', 'answer_tasks',
-           'review_programs', 'generate', 'group_programs', 'elect', 'choose_answers', 'coverage_curve',
-           'write_program']
+           'review_programs', 'task_grammars', 'generate', 'group_programs', 'elect', 'choose_answers',
+           'coverage_curve', 'write_program']
 
 # %% ../nbs/19_generate.ipynb #9ccc686a
 import json, os, random, re, time
@@ -23,7 +23,9 @@ from .sources import contract_line, repair_prompt, SHORT, strip_fences
 from .models import check_model, quiet, read_record, sealed, weights_hash
 from .chat import chat_settings, ChatSettings, load_tokenizer, template_hash
 from .training import check_run
-from .decode import ADAPTERS, Answerer, find_source, length_batches, open_source, Settings
+from .names import names_grammar, prompt_names, PromptNames, server_grammar
+from .decode import (accepted, ADAPTERS, Answerer, find_source, GRAMMAR, length_batches, open_source,
+                           Settings)
 
 # %% ../nbs/19_generate.ipynb #371e0ae9
 def load_tasks(
@@ -162,10 +164,11 @@ def answer_tasks(
     review=None,        # a function: list of (task, program) -> a `Review` of each
     width: int=None,    # answers that are written side by side; None: all
     told=None,          # a function that is told each row as soon as it is there: with repairs, when all are
+    grammars=None,      # of each answer, in all of its rounds; None: that of ASP, where there is to be one
 ) -> list:              # a row of completions.jsonl for each, or the `AspFtError` that ended it
     "Answer tasks, and mend what is reviewed as wrong."
     first = (lambda i, answer: told(_row(keys[i], *answer))) if told and not repair else None
-    found = model.answer([model.encode(t['prompt']) for t in tasks], keys, settings, width, first)
+    found = model.answer([model.encode(t['prompt']) for t in tasks], keys, settings, width, first, grammars)
     rows = [f if isinstance(f, AspFtError) else _row(k, *f) for k, f in zip(keys, found)]
     todo = [i for i, row in enumerate(rows) if isinstance(row, dict)] if repair else []
     for k in range(repair+1 if todo else 0):
@@ -175,7 +178,8 @@ def answer_tasks(
                    for i, seen in zip(todo, reviews) if seen.rank and k < repair}
         todo = [i for i, p in prompts.items() if p is not None]
         again = [(f'{keys[i][0]}/round {k+1}', keys[i][1]) for i in todo]
-        found = model.answer([prompts[i] for i in todo], again, settings, width, None) if todo else []
+        kept = grammars and [grammars[i] for i in todo]
+        found = model.answer([prompts[i] for i in todo], again, settings, width, None, kept) if todo else []
         for i, f in zip(todo, found):
             rows[i] = f if isinstance(f, AspFtError) else rows[i] | _row(keys[i], *f)
         todo = [i for i in todo if isinstance(rows[i], dict)]
@@ -231,8 +235,8 @@ def review_programs(
 def _adapter_hash(adapter):
     return [file_hash(Path(adapter)/f) for f in ('adapter_config.json', *ADAPTERS) if (Path(adapter)/f).is_file()]
 
-def _identity(source, tasks, settings, n, repair):
-    "What decides the file: model, adapter, prompts and settings; not the batch size."
+def _identity(source, tasks, settings, n, repair, grammars=None):
+    "What decides the file: model, adapter, prompts, grammars and settings; not the batch size."
     if source.server: who = dict(server=source.server.url, model=source.model)
     else:
         model, tokenizer = Path(source.model), load_tokenizer(source.model, source.thinking, source.adapter)
@@ -244,7 +248,9 @@ def _identity(source, tasks, settings, n, repair):
             check_run(source.adapter, dict(weights=who['model'], template=template))
             who['adapter'] = _adapter_hash(source.adapter)
     prompts = text_hash(json.dumps([[t['id'], t['prompt']] for t in tasks], ensure_ascii=False))
-    return who | dict(tasks=prompts, samples=n, repair=repair) | asdict(settings)
+    how = asdict(settings) if settings.names else {k: v for k, v in asdict(settings).items() if k != 'names'}
+    if grammars: how['grammars'] = text_hash(json.dumps([grammars[t['id']] for t in tasks]))
+    return who | dict(tasks=prompts, samples=n, repair=repair) | how
 
 def _is_finished(out, meta, identity):
     record = read_record(meta, f'give another --out, or delete {show_path(meta)}', ('identity',))
@@ -260,6 +266,24 @@ def _check_wishes(n, temperature, batch_size, max_new_tokens, repair, review, fe
         raise AspFtError('repair needs a review: use the command asp_ft generate, or asp_ft.cli.reviewer()')
     if bool(few_shot) != bool(examples):
         raise AspFtError('--few_shot N and --examples FILE belong together: how many examples, and where they are')
+
+# %% ../nbs/19_generate.ipynb #8d2679c5
+def task_grammars(
+    tasks: list,        # rows of tasks.jsonl
+    settings: Settings, # grammar, names
+    server=None,        # where there is one, it is given the grammars in its own notation
+) -> tuple:             # {id: grammar}, or None where all have that of ASP; and the ids of the tasks that keep it
+    "The grammar of each task, with the names of its prompt; the plain one where that refuses the gold program."
+    if not settings.names and not (settings.grammar and server): return None, []
+    found = {t['id']: prompt_names(t['prompt']) if settings.names else PromptNames() for t in tasks}
+    plain = [t['id'] for t in tasks if settings.names and t.get('gold')
+             and accepted(t['gold'].strip(), names_grammar(GRAMMAR, found[t['id']])) is not None]
+    write = server_grammar if server else names_grammar
+    grammars = {name: write(GRAMMAR, names) for name, names in (found | dict.fromkeys(plain, PromptNames())).items()}
+    if plain: log.warning('--names: %d of %d tasks keep the plain grammar, since their programs need other names than '
+                          'their prompts allow: %s', len(plain), len(tasks),
+                          ', '.join(plain[:5]) + (' …' if plain[5:] else ''))
+    return grammars, plain
 
 # %% ../nbs/19_generate.ipynb #676c0142
 def generate(
@@ -277,6 +301,7 @@ def generate(
     server: str=None,         # ask this OpenAI-compatible server, e.g. http://localhost:8000/v1
     timeout: float=300.,      # seconds that the server may take for one answer
     grammar: bool=False,      # let the model write only what the grammar of ASP allows; PyTorch
+    names: bool=False,        # and of names only those of the prompt, and fresh predicates unlike them
     few_shot: int=0,          # examples before each question
     examples: str=None,       # where they come from: train.jsonl, or tasks.jsonl, of which the training rows count
     repair: int=0,            # rounds in which a program is mended, at most (in Python: with a review)
@@ -288,20 +313,24 @@ def generate(
     _check_wishes(n, temperature, batch_size, max_new_tokens, repair, review, few_shot, examples)
     out = Path(out) if str(out).endswith('.jsonl') else Path(out)/'completions.jsonl'
     rows, started = _asked_rows(tasks, split, few_shot, examples, seed), time.time()
-    source = find_source(model, adapter, backend, server, timeout, grammar, api_key_env, thinking)
-    settings = Settings(float(temperature), seed, max_new_tokens, grammar)
-    meta, identity = out.with_suffix('.meta.json'), _identity(source, rows, settings, n, repair)
+    source = find_source(model, adapter, backend, server, timeout, grammar or names, api_key_env, thinking)
+    settings = Settings(float(temperature), seed, max_new_tokens, grammar or names, names)
+    grammars, plain = task_grammars(rows, settings, server)
+    meta, identity = out.with_suffix('.meta.json'), _identity(source, rows, settings, n, repair, grammars)
     if _is_finished(out, meta, identity): log.info('%s is there already', show_path(out)); return out
     with sole_writer(out):
-        done = _answer_all(source, rows, settings, n, batch_size, out, identity, repair, review)
-        write_jsonl(out, (done[t['id'], k] for t in rows for k in range(n)))
+        done = _answer_all(source, rows, settings, n, batch_size, out, identity, repair, review, grammars)
         cut = sum(r['finish_reason'] == 'length' for r in done.values())
         config = dict(model=_name(model), adapter=_name(adapter), split=split, few_shot=few_shot)
-        write_json(meta, sealed(run_manifest('generate', config, started=started, identity=identity,
-                                             completions=file_hash(out), n=len(done), cut_off=cut)))
-        _journal(out).unlink(missing_ok=True)
+        write_jsonl(out, (done[t['id'], k] for t in rows for k in range(n)))
+        _write_meta(meta, out, config, started=started, identity=identity, n=len(done), cut_off=cut, plain=plain)
     log.info('%s: %d answers, %d of them cut off at %d tokens', show_path(out), len(done), cut, max_new_tokens)
     return out
+
+def _write_meta(meta, out, config, **more):
+    "Put beside the completions how they came about; the journal has served."
+    write_json(meta, sealed(run_manifest('generate', config, completions=file_hash(out), **more)))
+    _journal(out).unlink(missing_ok=True)
 
 def _asked_rows(tasks, split, few_shot, examples, seed):
     "The tasks of a split, with examples where there are to be some."
@@ -323,7 +352,7 @@ def _encoded(model, tasks):
             'the task out')
     return prompts
 
-def _answer_all(source, rows, settings, n, batch_size, out, identity, repair, review):
+def _answer_all(source, rows, settings, n, batch_size, out, identity, repair, review, grammars):
     "Answer what the journal does not hold yet."
     done, keys = read_journal(_journal(out), identity), [(t['id'], k) for t in rows for k in range(n)]
     if all(k in done for k in keys): return done
@@ -337,8 +366,9 @@ def _answer_all(source, rows, settings, n, batch_size, out, identity, repair, re
         # the answers do not depend on who else is in the batch; a repair begins when all of its batch have an answer
         for batch in length_batches(prompts, batch_size if repair else len(prompts)):
             todo = [i for i in batch if keys[i] not in done]
+            own = grammars and [grammars[tasks[i]['id']] for i in todo]
             found = answer_tasks(model, [tasks[i] for i in todo], [keys[i] for i in todo], settings, repair, review,
-                                 batch_size, keep) if todo else []
+                                 batch_size, keep, own) if todo else []
             if lost := [row for row in found if isinstance(row, AspFtError)]:
                 why = next(row for row in lost if str(row) != 'not asked')
                 raise AspFtError(f'{why} ({len(done)} of {len(keys)} answers are kept: run the same command again)')
@@ -416,12 +446,15 @@ def write_program(
     inputs: list=(),    # predicates that the instances give; with the outputs they are named below the description
     outputs: list=(),   # predicates that are sought
     repair: int=0,      # rounds of repair, at most
+    server=None,        # where the model is one: its grammar has another notation
 ) -> dict:              # text, raw, finish_reason; and `rounds` where there were any
     "Let a model write a program, and mend it where the solver objects."
     if not description.strip(): raise AspFtError('the description is empty: say what the program shall do')
     text = description.strip() + ('\n'+contract_line(inputs, outputs) if inputs or outputs else '')
     task = dict(id='ask', prompt=[dict(role='user', content=text)], inputs=list(inputs), outputs=list(outputs),
                 instances=[dict(name=name, text=facts) for name, facts in instances])
-    row = answer_tasks(model, [task], [('ask', 0)], settings, repair, review_programs)[0]
+    grammars, _ = task_grammars([task], settings, server)
+    row = answer_tasks(model, [task], [('ask', 0)], settings, repair, review_programs,
+                       grammars=grammars and [grammars['ask']])[0]
     if isinstance(row, AspFtError): raise row
     return row
