@@ -602,7 +602,9 @@ class RunConfig:
     rank: int = 16                   # rank of the LoRA update
     alpha: float = 160.              # the update is scaled by alpha / rank
     dropout: float = 0.05            # on the input of the LoRA update
-    num_layers: int = 16             # the top layers that get an adapter; clamped to the model's
+    use_dora: bool = False           # DoRA: the length of each row of a weight is learned apart from its direction
+    use_rslora: bool = False         # rsLoRA: the update is scaled by alpha / √rank instead
+    num_layers: int | str = 16       # the top layers that get an adapter, or all; embeddings and head never get one
     target_modules: tuple = ('q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj')  # by name
     dtype: str = 'auto'              # of the base model's weights: bfloat16, float16, float32; auto: what is fast here
     quantize: str | None = None      # "4bit": QLoRA
@@ -637,8 +639,9 @@ class RunConfig:
             if getattr(self, name) not in known: raise unknown_name(name, getattr(self, name), filter(None, known))
         for name, low in _AT_LEAST.items():
             value = getattr(self, name)
-            if value is None or value >= low: continue
-            raise AspFtError(f'{name}: expected at least {low}, found {value}')
+            if value is None or value == _WORDS.get(name) or value >= low: continue
+            more = f'; {_WORDS[name]} is every one' if name in _WORDS else ''
+            raise AspFtError(f'{name}: expected at least {low}, found {value}{more}')
 
 # %% ../nbs/00_core.ipynb #ba92b72c
 _CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), engine=('exact', 'stock'),
@@ -648,6 +651,7 @@ _CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), engine=('exact', 'stock'),
 _AT_LEAST = dict(rank=1, alpha=0, dropout=0, num_layers=1, learning_rate=0, warmup_ratio=0, weight_decay=0, eps=0,
                  max_grad_norm=0, epochs=0, max_steps=1, batch_size=1, grad_accumulation=1, max_length=1, eval_steps=1,
                  save_steps=1, keep=1, solver_eval=0)
+_WORDS = dict(num_layers='all')  # field of a number -> the word that it may be instead
 
 def _wanted(field):
     "The plain type of a field, and whether it may be None."
@@ -663,6 +667,7 @@ def _coerce(field, value):
     kind, optional = _wanted(field)
     if _is_nested(value):
         raise AspFtError(f'{field.name}: expected {kind.__name__}, found a nested value (default {field.default!r})')
+    if field.name in _WORDS and value == _WORDS[field.name]: return value
     if optional and (value is None or str(value).lower() in ('none', 'null', '')): return None
     try:
         if kind is tuple:
@@ -675,7 +680,8 @@ def _coerce(field, value):
         return str(value).lower() if isinstance(value, bool) else kind(value)
     except (TypeError, ValueError, KeyError, OverflowError):
         came = f'found {repr(value)[:100]} (default {field.default!r})'
-        raise AspFtError(f'{field.name}: expected {kind.__name__}, {came}') from None
+        word = f' or {_WORDS[field.name]}' if field.name in _WORDS else ''
+        raise AspFtError(f'{field.name}: expected {kind.__name__}{word}, {came}') from None
 
 # %% ../nbs/00_core.ipynb #234cb303
 def _read_yaml(path):

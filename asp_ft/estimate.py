@@ -18,7 +18,7 @@ from .core import AspFtError, log, read_jsonl, require, RunConfig, show_path, wr
 from .models import MODELS, quiet, settle_dtype, shipped_shape
 from .support import adapted_modules, empty_model, missing_modules, text_prefix
 from .chat import Encoded
-from .training import batch_order, count_updates
+from .training import adapted_layers, batch_order, count_updates, tell_layers
 
 require('torch', 'torch', 'transformers', 'peft')
 import torch
@@ -35,14 +35,13 @@ def linear_names(
 
 # %% ../nbs/13_estimate.ipynb #f3165d94
 def to_lora_config(
-    config: RunConfig, # rank, alpha, dropout, num_layers, target_modules
+    config: RunConfig, # rank, alpha, dropout, num_layers, target_modules, use_dora, use_rslora
     model,             # the base model
 ):                     # a peft.LoraConfig
     "Translate a configuration for PEFT: the top `num_layers` layers of the text part, the target modules that exist."
     depth, there = model.config.get_text_config().num_hidden_layers, linear_names(model)
-    layers, targets = min(config.num_layers, depth), adapted_modules(config.target_modules, there)
-    if layers < config.num_layers:
-        log.info('num_layers %d: the model has %d layers, all of them are adapted', config.num_layers, depth)
+    layers, targets = adapted_layers(config, depth), adapted_modules(config.target_modules, there)
+    tell_layers(config, depth)
     if missing := sorted(missing_modules(config.target_modules, there)):
         log.warning('target_modules without %s: the model has no such modules', ', '.join(missing))
     if not targets:
@@ -50,6 +49,7 @@ def to_lora_config(
                          f"{', '.join(there)}")
     _tell_targets(model, config, targets, depth-layers)
     return LoraConfig(r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, bias='none',
+                      use_dora=config.use_dora, use_rslora=config.use_rslora,
                       task_type='CAUSAL_LM', exclude_modules=_outside(model, targets),
                       target_modules=targets, layers_to_transform=list(range(depth-layers, depth)))
 
@@ -104,16 +104,18 @@ def model_shape(
 INPUTS = (('q_proj', 'k_proj', 'v_proj', 'qkv_proj'), ('o_proj',), ('gate_proj', 'up_proj', 'gate_up_proj'),
           ('down_proj',))  # what reads the same numbers, in the order of a layer
 
-def _adapted(config, shape): return shape.layers[max(0, len(shape.layers)-config.num_layers):]
+def _adapted(config, shape): return shape.layers[len(shape.layers)-adapted_layers(config, len(shape.layers)):]
 
 def _lora(config, layer): return {m: config.rank*sum(layer[m]) for m in adapted_modules(config.target_modules, layer)}
 
 def lora_parameters(
-    config: RunConfig,  # rank, num_layers, target_modules
+    config: RunConfig,  # rank, num_layers, target_modules, use_dora
     shape: ModelShape,  # of the base model
 ) -> int:               # how many numbers are trained
     "The size of the adapter."
-    return sum(sum(_lora(config, layer).values()) for layer in _adapted(config, shape))
+    lengths = lambda layer, lora: sum(layer[m][1] for m in lora) if config.use_dora else 0
+    loras = ((layer, _lora(config, layer)) for layer in _adapted(config, shape))
+    return sum(sum(lora.values())+lengths(layer, lora) for layer, lora in loras)
 
 def _backward(config, shape, layer, lowest):
     "Operations a token of the backward pass through the matrices of a layer; and whether it reaches its attention."
@@ -156,7 +158,7 @@ def token_flops(
 SIZE = dict(float32=4, bfloat16=2, float16=2)  # bytes a number
 
 def kept_bytes(
-    config: RunConfig,   # dtype, dropout, rank, target_modules
+    config: RunConfig,   # dtype, dropout, rank, target_modules, use_dora
     shape: ModelShape,   # of the base model
     layer: dict,         # one of `shape.layers`
     on_cpu: bool=True,   # where dropout keeps its noise as numbers, not as bits
@@ -167,7 +169,8 @@ def kept_bytes(
     inputs = {next((g for g in INPUTS if m in g), m) if shared else m: layer[m][0] for m in lora}
     noise = bool(config.dropout)*(4 if on_cpu else 1)*sum(layer[m][0] for m in lora)
     attention = 2*(shape.query+shape.keys)*size+4*shape.heads - shared*('o_proj' in lora)*shape.query*size
-    return (4*sum(inputs.values())+noise+4*config.rank*len(lora) + attention + 3*shape.inner*size
+    stretched = config.use_dora*8*sum(layer[m][1] for m in lora)   # of DoRA: each output twice, in float32
+    return (4*sum(inputs.values())+noise+stretched+4*config.rank*len(lora) + attention + 3*shape.inner*size
             + 2*4*(shape.hidden+1))
 
 def memory_parts(

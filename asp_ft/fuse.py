@@ -530,8 +530,9 @@ def certificate_prompts(
     return [[dict(role='user', content=p)] for p in PROMPTS]
 
 # %% ../nbs/16_fuse.ipynb #8c9bf4c3
-RECIPE = ('rank', 'alpha', 'num_layers', 'target_modules', 'dropout', 'dtype', 'quantize', 'learning_rate', 'schedule',
-          'epochs', 'max_steps', 'batch_size', 'grad_accumulation', 'max_length', 'seed')  # of a run, for its card
+RECIPE = ('rank', 'alpha', 'use_dora', 'use_rslora', 'num_layers', 'target_modules', 'dropout', 'dtype', 'quantize',
+          'learning_rate', 'schedule', 'epochs', 'max_steps', 'batch_size', 'grad_accumulation', 'max_length',
+          'seed')  # of a run, for its card
 
 def recipe_of(
     run: dict,         # the manifest of a training run, {} where there is none
@@ -539,7 +540,8 @@ def recipe_of(
 ) -> dict:             # config, rows, data (hashes); origin and chat (what the template was told) where known
     "What a card tells of the training, without any path."
     config = run.get('config') or {}
-    recipe = dict(config={k: config[k] for k in RECIPE if config.get(k) is not None}, rows=run.get('rows') or {},
+    recipe = dict(config={k: config[k] for k in RECIPE if config.get(k) not in (None, False)},
+                  rows=run.get('rows') or {},
                   data=run.get('inputs') or {})
     return recipe | {k: v for k, v in dict(origin=origin, chat=run.get('chat')).items() if v}
 

@@ -21,8 +21,8 @@ from .support import adapted_modules, check_training, missing_modules
 from .chat import Encoded, load_tokenizer, pad_id
 from .adapters import adapter_settings
 from .training import (batch_order, better, compare_losses, disk_error, drop_old, left_behind, LOOKED_AT,
-                             no_space, proof_rows, read_mlx_config, read_run, seal_checkpoint, to_mlx_config,
-                             train_once, training_rows)
+                             no_space, proof_rows, read_mlx_config, read_run, seal_checkpoint, tell_layers,
+                             to_mlx_config, train_once, training_rows)
 
 require('mlx', 'mlx', 'mlx_lm')
 import mlx.core as mx, mlx.nn as nn, mlx.optimizers as optim, numpy as np
@@ -78,13 +78,13 @@ def load_mlx_base(
 # %% ../nbs/15_train_mlx.ipynb #fa4275fa
 def add_lora(
     model,          # of `load_mlx_base`; changed in place
-    settings: dict, # num_layers, lora_parameters, seed, resume_adapter_file
+    settings: dict, # fine_tune_type, num_layers, lora_parameters, seed, resume_adapter_file
 ):
     "Put LoRA layers into the top layers; `AspFtError` where no module has such a name, or an adapter does not fit."
     mx.random.seed(settings['seed'])
     told = settings['lora_parameters']
     told['keys'] = _keys_of(model, [k.rpartition('.')[2] for k in told['keys']])
-    linear_to_lora_layers(model, settings['num_layers'], told)
+    linear_to_lora_layers(model, settings['num_layers'], told, settings['fine_tune_type'] == 'dora')
     if file := settings['resume_adapter_file']: load_weights(model, file)
 
 def _keys_of(model, wanted):
@@ -653,8 +653,11 @@ def _check_adapter(config):
     there = read_json(folder/'adapter_config.json', error=f'adapter: {show_path(folder)}/adapter_config.json cannot be '
                       'read; give the folder that training wrote')
     adapter_settings(folder); here = to_mlx_config(config, 1)
-    flat = lambda s: dict(num_layers=s.get('num_layers'), **{k: sorted(v) if k == 'keys' else v for k, v in (
-        s.get('lora_parameters') or {}).items() if k in ('rank', 'scale', 'keys')})
+    depth = model_layers(model_folder(config.model))   # -1 stands for all of them
+    flat = lambda s: dict(num_layers=depth if s.get('num_layers') == -1 else s.get('num_layers'),
+                          kind=s.get('fine_tune_type', 'lora'), **{
+        k: sorted(v) if k == 'keys' else v for k, v in (s.get('lora_parameters') or {}).items()
+        if k in ('rank', 'scale', 'keys')})
     a, b = flat(there), flat(here)
     found = [f'{k}: {a.get(k)} there, {b[k]} here' for k in b if a.get(k) != b[k]]
     known = (read_run(folder).get('base') or {}).get('weights')
@@ -665,8 +668,7 @@ def _check_adapter(config):
 def _told_about(config, folder):
     "What a user should know before a run of this kind."
     settings = read_json(folder/'config.json')
-    if config.num_layers > (n := model_layers(folder)):
-        log.info('num_layers %d: the model has %d layers, all of them are adapted', config.num_layers, n)
+    tell_layers(config, model_layers(folder))
     if 'quantization' in settings: log.warning(
         'the base is quantised: the adapter learns beside its rounded weights; fusing gives a model of 16 bits a '
         'weight, for rounding again would lose part of what was learned')

@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['GROUP', 'LOOKED_AT', 'ROUNDING', 'NOT_MLX', 'PLACES', 'MLX_KEYS', 'MLX_SECTIONS', 'MLX_FIXED', 'WEIGHTS', 'OURS',
            'LOCK', 'training_rows', 'warn_without_validation', 'batch_order', 'count_updates', 'warmup_updates',
-           'proof_rows', 'compare_losses', 'to_mlx_config', 'read_mlx_config', 'from_mlx_config', 'loss_plot',
-           'partial_folder', 'checkpoints', 'seal_checkpoint', 'read_checkpoint', 'newest_checkpoint', 'differences',
-           'better', 'drop_old', 'left_behind', 'no_space', 'disk_error', 'adapter_weights', 'read_run',
-           'adapter_files', 'check_run', 'finished_run', 'run_identity', 'working_folder', 'install',
-           'training_manifest', 'train_once']
+           'proof_rows', 'compare_losses', 'adapted_layers', 'tell_layers', 'lora_scale', 'to_mlx_config',
+           'read_mlx_config', 'from_mlx_config', 'loss_plot', 'partial_folder', 'checkpoints', 'seal_checkpoint',
+           'read_checkpoint', 'newest_checkpoint', 'differences', 'better', 'drop_old', 'left_behind', 'no_space',
+           'disk_error', 'adapter_weights', 'read_run', 'adapter_files', 'check_run', 'finished_run', 'run_identity',
+           'working_folder', 'install', 'training_manifest', 'train_once']
 
 # %% ../nbs/12_training.ipynb #aed8b15e
 import contextlib, errno, json, math, os, random, shutil, time
@@ -127,6 +127,30 @@ def compare_losses(
     raise AspFtError(f'the loss that would be trained is {ours:.5f} on two rows, and the model says {theirs:.5f}: '
                      f'{model} is not computed rightly here, so nothing was trained; {remedy}')
 
+# %% ../nbs/12_training.ipynb #c9b09982
+def adapted_layers(
+    config: RunConfig, # `num_layers` counts here
+    depth: int,        # how many layers the model has
+) -> int:              # at most `depth`
+    "How many of the top layers get an adapter."
+    return depth if config.num_layers == 'all' else min(config.num_layers, depth)
+
+def tell_layers(
+    config: RunConfig, # `num_layers` counts here
+    depth: int,        # how many layers the model has
+):
+    "Say so where all layers are adapted."
+    if config.num_layers != 'all' and config.num_layers <= depth: return
+    log.info('num_layers %s: the model has %d layers, all of them are adapted; embeddings and head are not',
+             config.num_layers, depth)
+
+# %% ../nbs/12_training.ipynb #22f3b839
+def lora_scale(
+    config: RunConfig, # rank, alpha, use_rslora
+) -> float:
+    "What the product of the two thin matrices is multiplied by."
+    return config.alpha/(math.sqrt(config.rank) if config.use_rslora else config.rank)
+
 # %% ../nbs/12_training.ipynb #bb894578
 NOT_MLX = ('engine', 'dtype', 'quantize', 'max_grad_norm', 'neftune_alpha', 'skip_long', 'system', 'keep',
            'thinking', 'solver_eval')  # fields of RunConfig that mlx-lm has no key for
@@ -155,9 +179,10 @@ def to_mlx_config(
     keys = [f'{PLACES[m]}.{m}' if m in PLACES else m for m in config.target_modules]
     layers = model_layers(model_folder(config.model, weights=False))
     return dict(
-        model=resolve_model(config.model), train=True, fine_tune_type='lora', data=config.data, adapter_path=config.out,
-        num_layers=min(config.num_layers, layers),
-        lora_parameters=dict(keys=keys, rank=config.rank, scale=config.alpha/config.rank, dropout=config.dropout),
+        model=resolve_model(config.model), train=True, fine_tune_type='dora' if config.use_dora else 'lora',
+        data=config.data, adapter_path=config.out,
+        num_layers=-1 if config.num_layers == 'all' else min(config.num_layers, layers),
+        lora_parameters=dict(keys=keys, rank=config.rank, scale=lora_scale(config), dropout=config.dropout),
         optimizer='adamw', optimizer_config=dict(adamw=adamw), learning_rate=config.learning_rate,
         lr_schedule=_schedule(config, updates), batch_size=config.batch_size, grad_accumulation_steps=micro,
         iters=updates*micro, max_seq_length=config.max_length, mask_prompt=True,
@@ -199,7 +224,7 @@ def read_mlx_config(
     return told
 
 # %% ../nbs/12_training.ipynb #65738e89
-MLX_FIXED = dict(train=True, fine_tune_type='lora', optimizer='adamw', bias_correction=True, mask_prompt=True,
+MLX_FIXED = dict(train=True, optimizer='adamw', bias_correction=True, mask_prompt=True,
                  val_batches=-1)  # what a RunConfig cannot say otherwise
 
 def from_mlx_config(
@@ -213,15 +238,18 @@ def from_mlx_config(
         came = adamw.pop(key, None) if key == 'bias_correction' else told[key]
         if came != value: raise AspFtError(
             f'{show_path(path)}: {key}: expected {value}, found {came}; mlx_lm.lora itself takes it')
+    if (kind := told['fine_tune_type']) not in ('lora', 'dora'): raise AspFtError(
+        f'{show_path(path)}: fine_tune_type: expected lora or dora, found {kind}; mlx_lm.lora itself takes it')
     rate, *rest = plan['arguments']; updates = told['iters']//micro
     if rate != told['learning_rate']: raise AspFtError(
         f"{show_path(path)}: learning_rate is {told['learning_rate']} and lr_schedule begins with {rate}; make them "
         'equal')
     schedule = 'cosine' if plan['name'] == 'cosine_decay' else 'constant' if rest[0] == rate else 'linear'
-    again = {'data': 'data', 'adapter_path': 'out', 'num_layers': 'num_layers', 'batch_size': 'batch_size',
-             'max_seq_length': 'max_length', 'seed': 'seed', 'learning_rate': 'learning_rate'}
+    again = {'data': 'data', 'adapter_path': 'out', 'batch_size': 'batch_size', 'max_seq_length': 'max_length',
+             'seed': 'seed', 'learning_rate': 'learning_rate'}
     return {f: told[k] for k, f in again.items()} | adamw | told['asp_ft'] | dict(
         model='nano' if told['model'] == str(NANO) else told['model'], backend='mlx', schedule=schedule,
+        num_layers='all' if told['num_layers'] == -1 else told['num_layers'], use_dora=kind == 'dora',
         rank=lora['rank'], alpha=lora['scale']*lora['rank'], dropout=lora['dropout'], max_steps=updates,
         target_modules=[k.rpartition('.')[2] for k in lora['keys']], warmup_ratio=plan['warmup']/updates,
         gradient_checkpointing=str(bool(told['grad_checkpoint'])).lower(), grad_accumulation=micro,
