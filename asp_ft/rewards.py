@@ -208,7 +208,8 @@ METHODS = dict(reject=('pytorch', 'mlx'), dpo=('pytorch',), grpo=('pytorch',))  
 RATES = dict(reject=1., dpo=.1, grpo=.1)   # of the learning rate that the adapter was trained with
 INHERITED = ('model', 'rank', 'alpha', 'use_dora', 'use_rslora', 'dropout', 'num_layers', 'target_modules', 'dtype',
              'quantize', 'max_length', 'skip_long', 'system', 'thinking', 'learning_rate', 'batch_size',
-             'grad_accumulation', 'weight_decay', 'betas', 'eps', 'max_grad_norm', 'gradient_checkpointing')  # what a run hands on to the next
+             'grad_accumulation', 'weight_decay', 'betas', 'eps', 'max_grad_norm',
+             'gradient_checkpointing')  # what a run hands on to the next
 
 def round_config(
     method: str,    # reject, dpo or grpo
