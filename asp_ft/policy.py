@@ -105,6 +105,7 @@ def train_dpo(
             return training_result(config, trainer, work)
     return train_once(config, f'pytorch dpo {file_hash(file)[:12]}', train, resume=True)
 
+# %% ../nbs/21_policy.ipynb #a1990fed
 def _preference_trainer(config, tokenizer, pairs, folder, work):
     "Put model, adapter, pairs and settings together."
     set_seed(config.seed)
@@ -124,6 +125,7 @@ def _preference_trainer(config, tokenizer, pairs, folder, work):
     watch.more = {'rewards/accuracies': 'accuracy', 'rewards/margins': 'margin', 'logps/chosen': 'chosen'}
     return watch_over(trainer, watch)
 
+# %% ../nbs/21_policy.ipynb #da3993a5
 def _preference_row(tokenizer, pair, longest):
     prompt, chosen = prompt_and_answer(tokenizer, pair['prompt'], pair['chosen'])
     _, rejected = prompt_and_answer(tokenizer, pair['prompt'], pair['rejected'])
@@ -182,6 +184,7 @@ LOGGED = {'reward': 'reward', 'reward_std': 'spread', 'completions/mean_length':
           'right': 'right', 'completions/clipped_ratio': 'cut_off', 'frac_reward_zero_std': 'without_spread',
           'entropy': 'entropy'}
 
+# %% ../nbs/21_policy.ipynb #35d679d8
 def diagnosis(
     lines: list, # of the log
 ) -> str:        # why the run should stop; '' where it may go on
@@ -199,6 +202,7 @@ def diagnosis(
                 'lower --learning_rate')
     return ''
 
+# %% ../nbs/21_policy.ipynb #4feaca30
 class RewardWatch(Watch):
     "A log with what the rewards were, and an end where nothing can be learnt."
     more = LOGGED
@@ -242,6 +246,7 @@ class RewardTrainer(Surviving, GRPOTrainer):
         compare_losses(found, own, dtype, self.model.config.model_type, 'take --method reject, or report it')
         return found, own
 
+# %% ../nbs/21_policy.ipynb #be830d43
 def reward_function(
     rewarder,  # programs, ids -> reward or None of each
     stops,     # token ids that end a turn
@@ -320,6 +325,7 @@ def _reward_trainer(config, plan, tokenizer, tasks, rows, rewarder, folder, work
     checkpoint_layers(model.get_base_model(), config.gradient_checkpointing)
     return watch_over(trainer, RewardWatch(config, trainer, Path(work)))
 
+# %% ../nbs/21_policy.ipynb #e78560e8
 def reward_plot(
     lines: list, # of log.jsonl
     path,        # the PNG to write

@@ -29,6 +29,7 @@ from .evaluate import evaluate, judge, mistake, pair, read_completions, read_tas
 # %% ../nbs/22_rewards.ipynb #bd1ed997
 PARSES, GROUNDS = .05, .05   # a tenth in all: what form alone earns is farmed
 
+# %% ../nbs/22_rewards.ipynb #684b8c28
 def verdict_reward(
     row: dict,   # a row of verdicts.jsonl
 ) -> float|None: # 1 for equal, at most 0.1 for a wrong program, None where nothing could be said
@@ -211,6 +212,7 @@ INHERITED = ('model', 'rank', 'alpha', 'use_dora', 'use_rslora', 'dropout', 'num
              'grad_accumulation', 'weight_decay', 'betas', 'eps', 'max_grad_norm',
              'gradient_checkpointing')  # what a run hands on to the next
 
+# %% ../nbs/22_rewards.ipynb #cde7d912
 def round_config(
     method: str,    # reject, dpo or grpo
     path: str=None, # a YAML file with fields of `RunConfig`; then nothing is inherited
@@ -276,6 +278,7 @@ def _tasks_of(config, plan):
     if plan.held_out: held_out = random.Random(config.seed).sample(held_out, min(plan.held_out, len(held_out)))
     return sides['train'], held_out
 
+# %% ../nbs/22_rewards.ipynb #026d0d42
 def _of_round(tasks, plan, seed):
     "The training tasks of one round."
     if not plan.prompts or plan.prompts >= len(tasks): return tasks
@@ -289,8 +292,10 @@ def _measure(config, plan, adapter, held_out, folder):
              max_new_tokens=plan.max_new_tokens, backend=config.backend, thinking=_thinking(config))
     return evaluate(out/'completions.jsonl', held_out, out, show=False, further=plan.hidden)['equal']
 
+# %% ../nbs/22_rewards.ipynb #51903d31
 def _thinking(config): return str(bool(config.thinking)).lower() if config.thinking else 'auto'
 
+# %% ../nbs/22_rewards.ipynb #96123cf4
 def _sample(config, plan, adapter, tasks, folder, seed):
     "Let the model try the tasks, and let the solver judge: groups of `reward_rows`."
     write_jsonl(folder/'tasks.jsonl', tasks)
@@ -314,6 +319,7 @@ def _counts(groups):
                 solved_once=sum(any(row['reward'] == 1 for row in g) for g in groups.values()),
                 always_right=kinds['right'], always_wrong=kinds['wrong'], mixed=kinds['mixed'])
 
+# %% ../nbs/22_rewards.ipynb #e84d1472
 def nothing_to_learn(
     counts: dict,     # of a round
     method: str,      # reject, dpo or grpo
@@ -325,6 +331,7 @@ def nothing_to_learn(
         f"{counts['samples']} samples {counts['unknown']} have no reward; raise --samples or --temperature, or take "
         'other tasks; a model that never solves a task has to be fine-tuned on examples first')
 
+# %% ../nbs/22_rewards.ipynb #1ca65241
 def _learnt_rows(config, plan, groups, tasks, folder, number):
     "What a round trains on: data/train.jsonl, valid.jsonl and, for preferences, pairs.jsonl."
     right = right_answers(groups, tasks, plan.most)
@@ -342,12 +349,14 @@ def _learnt_rows(config, plan, groups, tasks, folder, number):
     _copy_valid(source, data)
     return rows
 
+# %% ../nbs/22_rewards.ipynb #a12b8373
 def _copy_valid(source, data):
     if (source/'valid.jsonl').is_file(): shutil.copyfile(source/'valid.jsonl', data/'valid.jsonl')
 
 # %% ../nbs/22_rewards.ipynb #de3ed9e4
 LAST = 10**9   # updates between evaluations: only at the end, so that the last update counts and no loss chooses
 
+# %% ../nbs/22_rewards.ipynb #743896d6
 def trainer_of(
     config: RunConfig, # the run
 ):                     # `train_pytorch` or `train_mlx`
@@ -357,6 +366,7 @@ def trainer_of(
     if backend == 'pytorch': require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate')
     return getattr(importlib.import_module(f'asp_ft.train_{backend}'), f'train_{backend}')
 
+# %% ../nbs/22_rewards.ipynb #2d6d4093
 def _learn(config, plan, tasks, adapter, folder, number):
     "Sample, judge and train once: the new adapter, and the counts of the samples."
     seed = config.seed+number
@@ -392,6 +402,7 @@ def _identity_of(config, plan):
     how = {k: v for k, v in how.items() if k not in ('out', 'data', 'adapter', 'report_to', 'replay_data')}
     return json.loads(json.dumps(dict(config=how, data=data, adapter=start)))
 
+# %% ../nbs/22_rewards.ipynb #39794f17
 def _check_plan(out, identity):
     "Begin the folder, or see that it belongs to the same plan."
     there = read_record(out/'plan.json', f'give another --out, or delete {show_path(out)}', ('identity',))
@@ -456,6 +467,7 @@ def improve(
           'no round is better than the beginning: there is no new adapter')
     return found
 
+# %% ../nbs/22_rewards.ipynb #60e768b8
 def _all_rounds(config, plan, tasks, n_held_out, out):
     "What came of each round, the beginning first."
     adapter, held_out = config.adapter, out/'held_out.jsonl'
@@ -470,6 +482,7 @@ def _all_rounds(config, plan, tasks, n_held_out, out):
         rounds.append(dict(adapter=f'round-{number}/adapter', held_out=n_held_out, equal=equal, **counts))
     return rounds
 
+# %% ../nbs/22_rewards.ipynb #f5549f07
 def _check_backend(config, method):
     if process_count() > 1: raise AspFtError('improve works in one process: start it without accelerate or mlx.launch')
     if resolve_backend(config.backend) in METHODS[method]: return
