@@ -540,9 +540,8 @@ def recipe_of(
 ) -> dict:             # config, rows, data (hashes); origin and chat (what the template was told) where known
     "What a card tells of the training, without any path."
     config = run.get('config') or {}
-    recipe = dict(config={k: config[k] for k in RECIPE if config.get(k) not in (None, False)},
-                  rows=run.get('rows') or {},
-                  data=run.get('inputs') or {})
+    told = {k: config[k] for k in RECIPE if config.get(k) is not None and config[k] is not False}
+    recipe = dict(config=told, rows=run.get('rows') or {}, data=run.get('inputs') or {})
     return recipe | {k: v for k, v in dict(origin=origin, chat=run.get('chat')).items() if v}
 
 def _origin_lines(origin):

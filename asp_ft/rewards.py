@@ -345,7 +345,8 @@ def _learnt_rows(config, plan, groups, tasks, folder, number):
     elif rows:
         known = read_jsonl(Path(plan.replay_data or source)/'train.jsonl') if plan.replay else []
         rows += random.Random(config.seed+number).sample(known, min(len(known), round(plan.replay*len(rows))))
-    if rows: write_jsonl(data/'train.jsonl', rows)
+    if not rows: return rows
+    write_jsonl(data/'train.jsonl', rows)
     _copy_valid(source, data)
     return rows
 
