@@ -23,11 +23,13 @@ class PromptNames:
 
 _JOINED = re.compile(r'\w+(?:-\w+)+|[A-Z]\w*(?: [A-Z]\w*)+')   # traffic-light, New York
 
+# %% ../nbs/18_names.ipynb #215b0710
 def _names_in(word):
     "The names that a word may become."
     forms = word, word.lower(), word[0].lower()+word[1:]
     return {form for form in forms if re.fullmatch(r'_*[a-z]\w*', form, re.A) and form != 'not'}
 
+# %% ../nbs/18_names.ipynb #7f5c8160
 @functools.lru_cache(maxsize=512)
 def names_in(
     text: str,     # of a prompt
@@ -40,6 +42,7 @@ def names_in(
     names = set().union(*map(_names_in, words))
     return PromptNames(*(tuple(sorted(found)) for found in (names, said | {s.lower() for s in said}, numbers)))
 
+# %% ../nbs/18_names.ipynb #2ca1a103
 def prompt_names(
     prompt: list,  # a conversation
 ) -> PromptNames:
@@ -54,6 +57,7 @@ def _most_edits(word):
     "Edits that make a copy error of a word; none of short ones."
     return min(EDITS, (len(word)-1)//2) if len(word) > 4 else 0
 
+# %% ../nbs/18_names.ipynb #a9cff70d
 def edit_distance(
     a: str, # a word
     b: str, # another one
@@ -65,10 +69,12 @@ def edit_distance(
         for j, y in enumerate(b, 1): row.append(min(last[j]+1, row[-1]+1, last[j-1]+(x != y)))
     return row[-1]
 
+# %% ../nbs/18_names.ipynb #649de5a3
 def _is_close(a, b, edits): return edits > 0 and abs(len(a)-len(b)) <= edits and edit_distance(a, b) <= edits
 
 def _head(word): return word.lstrip('_')[:HEAD]
 
+# %% ../nbs/18_names.ipynb #a7378e1e
 def copied_from(
     name: str,          # of a program
     names: PromptNames, # of its prompt
@@ -87,6 +93,7 @@ def program_names(
     whole = re.sub(r"[\w']+\Z", '', strip_comments(program))
     return {*re.findall(r"(?<![\w#'])_*[a-z][\w']*", whole, re.A)} - {'not'}
 
+# %% ../nbs/18_names.ipynb #092ccb39
 def copy_errors(
     program: str,       # that was written
     names: PromptNames, # of its prompt
@@ -111,6 +118,7 @@ def _edited(word, edits, made):
     made[word, edits] = name, f'{name}: {" | ".join(ways)}'
     return name
 
+# %% ../nbs/18_names.ipynb #87403505
 def _terminals(names):
     "The lines that replace those of names, numbers and strings."
     made, heads = {}, sorted({_head(w) for w in names.words if len(_head(w)) == HEAD})
@@ -125,8 +133,10 @@ def _terminals(names):
                 STRING=[f"""STRING: /"({'|'.join(map(_escaped, names.strings))})"/"""],
                 predicate=['predicate: KNOWN | FRESH'], symbol=['symbol: KNOWN'])
 
+# %% ../nbs/18_names.ipynb #c45507d3
 def _escaped(text): return re.sub(r'[^\w ]', lambda m: f'\\x{ord(m[0]):02x}' if ord(m[0]) < 128 else m[0], text)
 
+# %% ../nbs/18_names.ipynb #c129c5c3
 @functools.lru_cache(maxsize=512)
 def names_grammar(
     grammar: str,       # that of ASP, in Lark's notation
@@ -155,8 +165,10 @@ def _fresh_ways(heads, begin=''):
         else: ways.append(f'"{letter}" ({_fresh_ways(heads, begin+letter)})?')
     return ' | '.join(ways)
 
+# %% ../nbs/18_names.ipynb #26094224
 def _quoted(words): return ' | '.join(f'"{word}"' for word in words)
 
+# %% ../nbs/18_names.ipynb #6dcf0382
 def _spelled(names):
     "What is a pattern in Lark's notation, in GBNF."
     found = {word.upper(): f'"#{word}" blank' for word in ('defined', 'project', 'show', 'const', 'heuristic')}
@@ -169,6 +181,7 @@ def _spelled(names):
     return found | dict(KNOWN=_quoted(names.words), FRESH=f'"_"* ({_fresh_ways(heads)})', NUMBER=numbers,
                         STRING=rf'"\"" ({_quoted(names.strings)}) "\""')
 
+# %% ../nbs/18_names.ipynb #d4fff6f7
 def _gbnf(body):
     "The right side of a rule in GBNF; literal words bring the blanks behind them along."
     def part(m):
@@ -182,6 +195,7 @@ blank ::= [ \t\r\n]
 comment ::= last-comment "\r"? "\n"
 last-comment ::= "%" ([^*\x01-\x08\x0a-\x1f\x7f] [^\x01-\x08\x0a-\x1f\x7f]*)?'''
 
+# %% ../nbs/18_names.ipynb #12f08d1d
 @functools.lru_cache(maxsize=512)
 def server_grammar(
     grammar: str,                     # that of ASP, in Lark's notation

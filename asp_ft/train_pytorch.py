@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SCHEDULES', 'trainer_settings', 'one_gpu', 'to_sft_config', 'load_base', 'head_logits', 'add_masked_loss', 'collate',
-           'stop_training', 'own_loss', 'prove_loss', 'MaskedTrainer', 'checkpoint_layers', 'out_of_memory', 'Watch',
-           'same_random', 'scattered', 'Surviving', 'SurvivingTrainer', 'Keeper', 'gathered', 'save_adapter',
-           'adapter_differences', 'load_adapter', 'load_policy', 'watch_over', 'make_trainer', 'run_trainer',
-           'train_pytorch', 'training_result']
+           'stop_training', 'at_rest', 'check_loss', 'own_loss', 'prove_loss', 'MaskedTrainer', 'checkpoint_layers',
+           'out_of_memory', 'Watch', 'same_random', 'scattered', 'Surviving', 'SurvivingTrainer', 'Keeper', 'gathered',
+           'save_adapter', 'adapter_differences', 'load_adapter', 'load_policy', 'watch_over', 'make_trainer',
+           'run_trainer', 'train_pytorch', 'training_result']
 
 # %% ../nbs/14_train_pytorch.ipynb #c4423ea6
 import contextlib, functools, json, math, os, platform, random, shutil, signal, tempfile, threading, time
@@ -181,6 +181,27 @@ def stop_training(
     for m in model.modules():  # bitsandbytes repacks weights in eval mode, and cannot train on them after
         if type(m).__name__ == 'Linear4bit': m.training = True
 
+# %% ../nbs/14_train_pytorch.ipynb #7e31c0a1
+@contextlib.contextmanager
+def at_rest(
+    model, # as for `stop_training`
+):
+    "Without dropout and noise inside the block; behind it training goes on as before."
+    training = model.training
+    stop_training(model)
+    try: yield
+    finally: model.train(training)
+
+# %% ../nbs/14_train_pytorch.ipynb #7e31c0a2
+def check_loss(
+    model,        # whose loss it is
+    ours: float,  # the loss that will be trained, per trained token
+    theirs: float,# the model's own
+    remedy: str,  # the end of the message
+):
+    "Refuse to train where the two differ by more than rounding in the model's type."
+    compare_losses(ours, theirs, str(model.dtype).rpartition('.')[2], model.config.model_type, remedy)
+
 # %% ../nbs/14_train_pytorch.ipynb #c41f77b0
 def own_loss(
     model,     # a causal language model, with or without adapter
@@ -203,13 +224,10 @@ def prove_loss(
     two = [some[i] for i in proof_rows(len(r['labels'])*any(x != IGNORE for x in r['labels'][1:]) for r in some)]
     batch = {k: v.to(model.device) for k, v in collate(two, pad).items() if k != 'lengths'}
     trained = max(1, (batch['labels'][:, 1:] != IGNORE).sum().item())
-    training = model.training
-    stop_training(model)
-    ours = model(**batch, masked_loss=True).item()/trained
-    theirs = sum(own_loss(model, row) for row in two)/trained
-    model.train(training)
-    dtype = str(model.dtype).rpartition('.')[2]
-    compare_losses(ours, theirs, dtype, model.config.model_type, 'take another model, or report it')
+    with at_rest(model):
+        ours = model(**batch, masked_loss=True).item()/trained
+        theirs = sum(own_loss(model, row) for row in two)/trained
+    check_loss(model, ours, theirs, 'take another model, or report it')
     return ours, theirs
 
 
