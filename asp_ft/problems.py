@@ -7,7 +7,7 @@ __all__ = ['CORPUS', 'ARITY', 'RECIPES', 'FAMILIES', 'FIRST', 'NOUNS', 'LEADS', 
            'PHRASING', 'CHUNK', 'DRAWS', 'corpus_folders', 'Family', 'choose', 'fill', 'compose_families',
            'find_family', 'nano_families', 'is_held_out', 'words', 'frame_words', 'make_name', 'make_names', 'listed',
            'draw_sentence', 'draw_lines', 'Problem', 'draw_problem', 'make_instances', 'find_flaws',
-           'generate_problems', 'write_problem', 'problems']
+           'generate_problems', 'write_problem', 'problems', 'problem_rows']
 
 # %% ../nbs/08_problems.ipynb #afb8f9e7
 import random, re
@@ -539,3 +539,14 @@ def problems(
     with sole_writer(out):
         for p in progress(drawn, total=int(n), desc='problems', unit='problem'): write_problem(p, Path(out))
     return int(n)
+
+# %% ../nbs/08_problems.ipynb #7e31d002
+def problem_rows(
+    folder, # raw folders, as `problems` writes them
+):          # yields a dict for each: id, description, program, and instance, a list of {"name", "text"}
+    "Each problem as a row of a table."
+    for problem in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
+        instances = sorted((problem/'instances').iterdir())
+        yield dict(id=problem.name, description=(problem/'NL.txt').read_text(encoding='utf-8').strip(),
+                   program=(problem/'ASP.txt').read_text(encoding='utf-8').strip(),
+                   instance=[dict(name=path.stem, text=path.read_text(encoding='utf-8').strip()) for path in instances])
