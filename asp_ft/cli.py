@@ -743,6 +743,7 @@ COMMANDS = dict(
     fetch=Command('asp_ft.models:fetch', 'bring a base model onto this machine', ('name',),
                   finish='asp_ft.models:show_fetched'),
     models=Command('asp_ft.support:models', 'which families of models work, and how far'),
+    cache=Command('asp_ft.trunk:cache', 'what training has kept on the disk: show or delete it', ('action',)),
     train=Command('asp_ft.cli:train', 'fine-tune with LoRA', flags_of='asp_ft.core:RunConfig', loads=True),
     improve=Command('asp_ft.rewards:improve', 'let a model learn from the verdicts on its own answers',
                     flags_of='asp_ft.core:RunConfig', loads=True),

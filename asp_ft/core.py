@@ -7,9 +7,9 @@ __all__ = ['FULL', 'CLOSED', 'COLOURS', 'LARGEST', 'LARGEST_JSON', 'LONGEST', 'T
            'VERDICT_ROW', 'SHAPES', 'ENV_NAMES', 'LARGEST_ENV', 'NANO', 'PACKAGES', 'LINES', 'AspFtError', 'nearest',
            'unknown_name', 'require', 'show_path', 'named_errors', 'size_text', 'check_room', 'disk_error',
            'user_error', 'visible', 'Screen', 'paint', 'on_screen', 'atomic_write', 'sole_writer', 'atomic_dir',
-           'write_text', 'write_json', 'write_jsonl', 'UnreadableFile', 'regular_size', 'read_bytes', 'decode_text',
-           'read_text', 'misfit', 'read_jsonl', 'read_json', 'Workspace', 'read_env', 'setup_env', 'RunConfig',
-           'load_config', 'save_config', 'resolve_backend', 'text_hash', 'file_hash', 'package_versions',
+           'cache_folder', 'write_text', 'write_json', 'write_jsonl', 'UnreadableFile', 'regular_size', 'read_bytes',
+           'decode_text', 'read_text', 'misfit', 'read_jsonl', 'read_json', 'Workspace', 'read_env', 'setup_env',
+           'RunConfig', 'load_config', 'save_config', 'resolve_backend', 'text_hash', 'file_hash', 'package_versions',
            'run_manifest', 'first_process', 'process_count', 'progress', 'renamed', 'log']
 
 # %% ../nbs/00_core.ipynb #65c0c613
@@ -298,6 +298,13 @@ def atomic_dir(
             if old.exists() and not path.exists(): os.rename(old, path)
             shutil.rmtree(old, ignore_errors=True)
 
+
+# %% ../nbs/00_core.ipynb #7e31e001
+def cache_folder(
+    *names, # of folders below it
+) -> Path:  # not made yet
+    "Where this user's files go that can be made again; XDG_CACHE_HOME moves it."
+    return Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache').joinpath('asp_ft', *names)
 
 # %% ../nbs/00_core.ipynb #3ed3fcae
 def write_text(
@@ -624,6 +631,8 @@ class RunConfig:
     skip_long: bool = False          # leave longer rows out (listed), instead of the error
     neftune_alpha: float = 0.        # noise on the embeddings; 0: none
     gradient_checkpointing: str = 'auto'  # auto, true or false; auto: on CUDA only
+    trunk_cache: str = 'auto'        # keep what the frozen layers give on the disk: auto, on or off; PyTorch
+    trunk_cache_gb: float = 20.      # what all of it may take, in GB
     eval_steps: int = 100            # updates between two evaluations
     save_steps: int = 100            # updates between two checkpoints
     keep: int = 2                    # checkpoints that are kept
@@ -647,7 +656,8 @@ class RunConfig:
 _CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), engine=('exact', 'stock'),
                 dtype=('auto', 'bfloat16', 'float16', 'float32'), quantize=(None, '4bit'),
                 schedule=('cosine', 'linear', 'constant'), optimizer=('adamw',),
-                gradient_checkpointing=('auto', 'true', 'false'), report_to=(None, 'tensorboard', 'trackio', 'wandb'))
+                gradient_checkpointing=('auto', 'true', 'false'), trunk_cache=('auto', 'on', 'off'),
+                report_to=(None, 'tensorboard', 'trackio', 'wandb'))
 _AT_LEAST = dict(rank=1, alpha=0, dropout=0, num_layers=1, learning_rate=0, warmup_ratio=0, weight_decay=0, eps=0,
                  max_grad_norm=0, epochs=0, max_steps=1, batch_size=1, grad_accumulation=1, max_length=1, eval_steps=1,
                  save_steps=1, keep=1, solver_eval=0)

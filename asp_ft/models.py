@@ -16,7 +16,7 @@ from dataclasses import replace
 from importlib import util
 from pathlib import Path
 
-from .core import (AspFtError, atomic_dir, file_hash, log, NANO, progress, read_json, require, RunConfig,
+from .core import (AspFtError, atomic_dir, cache_folder, file_hash, log, NANO, progress, read_json, require, RunConfig,
                          show_path, text_hash, unknown_name, write_json)
 
 # %% ../nbs/10_models.ipynb #5d1b62a0
@@ -504,7 +504,7 @@ def gguf_folder(
     if folder is None:
         state = file.stat()
         key = text_hash(f'{file.resolve()} {state.st_size} {state.st_mtime_ns}')[:12]
-        folder = Path(os.environ.get('XDG_CACHE_HOME') or Path.home()/'.cache')/'asp_ft'/f'{file.stem}-{key}'
+        folder = cache_folder(f'{file.stem}-{key}')
     folder = Path(folder)
     if (folder/'gguf.json').is_file(): return folder
     require('torch', 'gguf', 'transformers', 'torch')

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SCHEDULES', 'trainer_settings', 'one_gpu', 'to_sft_config', 'load_base', 'head_logits', 'add_masked_loss', 'collate',
-           'stop_training', 'at_rest', 'check_loss', 'own_loss', 'prove_loss', 'MaskedTrainer', 'checkpoint_layers',
-           'out_of_memory', 'Watch', 'same_random', 'scattered', 'Surviving', 'SurvivingTrainer', 'Keeper', 'gathered',
-           'save_adapter', 'adapter_differences', 'load_adapter', 'load_policy', 'watch_over', 'make_trainer',
-           'run_trainer', 'train_pytorch', 'training_result']
+           'stop_training', 'at_rest', 'check_loss', 'own_loss', 'loss_per_token', 'prove_loss', 'MaskedTrainer',
+           'checkpoint_layers', 'out_of_memory', 'Watch', 'same_random', 'scattered', 'Surviving', 'begin_above_trunk',
+           'SurvivingTrainer', 'Keeper', 'gathered', 'save_adapter', 'adapter_differences', 'load_adapter',
+           'load_policy', 'watch_over', 'make_trainer', 'run_trainer', 'train_pytorch', 'training_result']
 
 # %% ../nbs/14_train_pytorch.ipynb #c4423ea6
 import contextlib, functools, json, math, os, platform, random, shutil, signal, tempfile, threading, time
@@ -26,6 +26,7 @@ from .training import (batch_order, better, compare_losses, count_updates, disk_
                              LOOKED_AT, no_space, proof_rows, read_checkpoint, read_run, seal_checkpoint, train_once,
                              warmup_updates)
 from .estimate import checkpointed, memory_needed, memory_text, model_shape, to_lora_config, training_device
+from .trunk import drop_trunk, fill_trunk, give_states, plan_trunk, restore_trunk, trunk_folder
 
 require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate')
 import numpy, torch
@@ -153,7 +154,8 @@ def add_masked_loss(
     "Let `model(input_ids=…, labels=…, masked_loss=True)` return the summed loss of the trained positions."
     forward = model.forward
     @functools.wraps(type(model).forward)
-    def masked(*args, masked_loss=False, labels=None, **kwargs):
+    def masked(*args, masked_loss=False, labels=None, states=None, **kwargs):
+        if states is not None: give_states(model, states)
         if not masked_loss: return forward(*args, **kwargs | ({} if labels is None else dict(labels=labels)))
         hidden = model.base_model(*args, use_cache=False, **kwargs).last_hidden_state[:, :-1]
         wanted = labels[:, 1:] != IGNORE
@@ -161,16 +163,17 @@ def add_masked_loss(
         return torch.nn.functional.cross_entropy(logits, labels[:, 1:][wanted], reduction='sum')
     model.forward = masked
 
-
 # %% ../nbs/14_train_pytorch.ipynb #203ea9db
 def collate(
     rows: list, # {"input_ids", "labels"} of the dataset
     pad: int,   # the token to pad with
-) -> dict:      # tensors: input_ids, labels, lengths
+    trunk=None, # a `TrunkCache`, of which the batch gets the states of its rows
+) -> dict:      # tensors: input_ids, labels, lengths; states
     "A batch of tensors, padded on the right."
     encoded = [Encoded(list(r['input_ids']), [label != IGNORE for label in r['labels']]) for r in rows]
     batch = pad_batch(encoded, pad) | dict(lengths=[len(e)*any(e.trained) for e in encoded])  # 0 for an empty row
-    return {k: torch.tensor(v) for k, v in batch.items()}
+    tensors = {k: torch.tensor(v) for k, v in batch.items()}
+    return tensors | (dict(states=trunk.batch([e.input_ids for e in encoded])) if trunk else {})
 
 # %% ../nbs/14_train_pytorch.ipynb #c41f77a3
 def stop_training(
@@ -213,6 +216,16 @@ def own_loss(
     logits = model(input_ids=ids, use_cache=False).logits[0, :-1].float()/temperature
     return torch.nn.functional.cross_entropy(logits, labels[0, 1:], ignore_index=IGNORE, reduction='sum').item()
 
+# %% ../nbs/14_train_pytorch.ipynb #7e31e011
+def loss_per_token(
+    model,      # after `add_masked_loss`, at rest
+    batch: dict,# of `collate`
+) -> tuple:     # the loss for each trained token, and how many there are
+    "The loss of a batch as it is trained."
+    batch = {k: v.to(model.device) for k, v in batch.items() if k != 'lengths'}
+    trained = max(1, (batch['labels'][:, 1:] != IGNORE).sum().item())
+    return model(**batch, masked_loss=True).item()/trained, trained
+
 @torch.no_grad()
 def prove_loss(
     model,   # after `add_masked_loss`, with or without adapter
@@ -222,14 +235,11 @@ def prove_loss(
     "Compare the loss that is trained with the model's own on two rows; `AspFtError` where they differ."
     some = list(islice(rows, LOOKED_AT))
     two = [some[i] for i in proof_rows(len(r['labels'])*any(x != IGNORE for x in r['labels'][1:]) for r in some)]
-    batch = {k: v.to(model.device) for k, v in collate(two, pad).items() if k != 'lengths'}
-    trained = max(1, (batch['labels'][:, 1:] != IGNORE).sum().item())
     with at_rest(model):
-        ours = model(**batch, masked_loss=True).item()/trained
+        ours, trained = loss_per_token(model, collate(two, pad))
         theirs = sum(own_loss(model, row) for row in two)/trained
     check_loss(model, ours, theirs, 'take another model, or report it')
     return ours, theirs
-
 
 # %% ../nbs/14_train_pytorch.ipynb #9ac5f221
 class _Order:
@@ -305,9 +315,9 @@ class MaskedTrainer(SFTTrainer):
         stop_training(self.model)
         with torch.no_grad():
             for batch in self.get_eval_dataloader(eval_dataset):
-                ids, labels = batch['input_ids'], batch['labels']
-                totals += torch.stack([self.model(input_ids=ids, labels=labels, masked_loss=True),
-                                       (labels[:, 1:] != IGNORE).sum()])
+                batch.pop('lengths')
+                totals += torch.stack([self.model(**batch, masked_loss=True),
+                                       (batch['labels'][:, 1:] != IGNORE).sum()])
         loss, n = self.accelerator.reduce(totals, 'sum').tolist()
         metrics = {f'{metric_key_prefix}_loss': loss/max(n, 1)}
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -509,6 +519,35 @@ class Surviving:
         self.waiting = read_json(folder/f'process-{self.args.process_index}.json')
         self.tokens = self.waiting['tokens']
 
+# %% ../nbs/14_train_pytorch.ipynb #7e31e013
+def begin_above_trunk(
+    trainer, # before its first update, with `Surviving`
+    pad: int,# the token to pad with
+):           # a `TrunkCache`; None where the frozen layers go on to run
+    "Keep what the frozen layers give for all rows, and drop these layers."
+    config, model = trainer.watch.config, trainer.model
+    data = [part for part in (trainer.train_dataset, trainer.eval_dataset) if part is not None]
+    rows = [list(ids) for part in data for ids in part['input_ids']]
+    updates = count_updates(len(trainer.train_dataset), config, process_count())
+    plan = plan_trunk(config, model, rows, updates, process_count())
+    if plan.why_not:
+        if config.trunk_cache == 'on': log.warning('trunk_cache: not used: %s', plan.why_not)
+        return None
+    base = model.get_base_model()
+    two = [trainer.train_dataset[i] for i in range(min(2, len(trainer.train_dataset)))]
+    how = f'{config.quantize} {base.config.to_json_string()}'
+    folder = trunk_folder(trainer.identity.get('base', ''), plan.lowest, str(model.dtype), how)
+    with at_rest(model), torch.no_grad():
+        if not (trunk := fill_trunk(plan, base, rows, folder, config.trunk_cache_gb)): return None
+        whole, _ = loss_per_token(model, collate(two, pad))
+        layers = drop_trunk(base, plan.lowest)
+        try: check_loss(model, loss_per_token(model, collate(two, pad, trunk))[0], whole, '')
+        except AspFtError as e:
+            restore_trunk(base, layers)
+            log.warning('trunk_cache: not used, it would change the loss: %s', first_line(e))
+            return None
+    return trunk
+
 # %% ../nbs/14_train_pytorch.ipynb #e5c79312
 class SurvivingTrainer(Surviving, MaskedTrainer):
     "`MaskedTrainer` with checkpoints that are whole or not there."
@@ -517,8 +556,10 @@ class SurvivingTrainer(Surviving, MaskedTrainer):
         return self.train_dataset
 
     def prove(self):
-        "Compare the loss with the model's own before the first update."
-        prove_loss(self.model, self.train_dataset, self.data_collator.keywords['pad'])
+        "Compare the loss with the model's own before the first update, and leave the frozen layers to the disk."
+        pad = self.data_collator.keywords['pad']
+        prove_loss(self.model, self.train_dataset, pad)
+        if trunk := begin_above_trunk(self, pad): self.data_collator = functools.partial(collate, pad=pad, trunk=trunk)
 
     def evaluate(self,
         *args,   # of `MaskedTrainer.evaluate`

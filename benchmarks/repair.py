@@ -2,15 +2,16 @@
 
     python benchmarks/repair.py tasks.jsonl --out mistakes [--wrong wrong.jsonl] [--n 200] [--seed 42]
 
-Without --wrong the programs are gold programs with one seeded mistake, of the kinds that beginners make; with it each line
-of the file is {"id": the task, "program": the text}. Two folders are written, `told` and `bare`, each with a tasks.jsonl
-for `asp_ft generate` and `asp_ft evaluate`. Their share of equal answers is the share of programs that were mended.
+Without --wrong the programs are gold programs with one seeded mistake, of the kinds that beginners make; with it each
+line of the file is {"id": the task, "program": the text}. Two folders are written, `told` and `bare`, each with a
+tasks.jsonl for `asp_ft generate` and `asp_ft evaluate`. Their share of equal answers is the share of programs that were
+mended.
 """
 import argparse, sys
 from pathlib import Path
 
 from asp_ft.augment import repair_tasks, repairs
-from asp_ft.core import read_jsonl, write_jsonl
+from asp_ft.core import AspFtError, read_jsonl, write_jsonl
 
 
 def seeded(tasks, n, seed):
@@ -28,9 +29,11 @@ def main():
     parser.add_argument('--n', type=int, default=200, help='seeded mistakes (default: 200)')
     parser.add_argument('--seed', type=int, default=42, help='of the mistakes (default: 42)')
     args = parser.parse_args()
-    tasks = read_jsonl(args.tasks)
-    if args.wrong: wrong = [(row['id'], row['program']) for row in read_jsonl(args.wrong)]
-    else: wrong = seeded(tasks, args.n, args.seed)
+    try:
+        tasks = read_jsonl(args.tasks)
+        if args.wrong: wrong = [(row['id'], row['program']) for row in read_jsonl(args.wrong)]
+        else: wrong = seeded(tasks, args.n, args.seed)
+    except (AspFtError, KeyError) as error: sys.exit(f'repair.py: {error}')
     known = {task['id'] for task in tasks}
     if lost := sorted({id for id, _ in wrong if id not in known}):
         sys.exit(f"{args.wrong}: no such task: {', '.join(lost[:3])}; the ids are those of {args.tasks}")

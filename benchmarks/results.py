@@ -3,16 +3,16 @@
     python benchmarks/results.py --list
     python benchmarks/results.py nano-tuned-kinds [more names …] [--work work]
 
-The runs, the steps that they need and all their commands stand in nbs/tutorials/results/runs.yaml. Everything is written
-below one working folder, in which the commands are carried out; what is there already is not made again. The figures of a
-run go into nbs/tutorials/results/NAME.json, and the page nbs/tutorials/results.ipynb shows what lies there. Time is that
-of the processor, all processes of a command together.
+The runs, the steps that they need and all their commands stand in nbs/tutorials/results/runs.yaml. Everything is
+written below one working folder, in which the commands are carried out; steps that were made are not made again. The
+figures of a run go into nbs/tutorials/results/NAME.json; the page nbs/tutorials/results.ipynb shows what lies there.
+Time is that of the processor, all processes of a command together.
 """
 import argparse, csv, json, os, resource, shlex, subprocess, sys
 from pathlib import Path
 
 import yaml
-from asp_ft.core import file_hash, read_json, write_json, write_jsonl
+from asp_ft.core import file_hash, read_json, write_json, write_jsonl, write_text
 from asp_ft.problems import CORPUS, nano_families, problem_rows, problems
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -80,12 +80,14 @@ def make_run(name, steps, run, work):
     scores = read_json(work/name/'scores.json')
     families = {family: [round(s['equal']*s['n']), s['n']] for family, s in sorted(scores['by_family'].items())}
     versions = scores['manifest']['versions']
-    write_json(RESULTS/f'{name}.json', dict(
+    found = dict(
         model=run['model'], setting=run['setting'], tasks=run['tasks'], commands=run['commands'], needs=seconds,
         seconds=own, n=scores['n'], equal=round(scores['equal']*scores['n']), interval=scores['interval']['equal'],
-        unknown=round(scores['unknown']*scores['n']), copy_errors=scores['mistakes'].get('copy_error', 0),
+        unknown=round(scores['unknown']*scores['n']), copy_errors=round(scores['copy_error']*scores['n']),
         families=families, completions=file_hash(work/name/'completions.jsonl'),
-        versions={k: versions[k] for k in ('asp_ft', 'clingo', 'torch', 'transformers') if k in versions}))
+        versions={k: versions[k] for k in ('asp_ft', 'clingo', 'torch', 'transformers') if k in versions})
+    lines = ',\n'.join(f' {json.dumps(key)}: {json.dumps(value)}' for key, value in found.items())
+    write_text(RESULTS/f'{name}.json', f'{{\n{lines}\n}}\n')
 
 
 def write_tables(folder):
