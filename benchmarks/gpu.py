@@ -129,7 +129,8 @@ def trl_trainer(args, order, more, model=None, lora=True):
     settings = SFTConfig(output_dir=str(args.folder/'trl'), per_device_train_batch_size=args.batch,
                          gradient_accumulation_steps=1, max_steps=args.steps, learning_rate=5e-5,
                          lr_scheduler_type='cosine', warmup_steps=1, weight_decay=.01, max_grad_norm=1.,
-                         max_length=4096, logging_steps=1, save_strategy='no', report_to=[], disable_tqdm=True, bf16=device() == 'cuda',
+                         max_length=4096, logging_steps=1, save_strategy='no', report_to=[], disable_tqdm=True,
+                         bf16=device() == 'cuda',
                          use_cpu=device() == 'cpu', train_sampling_strategy='sequential', **more)
     set_seed(42)
     return SFTTrainer(model=model or build(args), args=settings, train_dataset=data,
