@@ -14,6 +14,7 @@ import contextlib, hashlib, json, math, mmap, os, shutil, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from .core import (AspFtError, atomic_dir, check_room, file_hash, log, progress, read_json, read_jsonl, require,
@@ -23,8 +24,8 @@ from .models import (changed_files, check_model, gguf_origin, model_folder, quie
 from .support import assembled, check_support, empty_model, not_loaded, stored_names
 from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
 from .training import check_run, no_space, read_run
-from .adapters import (Adapter, adapter_settings, check_named, convert_adapter, finite, ITEM, read_adapter,
-                             some_names, tensor_table)
+from .adapters import (Adapter, adapter_settings, check_named, convert_adapter, find_experts, finite, ITEM,
+                             read_adapter, some_names, spread_experts, tensor_table)
 
 # %% ../nbs/16_fuse.ipynb #d9ba3baa
 def weight_files(
@@ -112,8 +113,10 @@ class Base:
         i: int=0,   # the first row
         j: int=None,# one after the last; None: all
     ):              # float32
-        "Rows of a weight in float32, spread out where they were quantised."
-        if not self.packed(name): return self.raw(name)[i:j].float()
+        "Rows of a weight, or of all matrices of a stack, in float32, spread out where they were quantised."
+        if not self.packed(name):
+            t = self.raw(name)
+            return (t if t.dim() < 3 else t.flatten(0, -2))[i:j].float()
         module, width = name.removesuffix('.weight'), self.spec(name)[1][1]; words = self.raw(name)[i:j]
         scales, biases = (self.raw(f'{module}.{x}')[i:j].float()[..., None] for x in ('scales', 'biases'))
         numbers = _unpacked(words, 32*words.shape[1]//width).view(*scales.shape[:2], -1)
@@ -125,9 +128,9 @@ def _misfit(base, name, a, b):
     if name == 'lm_head.weight' and name not in base.where:
         return 'lm_head.weight is tied to the embeddings, which a merge would change too: train without lm_head'
     if name not in base.where: return f'{name} is not in the base'
-    (dtype, shape), wanted = base.spec(name), [b.shape[0], a.shape[1]]
+    (dtype, shape), wanted = base.spec(name), [*b.shape[:-1], a.shape[-1]]
     if shape != wanted: return f'{name} is {shape}, the adapter expects {wanted}'
-    if a.shape[0] != b.shape[1]: return f'{name} has an A of rank {a.shape[0]} and a B of rank {b.shape[1]}'
+    if a.shape[-2] != b.shape[-1]: return f'{name} has an A of rank {a.shape[-2]} and a B of rank {b.shape[-1]}'
     if dtype not in NUMBERS: return f'{name} is stored as {dtype}: give the base in full precision'
 
 def _is_copy(base, name, copy):
@@ -135,6 +138,7 @@ def _is_copy(base, name, copy):
     embeddings = [n for n in base.where if n.endswith('embed_tokens.weight')]
     if name == 'lm_head.weight' and name not in base.where and len(embeddings) == 1: name = embeddings[0]
     if name not in base.where or base.spec(name)[1] != [*copy.shape]: return False
+    if copy.dim() > 2: copy = copy.flatten(0, -2)
     step = max(1, BLOCK//math.prod(copy.shape[1:]))
     return all(bool((base.rows(name, i, i+step).to(copy.dtype) == copy[i:i+step]).all())
                for i in range(0, len(copy), step))
@@ -156,8 +160,9 @@ def check_fit(
     base: Base,       # the model
 ) -> Adapter:         # the same, with the names of the base's files
     "Raise `AspFtError` with the names where an adapter belongs to another base, or does not fit its own settings."
-    names, told = _names_in_files(adapter, base), adapter
-    adapter = _renamed(adapter, names)
+    adapter = told = find_experts(adapter, base.folder)
+    names = _names_in_files(adapter, base)
+    adapter = spread_experts(_renamed(adapter, names), base.folder, {n: base.spec(n)[1] for n in base.where})
     wrong = sorted(filter(None, (_misfit(base, n, *pair) for n, pair in adapter.pairs.items())))
     if wrong:
         raise AspFtError(f'the adapter does not fit the base: {some_names(wrong)}; give the base named in '
@@ -186,13 +191,15 @@ def exact_rows(
 ):                    # yields the number of the first row, and float32: some rows after the other
     "A weight with the adapter merged, before it is rounded: W + scale·B·A in float32, with DoRA stretched."
     import torch
-    _, shape = base.spec(name); step = max(1, BLOCK//shape[1])
+    *stack, height, width = base.spec(name)[1]; step = max(1, BLOCK//width)
     a, b = adapter.pairs.get(name, (None, None)); lengths = adapter.lengths.get(name)
-    for i in range(0, shape[0], step):
-        rows = base.rows(name, i, i+step)
-        if a is not None: rows = torch.addmm(rows, b[i:i+step], a, alpha=adapter.scales.get(name, adapter.scale))
-        if lengths is not None: rows *= (lengths[i:i+step]/rows.norm(dim=1))[:, None]
-        yield i, rows
+    for k, i in product(range(math.prod(stack)), range(0, height, step)):   # a stack of experts one by one
+        j = min(i+step, height); rows = base.rows(name, k*height+i, k*height+j)
+        if a is not None:
+            down, up = (m[k] if stack else m for m in (a, b))
+            rows = torch.addmm(rows, up[i:j], down, alpha=adapter.scales.get(name, adapter.scale))
+        if lengths is not None: rows *= (lengths[i:j]/rows.norm(dim=1))[:, None]
+        yield k*height+i, rows
 
 def merged_rows(
     base: Base,       # of which model
@@ -353,6 +360,13 @@ def open_model(
     model.generation_config = GenerationConfig(do_sample=False)
     return model.requires_grad_(False).eval()
 
+def _float_stacks(reference):
+    "Let stacks of experts be float32 before PEFT looks at their type, as long as they are computed with."
+    from peft.tuners.lora.layer import ParamWrapper
+    for m in reference.modules():
+        if isinstance(m, ParamWrapper): m.forward = partial(_in_float32, m.get_base_layer(), m.forward)
+    return reference
+
 def _tied(model): return model.get_input_embeddings().weight is model.get_output_embeddings().weight
 
 # %% ../nbs/16_fuse.ipynb #d74fb412
@@ -504,7 +518,7 @@ class Unrounded(Base):
         numbers = torch.frombuffer(room, dtype=torch.float32).split([*sizes.values()])
         self.merged = {n: t.view(base.spec(n)[1]) for n, t in zip(sizes, numbers)}
         for n, t in self.merged.items():
-            for i, rows in exact_rows(base, n, adapter): t[i:i+len(rows)] = rows
+            for i, rows in exact_rows(base, n, adapter): t.view(-1, t.shape[-1])[i:i+len(rows)] = rows
 
     def raw(self,
         name: str,  # of a tensor
@@ -533,6 +547,7 @@ def _is_rounded(base, fused, adapter, name):
     if name not in fused.where: return False
     there, bits = fused.raw(name), lambda t: t.contiguous().view(torch.uint8)
     if name not in adapter.pairs and not base.packed(name): return torch.equal(bits(there), bits(base.raw(name)))
+    there = there.view(-1, there.shape[-1])
     for i, rows in exact_rows(base, name, adapter):
         slack = 1e-6*rows.abs().max()   # the last bit of float32 differs with the number of threads
         low, high = ((rows+d).to(there.dtype) for d in (-slack, slack)); part = there[i:i+len(rows)]
@@ -583,7 +598,7 @@ def certify(
         plain, model = open_model(old), open_model(merged); was_tied = _tied(plain)
         if was_tied != _tied(model):
             raise AspFtError('the fused model has lost its tied embeddings; nothing was written')
-        reference = PeftModel.from_pretrained(plain, str(folder)).eval()
+        reference = _float_stacks(PeftModel.from_pretrained(plain, str(folder)).eval())
         texts = greedy_texts(reference, [encode_prompt(tokenizer, p) for p in prompts], pad_id(tokenizer),
                              stop_ids(tokenizer)); bar.update()
         found = compare_logits(reference, model, *texts, limit)
@@ -734,6 +749,7 @@ def fuse_model(
     if _finished(out, source.folder, lora, certificate, force):
         log.info('%s is already the fused model of these inputs', show_path(out)); return out
     _check_before(source, adapter, out, force, sum(fused_size(source, p) for p in source.files))
+    tensors = sum(map(len, lora.pairs.values()))+len(lora.lengths)
     lora = check_fit(lora, source); name = Path(base).name if Path(base).exists() else str(base)
     recipe = recipe_of(run, gguf_origin(source.folder))
     try:
@@ -746,7 +762,7 @@ def fuse_model(
             write_json(tmp/'certificate.json', sealed(run_manifest(
                 'fuse', started=started, identity=identity, base=name, certificate=told,
                 trained=recipe, merged=len(lora.pairs),
-                adapter_tensors=sum(map(len, lora.pairs.values()))+len(lora.lengths), scale=lora.scale,
+                adapter_tensors=tensors, scale=lora.scale,
                 files=dict(sorted(files.items())))))
     except OSError as e:
         if not no_space(e): raise
