@@ -9,7 +9,7 @@ __all__ = ['ITEM', 'FILES', 'PARTS', 'SELECTS', 'READ', 'INERT', 'STARTS', 'UNSE
            'rows_of_stacks', 'find_experts', 'spread_experts', 'convert_adapter']
 
 # %% ../nbs/13_adapters.ipynb #2386b020
-import json, math, re
+import json, math, re, warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -339,8 +339,10 @@ def wrapped_parameters(
     from peft import inject_adapter_in_model, LoraConfig
     from peft.tuners.lora.layer import ParamWrapper
     wanted = ('r', 'lora_alpha', 'use_rslora', 'rank_pattern', 'alpha_pattern', 'target_parameters', *SELECTS)
-    config = LoraConfig(**{k: settings[k] for k in wanted if settings.get(k) not in UNSET})
-    try: inject_adapter_in_model(config, model, low_cpu_mem_usage=True)
+    config = LoraConfig(**{k: settings[k] for k in wanted if settings.get(k) not in (None, '')})   # [] is no module
+    try:
+        with warnings.catch_warnings(action='ignore'):   # what PEFT has to say, it says where it loads the adapter
+            inject_adapter_in_model(config, model, low_cpu_mem_usage=True)
     except (ValueError, re.error) as e: raise AspFtError(
         f'adapter_config.json: target_parameters cannot be used ({e}); give the base named in it') from None
     return {f'{name}.weight': (f"{name.replace('.base_layer', '')}.{m.parameter_name}", m)
