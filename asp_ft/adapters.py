@@ -4,18 +4,19 @@
 
 # %% auto #0
 __all__ = ['ITEM', 'FILES', 'PARTS', 'SELECTS', 'READ', 'INERT', 'STARTS', 'UNSET', 'WHY', 'KNOWN_TO', 'EXPECTED', 'NEEDED',
-           'tensor_table', 'weight_names', 'foreign_settings', 'printable', 'adapter_settings', 'some_names',
-           'adapted_weights', 'check_named', 'Adapter', 'finite', 'read_adapter', 'convert_adapter']
+           'PROBED', 'tensor_table', 'weight_shapes', 'foreign_settings', 'printable', 'adapter_settings', 'some_names',
+           'adapted_weights', 'check_named', 'Adapter', 'finite', 'read_adapter', 'wrapped_parameters',
+           'rows_of_stacks', 'find_experts', 'spread_experts', 'convert_adapter']
 
 # %% ../nbs/13_adapters.ipynb #2386b020
-import json, math, re
-from dataclasses import dataclass, field
+import json, math, re, warnings
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .core import (AspFtError, atomic_dir, file_hash, LARGEST_JSON, read_json, regular_size, require, show_path,
                          text_hash, unknown_name, write_json)
 from .models import pickled, sealed
-from .support import check_support
+from .support import assembled, check_support, empty_model, stored_names
 from .training import adapter_files, check_run
 
 # %% ../nbs/13_adapters.ipynb #e956e2a0
@@ -54,18 +55,19 @@ def tensor_table(
     return table
 
 # %% ../nbs/13_adapters.ipynb #90e2b71c
-def weight_names(
+def weight_shapes(
     folder, # of a model
-) -> set:   # of its tensors
-    "The names of all tensors in the safetensors files of a folder."
-    return {name for path in Path(folder).glob('*.safetensors') for name in tensor_table(path)}
+) -> dict:  # name -> shape
+    "The tensors in the safetensors files of a folder."
+    tables = map(tensor_table, Path(folder).glob('*.safetensors'))
+    return {name: t['shape'] for table in tables for name, t in table.items()}
 
 FILES = dict(peft='adapter_model.safetensors', mlx='adapters.safetensors')  # the weights of an adapter, by schema
 PARTS = dict(peft=('.lora_A.weight', '.lora_B.weight', '.lora_magnitude_vector'), mlx=('.lora_a', '.lora_b', '.m'))
 
 SELECTS = ('target_modules', 'exclude_modules', 'layers_to_transform', 'layers_pattern')  # which weights are adapted
 READ = ('peft_type', 'r', 'lora_alpha', 'use_rslora', 'use_dora', 'rank_pattern', 'alpha_pattern',
-        'init_lora_weights', *SELECTS)  # fields of PEFT's LoraConfig that we compute with
+        'init_lora_weights', 'target_parameters', *SELECTS)  # fields of PEFT's LoraConfig that we compute with
 INERT = ('task_type', 'auto_mapping', 'peft_version', 'base_model_name_or_path', 'revision', 'inference_mode',
          'lora_dropout', 'megatron_core', 'qalora_group_size', 'loftq_config', 'eva_config', 'corda_config',
          'lora_ga_config', 'runtime_config')  # fields that change nothing once an adapter is trained
@@ -139,6 +141,7 @@ EXPECTED = dict(
     target_modules=(_is_names, 'a name or a list of names'), exclude_modules=(_is_names, 'a name or a list of names'),
     layers_pattern=(_is_names, 'a name or a list of names'),
     layers_to_transform=(lambda v: _is_layer(v) or _all(_is_layer, v), 'a whole number or a list of them'),
+    target_parameters=(lambda v: _all(_is_name, v), 'a list of names'),
     rank=(_is_rank, 'a whole number above 0'), scale=(_is_number, 'a number'),
     keys=(lambda v: _all(_is_name, v), 'a list of names'),
     num_layers=(lambda v: _is_number(v) and isinstance(v, int), 'a whole number'))  # field -> test, in words
@@ -247,6 +250,7 @@ class Adapter:
     lengths: dict = field(default_factory=dict)  # DoRA: name of the base weight -> the length of each row
     scales: dict = field(default_factory=dict)   # name of the base weight -> its own scale, where it has one
     copies: dict = field(default_factory=dict)   # name of a base weight -> what the adapter's file holds for it
+    experts: dict = field(default_factory=dict)  # of `find_experts`: stack -> (A, B, scale), an A and a B an expert
 
 # %% ../nbs/13_adapters.ipynb #fecbff45
 def finite(
@@ -285,7 +289,7 @@ def _adapter_tensors(folder, kind, dora=False):
     if loose := sorted(set(tensors) ^ {m+p for m in modules for p in parts}):
         raise AspFtError(f'{show_path(weights)}: not pairs of {parts[0].split(".")[1]} and {parts[1].split(".")[1]}: '
                          f'{some_names(loose)}; train again')
-    pairs = {_base_name(m)+'.weight': [tensors[m+p] for p in parts] for m in sorted(modules)}
+    pairs = {m.removeprefix('base_model.model.')+'.weight': [tensors[m+p] for p in parts] for m in sorted(modules)}
     if kind == 'mlx': pairs = {n: [t.T.contiguous() if i < 2 else t for i, t in enumerate(some)]
                                for n, some in pairs.items()}
     return {n: tuple(some) for n, some in pairs.items()}, copies
@@ -302,7 +306,8 @@ def _rank_and_scale(settings, name):
     return rank, alpha/(math.sqrt(rank) if settings.get('use_rslora') else rank)
 
 def _check_ranks(pairs, settings, config):
-    "Refuse matrices of another rank than the settings say."
+    "Refuse matrices of another rank than the settings say; which of them are of stacks of experts, a model says."
+    if settings.get('target_parameters'): return
     for name, (a, b, *_) in pairs.items():
         rank, _ = _rank_and_scale(settings, name)
         if a.ndim == b.ndim == 2 and a.shape[0] == b.shape[1] == rank: continue
@@ -324,6 +329,112 @@ def read_adapter(
                    text_hash(file_hash(Path(folder)/FILES[kind])+file_hash(config)),
                    {n: t[2].flatten() for n, t in tensors.items() if dora},
                    {n: s for n, s in scales.items() if s != usual}, copies)
+
+# %% ../nbs/13_adapters.ipynb #ad0ee002
+def wrapped_parameters(
+    settings: dict, # of `adapter_settings`, with target_parameters
+    model,          # the base without numbers (`empty_model`); changed in place
+) -> dict:          # name as in `Adapter.pairs` -> (parameter, PEFT's wrapper of it)
+    "Which parameters PEFT adapts, and under which names it keeps their matrices."
+    from peft import inject_adapter_in_model, LoraConfig
+    from peft.tuners.lora.layer import ParamWrapper
+    wanted = ('r', 'lora_alpha', 'use_rslora', 'rank_pattern', 'alpha_pattern', 'target_parameters', *SELECTS)
+    config = LoraConfig(**{k: settings[k] for k in wanted if settings.get(k) not in (None, '')})   # [] is no module
+    try:
+        with warnings.catch_warnings(action='ignore'):   # what PEFT has to say, it says where it loads the adapter
+            inject_adapter_in_model(config, model, low_cpu_mem_usage=True)
+    except (ValueError, re.error) as e: raise AspFtError(
+        f'adapter_config.json: target_parameters cannot be used ({e}); give the base named in it') from None
+    return {f'{name}.weight': (f"{name.replace('.base_layer', '')}.{m.parameter_name}", m)
+            for name, m in model.named_modules() if isinstance(m, ParamWrapper)}
+
+# %% ../nbs/13_adapters.ipynb #ad0ee003
+PROBED = 8  # columns of a probe; enough to see that they keep their order
+
+def rows_of_stacks(
+    model,        # the base without numbers
+    shapes: dict, # name in its files -> shape of the tensor
+    parameters,   # names of stacks
+) -> dict:        # name in the files -> (parameter, number of the expert, the rows that the tensor becomes)
+    "Where the tensors of a model's files are in its stacks of experts; one that is the stack itself has None, None."
+    import torch
+    stored, probes, begin, found = stored_names(model, shapes), {}, {}, {}
+    for parameter in parameters:
+        if parameter not in stored: raise _no_stack(parameter)
+        if stored[parameter].name: found[stored[parameter].name] = parameter, None, None; continue
+        begin[parameter], at = [], 0
+        for name, _ in stored[parameter].parts:
+            rows, width = torch.arange(at, at+shapes[name][0]), min(PROBED, shapes[name][1])
+            probes[name] = rows[:, None]*PROBED + torch.arange(width)
+            begin[parameter].append((name, at, len(rows))); at += len(rows)
+    made = assembled(model, probes) if probes else {}
+    for parameter, parts in begin.items(): found |= _found_rows(made[parameter], parameter, parts)
+    return found
+
+def _no_stack(parameter):
+    return AspFtError(f'{parameter}: how this stack of experts is made of the files\' tensors is not known here, so an '
+                      'adapter of it cannot be fused: train without --adapt_experts')
+
+def _found_rows(made, parameter, parts):
+    "Read off a stack of probes which rows each part has become."
+    import torch
+    columns, numbers = made % PROBED, made//PROBED; height = made.shape[1]
+    total = sum(n for _, _, n in parts); order = numbers[..., 0].flatten().argsort(stable=True)
+    plain = bool((columns == torch.arange(made.shape[2])).all()) and bool((numbers == numbers[..., :1]).all())
+    if not plain or not torch.equal(numbers[..., 0].flatten()[order], torch.arange(total)): raise _no_stack(parameter)
+    found = {}
+    for name, at, n in parts:
+        experts, rows = order[at:at+n]//height, order[at:at+n] % height
+        if not bool((experts == experts[0]).all()): raise _no_stack(parameter)
+        found[name] = parameter, int(experts[0]), rows
+    return found
+
+# %% ../nbs/13_adapters.ipynb #ad0ee004
+def _factors(name, pair, wrapper):
+    "The pair of a stack as (experts, rank, inputs) and (experts, outputs, rank), as they stand beside its weights."
+    a, b = pair; wanted = [[*m['default'].weight.shape] for m in (wrapper.lora_A, wrapper.lora_B)]
+    if [[*a.shape], [*b.shape]] != wanted: raise AspFtError(
+        f'{name} has A {[*a.shape]} and B {[*b.shape]}, and this base and adapter_config.json make them {wanted[0]} '
+        f'and {wanted[1]}: give the base named there, and the file that was written with it')
+    if wrapper.get_param().dim() == 2: return a, b
+    a, b = a.view(wrapper.num_experts, -1, a.shape[1]), b.view(len(b), -1, wrapper.num_experts).permute(2, 0, 1)
+    if not wrapper._did_swap_in_out_features: a, b = b.mT, a.mT   # a stack of (inputs, outputs)
+    return a.contiguous(), b.contiguous()
+
+def find_experts(
+    adapter: Adapter, # of `read_adapter`
+    folder,           # of its base
+) -> Adapter:         # what its settings mean by target_parameters stands under `experts`, and no longer under `pairs`
+    "Take the stacks of experts apart from the modules."
+    if not adapter.settings.get('target_parameters'): return adapter
+    wrapped = wrapped_parameters(adapter.settings, empty_model(folder))
+    if missing := sorted({*wrapped}-{*adapter.pairs}): raise AspFtError(
+        f'adapter_config.json names {some_names(missing)}, of which the file holds no matrices: give the base named '
+        'there, and the file that was written with it')
+    here = [parameter for parameter, _ in wrapped.values()]
+    told = adapter.settings['target_parameters']
+    if unknown := [t for t in told if not any(f'.{name}'.endswith(f'.{t}') for name in here)]: raise AspFtError(
+        f'adapter_config.json: target_parameters: the base has no {some_names(unknown)}; give the base named there')
+    experts = {parameter: (*_factors(name, adapter.pairs[name], m), m.scaling['default'])
+               for name, (parameter, m) in wrapped.items()}
+    pairs, scales = ({n: v for n, v in d.items() if n not in wrapped} for d in (adapter.pairs, adapter.scales))
+    _check_ranks(pairs, adapter.settings | dict(target_parameters=None), 'adapter_config.json')
+    return replace(adapter, pairs=pairs, scales=scales, experts=experts)
+
+# %% ../nbs/13_adapters.ipynb #ad0ee005
+def spread_experts(
+    adapter: Adapter, # of `find_experts`, with the names of the base's files
+    folder,           # of its base
+    shapes: dict,     # name in these files -> shape of the tensor
+) -> Adapter:         # with pairs for the tensors of the files, and no `experts`
+    "Give each tensor of the experts the part of its stack's matrices that is its own."
+    if not adapter.experts: return adapter
+    pairs, scales = dict(adapter.pairs), dict(adapter.scales)
+    for name, (parameter, expert, rows) in rows_of_stacks(empty_model(folder), shapes, adapter.experts).items():
+        a, b, scale = adapter.experts[parameter]
+        pairs[name] = (a, b) if expert is None else (a[expert], b[expert][rows])
+        if scale != adapter.scale: scales[name] = scale
+    return replace(adapter, pairs=pairs, scales=scales, experts={})
 
 # %% ../nbs/13_adapters.ipynb #6a445526
 def _layers_of(names):
@@ -373,7 +484,7 @@ def convert_adapter(
     settings, kind = adapter_settings(folder); out = Path(out)
     pairs, copies = _adapter_tensors(folder, kind, _is_dora(settings))
     _check_ranks(pairs, settings, Path(folder)/'adapter_config.json'); _check_copies(copies, folder, kind, to)
-    if kind != to: _check_base(settings)
+    if kind != to: _check_base(settings); _check_stacks(settings, folder)
     if out.exists() and not force: raise AspFtError(f'{show_path(out)} exists: give another folder, or --force')
     run, told = check_run(folder), _converted(folder, settings, kind, to, pairs)
     before = dict(peft='base_model.model.', mlx='')[to]
@@ -394,6 +505,12 @@ def _check_base(settings):
     "Refuse where the base is at hand, and the support matrix knows that the other library has other modules."
     base = settings.get('base_model_name_or_path') or settings.get('model')
     if isinstance(base, str) and Path(base).is_dir(): check_support(base, 'convert')
+
+def _check_stacks(settings, folder):
+    "Refuse adapters of experts, which mlx-lm keeps in another form."
+    if settings.get('target_parameters'): raise AspFtError(
+        f'{show_path(folder)}: it adapts experts (target_parameters), which mlx-lm keeps in another form: use it with '
+        'PEFT, or fuse it')
 
 def _check_copies(copies, folder, kind, to):
     "Refuse to lose weights for which the other schema has no place."

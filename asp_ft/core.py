@@ -433,6 +433,7 @@ SHAPES = {   # of files that are read as a whole, by their name
                         text_config=dict, quantization_config=dict, quantization=dict),
     'adapter_config.json': dict(r=int, lora_alpha=float, target_modules=(str, [str]), layers_to_transform=(int, [int]),
                                 rank_pattern=dict, alpha_pattern=dict, modules_to_save=[str], peft_type=str,
+                                target_parameters=[str],
                                 base_model_name_or_path=str, lora_parameters=dict, num_layers=int)}
 
 # %% ../nbs/00_core.ipynb #4ac8d8c0
@@ -612,6 +613,7 @@ class RunConfig:
     use_dora: bool = False           # DoRA: the length of each row of a weight is learned apart from its direction
     use_rslora: bool = False         # rsLoRA: the update is scaled by alpha / √rank instead
     num_layers: int | str = 16       # the top layers that get an adapter, or all; embeddings and head never get one
+    adapt_experts: bool = False      # of a mixture of experts the experts too, where they are in one stack; no dropout
     target_modules: tuple = ('q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj')  # by name
     dtype: str = 'auto'              # of the base model's weights: bfloat16, float16, float32; auto: what is fast here
     quantize: str | None = None      # "4bit": QLoRA

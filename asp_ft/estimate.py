@@ -16,7 +16,8 @@ from pathlib import Path
 
 from .core import AspFtError, log, read_jsonl, require, RunConfig, show_path, write_json
 from .models import MODELS, quiet, settle_dtype, shipped_shape
-from .support import adapted_modules, empty_model, missing_modules, text_prefix
+from .support import (adapted_modules, check_experts, empty_model, expert_parameters, missing_modules,
+                            text_prefix)
 from .chat import Encoded
 from .training import adapted_layers, batch_order, count_updates, tell_layers
 
@@ -33,12 +34,24 @@ def linear_names(
     return sorted({name.rpartition('.')[2] for name, m in model.get_decoder().named_modules()
                    if isinstance(m, torch.nn.Linear)})
 
+# %% ../nbs/13_estimate.ipynb #e5a0c002
+def _taken_for_experts(model, targets):
+    "The targets that PEFT takes for the names that the experts had before they were kept in one stack."
+    from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers as convert
+    def taken(module):
+        config = LoraConfig(target_modules=[module])
+        try: convert(config, model, None)
+        except ValueError: return True   # it wants the others of the stack as well
+        return module not in config.target_modules
+    return [m for m in targets if taken(m)]
+
 # %% ../nbs/13_estimate.ipynb #f3165d94
 def to_lora_config(
-    config: RunConfig, # rank, alpha, dropout, num_layers, target_modules, use_dora, use_rslora
+    config: RunConfig, # rank, alpha, dropout, num_layers, target_modules, adapt_experts, use_dora, use_rslora
     model,             # the base model
 ):                     # a peft.LoraConfig
     "Translate a configuration for PEFT: the top `num_layers` layers of the text part, the target modules that exist."
+    check_experts(config)
     depth, there = model.config.get_text_config().num_hidden_layers, linear_names(model)
     layers, targets = adapted_layers(config, depth), adapted_modules(config.target_modules, there)
     tell_layers(config, depth)
@@ -47,10 +60,17 @@ def to_lora_config(
     if not targets:
         raise AspFtError(f"target_modules: the model has none of {', '.join(config.target_modules)}; it has "
                          f"{', '.join(there)}")
-    _tell_targets(model, config, targets, depth-layers)
+    if taken := _taken_for_experts(model, targets):
+        targets = [m for m in targets if m not in taken]
+        log.info('target_modules without %s: in this family PEFT means the experts by them', ', '.join(taken))
+    experts = expert_parameters(model, depth-layers)
+    if config.adapt_experts and not experts: raise AspFtError(
+        'adapt_experts: these layers have no experts that are kept in one stack; train without it')
+    _tell_targets(model, config, targets, depth-layers, experts)
     return LoraConfig(r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, bias='none',
                       use_dora=config.use_dora, use_rslora=config.use_rslora,
                       task_type='CAUSAL_LM', exclude_modules=_outside(model, targets),
+                      target_parameters=experts if config.adapt_experts else None,
                       target_modules=targets, layers_to_transform=list(range(depth-layers, depth)))
 
 def _outside(model, targets):
@@ -60,17 +80,19 @@ def _outside(model, targets):
     outside = any(name.rpartition('.')[2] in targets for name in others)
     return rf'(?!{re.escape(prefix)}).*' if outside else None
 
-def _tell_targets(model, config, targets, lowest):
+def _tell_targets(model, config, targets, lowest, experts):
     "Say which modules stand in for others, and which matrices of the adapted layers stay as they are."
     if others := sorted({*targets}-{*config.target_modules}):
         log.info('target_modules with %s, which do the same work in this model', ', '.join(others))
-    kept = {}
+    kept, prefix, adapted = {}, text_prefix(model), {*experts} if config.adapt_experts else ()
     for name, p in model.get_decoder().named_parameters():
+        if f'{prefix}.{name}' in adapted: continue
         place = re.search(r'layers\.(\d+)\.(.*?)(\.weight)?$', name)
         if not place or int(place[1]) < lowest or p.dim() < 2 or place[2].rpartition('.')[2] in targets: continue
         kept[place[2]] = kept.get(place[2], 0)+p.numel()
-    if kept: log.info('not adapted in these layers: %s (%s numbers)', ', '.join(sorted(kept)),
-                      f'{sum(kept.values()):,}')
+    remedy = '; --adapt_experts adapts the experts too'*bool(experts and not adapted)
+    if kept: log.info('not adapted in these layers: %s (%s numbers)%s', ', '.join(sorted(kept)),
+                      f'{sum(kept.values()):,}', remedy)
 
 # %% ../nbs/13_estimate.ipynb #e905b92c
 @dataclass(frozen=True)
@@ -84,6 +106,8 @@ class ModelShape:
     heads: int       # attention heads
     vocabulary: int  # outputs of the head
     parameters: int  # of the whole model, tied ones once
+    experts: tuple=()# of each layer, from the bottom: name -> (experts, outputs, inputs) of a stack
+    chosen: int=0    # experts that a token goes through
 
 # %% ../nbs/13_estimate.ipynb #ffe66b40
 def model_shape(
@@ -92,19 +116,33 @@ def model_shape(
     "Read the sizes of a model off its config.json."
     model = empty_model(folder); c = model.config.get_text_config()
     layers, heads = [{} for _ in range(c.num_hidden_layers)], c.num_attention_heads
+    taken = _taken_for_experts(model, linear_names(model))
     for name, m in model.get_decoder().named_modules():
         place = re.search(r'layers\.(\d+)\..*?(\w+)$', name)
-        if place and isinstance(m, torch.nn.Linear): layers[int(place[1])][place[2]] = (m.in_features, m.out_features)
+        if not place or not isinstance(m, torch.nn.Linear): continue
+        own = place[2] if place[2] not in taken else name.partition(f'layers.{place[1]}.')[2]   # is never a target
+        layers[int(place[1])][own] = (m.in_features, m.out_features)
     width = getattr(c, 'head_dim', None) or c.hidden_size//heads
     return ModelShape(tuple(layers), c.hidden_size, c.intermediate_size, heads*width,
                       (getattr(c, 'num_key_value_heads', None) or heads)*width, heads, c.vocab_size,
-                      sum(p.numel() for p in model.parameters()))
+                      sum(p.numel() for p in model.parameters()), _stacks(model, len(layers)),
+                      getattr(c, 'num_experts_per_tok', None) or 0)
+
+def _stacks(model, depth):
+    "The stacks of experts of each layer."
+    layers, shapes = [{} for _ in range(depth)], {name: tuple(p.shape) for name, p in model.named_parameters()}
+    for name in expert_parameters(model): layers[int(re.search(r'layers\.(\d+)\.', name)[1])][name] = shapes[name]
+    return tuple(layers)
 
 # %% ../nbs/13_estimate.ipynb #70c524c3
 INPUTS = (('q_proj', 'k_proj', 'v_proj', 'qkv_proj'), ('o_proj',), ('gate_proj', 'up_proj', 'gate_up_proj'),
           ('down_proj',))  # what reads the same numbers, in the order of a layer
 
 def _adapted(config, shape): return shape.layers[len(shape.layers)-adapted_layers(config, len(shape.layers)):]
+
+def _expert_layers(config, shape):
+    "The stacks of experts that get an adapter, layer by layer."
+    return shape.experts[len(shape.layers)-adapted_layers(config, len(shape.layers)):] if config.adapt_experts else ()
 
 def _lora(config, layer): return {m: config.rank*sum(layer[m]) for m in adapted_modules(config.target_modules, layer)}
 
@@ -115,7 +153,8 @@ def lora_parameters(
     "The size of the adapter."
     lengths = lambda layer, lora: sum(layer[m][1] for m in lora) if config.use_dora else 0
     loras = ((layer, _lora(config, layer)) for layer in _adapted(config, shape))
-    return sum(sum(lora.values())+lengths(layer, lora) for layer, lora in loras)
+    experts = sum(config.rank*n*(a+b) for layer in _expert_layers(config, shape) for n, a, b in layer.values())
+    return experts + sum(sum(lora.values())+lengths(layer, lora) for layer, lora in loras)
 
 def _backward(config, shape, layer, lowest):
     "Operations a token of the backward pass through the matrices of a layer; and whether it reaches its attention."
@@ -173,6 +212,12 @@ def kept_bytes(
     return (4*sum(inputs.values())+noise+stretched+4*config.rank*len(lora) + attention + 3*shape.inner*size
             + 2*4*(shape.hidden+1))
 
+def _stack_bytes(config, shape, tokens):
+    "What each layer keeps for adapted experts: their sums with the adapter, and what the chosen ones read."
+    once = lambda layer: sum(map(math.prod, layer.values()))
+    reads = lambda layer: tokens*shape.chosen*sum(inputs for *_, inputs in layer.values())
+    return [SIZE[config.dtype]*(once(layer)+reads(layer)) for layer in _expert_layers(config, shape)] or [0]
+
 def memory_parts(
     config: RunConfig,  # dtype, quantize, and what `kept_bytes` reads
     shape: ModelShape,  # of the base model
@@ -187,8 +232,10 @@ def memory_parts(
     linear = sum(math.prod(nm) for layer in shape.layers for nm in layer.values())
     spared = linear*(size-NF4) if config.quantize else 0
     layers = len(top)*shape.hidden*size+max(kept) if again else sum(kept)
+    stacks = _stack_bytes(config, shape, tokens)
     return dict(weights=round(shape.parameters*size-spared), adapter=16*lora_parameters(config, shape),
-                activations=tokens*layers, logits=trained*shape.vocabulary*(8+size), libraries=LIBRARIES)
+                activations=tokens*layers+(max(stacks) if again else sum(stacks)),
+                logits=trained*shape.vocabulary*(8+size), libraries=LIBRARIES)
 
 NF4 = 0.52              # bytes a number in four bits, with the scales of its blocks
 LIBRARIES = 600_000_000 # bytes that Python and torch take on a CPU, and about what CUDA takes on a GPU

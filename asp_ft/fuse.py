@@ -4,15 +4,17 @@
 
 # %% auto #0
 __all__ = ['NUMBERS', 'BLOCK', 'CHUNK', 'WORKERS', 'TOLERANCE', 'PROMPTS', 'NEW_TOKENS', 'KEPT', 'COPIED', 'RECIPE', 'LIMITS',
-           'weight_files', 'Base', 'check_fit', 'merged_rows', 'file_pieces', 'fuse_files', 'fused_size', 'open_model',
-           'Compared', 'greedy_texts', 'logits_of', 'compare_logits', 'first_difference', 'as_peft', 'compare_verdicts',
-           'certify', 'certificate_prompts', 'recipe_of', 'model_card', 'fuse_model', 'fused_line']
+           'weight_files', 'Base', 'check_fit', 'exact_rows', 'merged_rows', 'file_pieces', 'fuse_files', 'fused_size',
+           'open_model', 'Compared', 'greedy_texts', 'logits_of', 'compare_logits', 'first_difference', 'as_peft',
+           'compare_verdicts', 'Unrounded', 'is_rounded', 'before_rounding', 'certify', 'certificate_prompts',
+           'recipe_of', 'model_card', 'fuse_model', 'fused_line']
 
 # %% ../nbs/16_fuse.ipynb #f73c6391
 import contextlib, hashlib, json, math, mmap, os, shutil, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from .core import (AspFtError, atomic_dir, check_room, file_hash, log, progress, read_json, read_jsonl, require,
@@ -22,8 +24,8 @@ from .models import (changed_files, check_model, gguf_origin, model_folder, quie
 from .support import assembled, check_support, empty_model, not_loaded, stored_names
 from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
 from .training import check_run, no_space, read_run
-from .adapters import (Adapter, adapter_settings, check_named, convert_adapter, finite, ITEM, read_adapter,
-                             some_names, tensor_table)
+from .adapters import (Adapter, adapter_settings, check_named, convert_adapter, find_experts, finite, ITEM,
+                             read_adapter, some_names, spread_experts, tensor_table)
 
 # %% ../nbs/16_fuse.ipynb #d9ba3baa
 def weight_files(
@@ -111,8 +113,10 @@ class Base:
         i: int=0,   # the first row
         j: int=None,# one after the last; None: all
     ):              # float32
-        "Rows of a weight in float32, spread out where they were quantised."
-        if not self.packed(name): return self.raw(name)[i:j].float()
+        "Rows of a weight, or of all matrices of a stack, in float32, spread out where they were quantised."
+        if not self.packed(name):
+            t = self.raw(name)
+            return (t if t.dim() < 3 else t.flatten(0, -2))[i:j].float()
         module, width = name.removesuffix('.weight'), self.spec(name)[1][1]; words = self.raw(name)[i:j]
         scales, biases = (self.raw(f'{module}.{x}')[i:j].float()[..., None] for x in ('scales', 'biases'))
         numbers = _unpacked(words, 32*words.shape[1]//width).view(*scales.shape[:2], -1)
@@ -124,9 +128,9 @@ def _misfit(base, name, a, b):
     if name == 'lm_head.weight' and name not in base.where:
         return 'lm_head.weight is tied to the embeddings, which a merge would change too: train without lm_head'
     if name not in base.where: return f'{name} is not in the base'
-    (dtype, shape), wanted = base.spec(name), [b.shape[0], a.shape[1]]
+    (dtype, shape), wanted = base.spec(name), [*b.shape[:-1], a.shape[-1]]
     if shape != wanted: return f'{name} is {shape}, the adapter expects {wanted}'
-    if a.shape[0] != b.shape[1]: return f'{name} has an A of rank {a.shape[0]} and a B of rank {b.shape[1]}'
+    if a.shape[-2] != b.shape[-1]: return f'{name} has an A of rank {a.shape[-2]} and a B of rank {b.shape[-1]}'
     if dtype not in NUMBERS: return f'{name} is stored as {dtype}: give the base in full precision'
 
 def _is_copy(base, name, copy):
@@ -134,6 +138,7 @@ def _is_copy(base, name, copy):
     embeddings = [n for n in base.where if n.endswith('embed_tokens.weight')]
     if name == 'lm_head.weight' and name not in base.where and len(embeddings) == 1: name = embeddings[0]
     if name not in base.where or base.spec(name)[1] != [*copy.shape]: return False
+    if copy.dim() > 2: copy = copy.flatten(0, -2)
     step = max(1, BLOCK//math.prod(copy.shape[1:]))
     return all(bool((base.rows(name, i, i+step).to(copy.dtype) == copy[i:i+step]).all())
                for i in range(0, len(copy), step))
@@ -155,8 +160,9 @@ def check_fit(
     base: Base,       # the model
 ) -> Adapter:         # the same, with the names of the base's files
     "Raise `AspFtError` with the names where an adapter belongs to another base, or does not fit its own settings."
-    names, told = _names_in_files(adapter, base), adapter
-    adapter = _renamed(adapter, names)
+    adapter = told = find_experts(adapter, base.folder)
+    names = _names_in_files(adapter, base)
+    adapter = spread_experts(_renamed(adapter, names), base.folder, {n: base.spec(n)[1] for n in base.where})
     wrong = sorted(filter(None, (_misfit(base, n, *pair) for n, pair in adapter.pairs.items())))
     if wrong:
         raise AspFtError(f'the adapter does not fit the base: {some_names(wrong)}; give the base named in '
@@ -178,22 +184,35 @@ BLOCK = 1 << 19   # numbers merged at a time: 2 MB in float32 stay in the proces
 CHUNK = 8 << 20   # bytes passed on at a time
 WORKERS = min(4, os.cpu_count() or 1)  # threads; the disk and the memory's bandwidth feed no more
 
+def exact_rows(
+    base: Base,       # of which model
+    name: str,        # of the weight
+    adapter: Adapter, # what to merge into it, where it has a pair for it
+):                    # yields the number of the first row, and float32: some rows after the other
+    "A weight with the adapter merged, before it is rounded: W + scale·B·A in float32, with DoRA stretched."
+    import torch
+    *stack, height, width = base.spec(name)[1]; step = max(1, BLOCK//width)
+    a, b = adapter.pairs.get(name, (None, None)); lengths = adapter.lengths.get(name)
+    for k, i in product(range(math.prod(stack)), range(0, height, step)):   # a stack of experts one by one
+        j = min(i+step, height); rows = base.rows(name, k*height+i, k*height+j)
+        if a is not None:
+            down, up = (m[k] if stack else m for m in (a, b))
+            rows = torch.addmm(rows, up[i:j], down, alpha=adapter.scales.get(name, adapter.scale))
+        if lengths is not None: rows *= (lengths[i:j]/rows.norm(dim=1))[:, None]
+        yield k*height+i, rows
+
 def merged_rows(
     base: Base,       # of which model
     name: str,        # of the weight
     adapter: Adapter, # what to merge into it, where it has a pair for it
 ):                    # yields tensors: some rows of the weight after the other
-    "A weight with the adapter merged: W + scale·B·A in float32, with DoRA stretched, rounded once."
+    "A weight with the adapter merged, rounded once to the type it had."
     import torch
-    dtype, shape = base.spec(name); step = max(1, BLOCK//shape[1])
-    a, b = adapter.pairs.get(name, (None, None)); lengths = adapter.lengths.get(name)
-    for i in range(0, shape[0], step):
-        rows = base.rows(name, i, i+step)
-        if a is not None: rows = torch.addmm(rows, b[i:i+step], a, alpha=adapter.scales.get(name, adapter.scale))
-        if lengths is not None: rows *= (lengths[i:i+step]/rows.norm(dim=1))[:, None]
+    dtype, _ = base.spec(name)
+    for i, rows in exact_rows(base, name, adapter):
         new = rows.to(getattr(torch, NUMBERS[dtype]))
         if not finite(new):
-            if not finite(base.rows(name, i, i+step)): raise AspFtError(
+            if not finite(base.rows(name, i, i+len(rows))): raise AspFtError(
                 f'{name}: the base itself holds NaN or infinity; fetch the model again')
             raise AspFtError(f"{name}: the merged weight does not fit into {dtype}; fuse with a bfloat16 base")
         yield new
@@ -341,6 +360,13 @@ def open_model(
     model.generation_config = GenerationConfig(do_sample=False)
     return model.requires_grad_(False).eval()
 
+def _float_stacks(reference):
+    "Let stacks of experts be float32 before PEFT looks at their type, as long as they are computed with."
+    from peft.tuners.lora.layer import ParamWrapper
+    for m in reference.modules():
+        if isinstance(m, ParamWrapper): m.forward = partial(_in_float32, m.get_base_layer(), m.forward)
+    return reference
+
 def _tied(model): return model.get_input_embeddings().weight is model.get_output_embeddings().weight
 
 # %% ../nbs/16_fuse.ipynb #d74fb412
@@ -467,15 +493,90 @@ def compare_verdicts(
     return dict(tasks=len(after), same=len(after)-len(differ), close=len(differ),
                 verdicts={v: seen.count(v) for v in sorted({*seen})})
 
-# %% ../nbs/16_fuse.ipynb #4c6ed4f9
-def _refuse(found, texts, models, tolerance):
-    "Raise where the models differ, with the layer where they begin to."
+# %% ../nbs/16_fuse.ipynb #b1f0c2d5
+def _worst(found, tolerance):
+    "Which text differs most, by how much of the spread, how many tokens differ, and whether all that is allowed."
     parts = [c.difference/c.spread if c.spread else math.inf for c in found]
     worst = max(range(len(found)), key=lambda i: math.inf if math.isnan(parts[i]) else parts[i])
     apart = sum(c.tokens-c.same-c.close for c in found)
-    if all(p <= tolerance for p in parts) and not apart: return parts[worst]
+    return worst, parts[worst], apart, all(p <= tolerance for p in parts) and not apart
+
+
+# %% ../nbs/16_fuse.ipynb #b1f0c2d2
+class Unrounded(Base):
+    "A model with the adapter merged in float32; what is merged lies in a file without a name."
+    def __init__(self,
+        base: Base,       # the model
+        adapter: Adapter, # of `check_fit`
+        folder,           # on a disk with four bytes of room for each number that is merged
+    ):
+        import torch
+        super().__init__(base.folder)
+        sizes = {n: math.prod(base.spec(n)[1]) for n in adapter.pairs}
+        with tempfile.TemporaryFile(dir=folder) as f:
+            f.truncate(4*sum(sizes.values())); room = mmap.mmap(f.fileno(), 0)
+        numbers = torch.frombuffer(room, dtype=torch.float32).split([*sizes.values()])
+        self.merged = {n: t.view(base.spec(n)[1]) for n, t in zip(sizes, numbers)}
+        for n, t in self.merged.items():
+            for i, rows in exact_rows(base, n, adapter): t.view(-1, t.shape[-1])[i:i+len(rows)] = rows
+
+    def raw(self,
+        name: str,  # of a tensor
+    ):              # as `Base.raw` gives it; float32 where it is merged
+        "A tensor as it is stored, or merged."
+        return self.merged[name] if name in self.merged else super().raw(name)
+
+    def packed(self,
+        name: str, # of a tensor
+    ) -> bool:
+        "Whether a tensor is a weight that MLX has quantised, and nothing was merged into it."
+        return name not in self.merged and super().packed(name)
+
+
+# %% ../nbs/16_fuse.ipynb #b1f0c2d3
+def is_rounded(
+    base: Base,       # the model
+    fused: Base,      # what came out
+    adapter: Adapter, # of `check_fit`
+) -> bool:
+    "Whether each merged number is rounded to the nearest one of its type, and every other one is the base's."
+    return all(_is_rounded(base, fused, adapter, n) for n in base.where if not base.part(n))
+
+def _is_rounded(base, fused, adapter, name):
+    import torch
+    if name not in fused.where: return False
+    there, bits = fused.raw(name), lambda t: t.contiguous().view(torch.uint8)
+    if name not in adapter.pairs and not base.packed(name): return torch.equal(bits(there), bits(base.raw(name)))
+    there = there.view(-1, there.shape[-1])
+    for i, rows in exact_rows(base, name, adapter):
+        slack = 1e-6*rows.abs().max()   # the last bit of float32 differs with the number of threads
+        low, high = ((rows+d).to(there.dtype) for d in (-slack, slack)); part = there[i:i+len(rows)]
+        if not bool(((low <= part) & (part <= high)).all()): return False
+    return True
+
+
+# %% ../nbs/16_fuse.ipynb #b1f0c2d4
+def before_rounding(
+    reference,        # base + adapter, a PeftModel
+    base: Base,       # the model
+    fused: Base,      # what came out
+    adapter: Adapter, # of `check_fit`
+    texts,            # of `greedy_texts`
+) -> float:           # in units of the spread; None where more than rounding separates the two models
+    "How far base + adapter is from the merged weights before they were rounded."
+    if not is_rounded(base, fused, adapter): return None
+    model = open_model(Unrounded(base, adapter, fused.folder))
+    found = compare_logits(reference, model, *texts, TOLERANCE['F32'])
+    _, relative, _, close = _worst(found, TOLERANCE['F32'])
+    return relative if close else None
+
+
+# %% ../nbs/16_fuse.ipynb #4c6ed4f9
+def _refuse(found, texts, models, tolerance):
+    "Raise with the layer where the models begin to differ."
+    worst, part, apart, _ = _worst(found, tolerance)
     text, mask = (x[worst:worst+1] for x in texts)
-    raise AspFtError(f'the fused model is not base + adapter: logits differ by {parts[worst]:.3g} of their spread '
+    raise AspFtError(f'the fused model is not base + adapter: logits differ by {part:.3g} of their spread '
                      f'(allowed {tolerance}), {apart} tokens differ; the first difference is in '
                      f'{first_difference(*models, text, mask, tolerance)}; nothing was written')
 
@@ -489,7 +590,7 @@ def certify(
     "Compare base + adapter with the fused model; `AspFtError` names the layer where they differ."
     from peft import PeftModel
     merged, old = Base(fused), Base(base)
-    dtype = merged.spec(next(iter(check_fit(read_adapter(adapter), old).pairs)))[0]
+    lora = check_fit(read_adapter(adapter), old); dtype = merged.spec(next(iter(lora.pairs)))[0]
     limit, tokenizer = TOLERANCE[dtype], load_tokenizer(fused, adapter=adapter)
     if template_hash(tokenizer) != template_hash(load_tokenizer(base)):
         raise AspFtError('the fused model has another chat template; nothing was written')
@@ -497,21 +598,25 @@ def certify(
         plain, model = open_model(old), open_model(merged); was_tied = _tied(plain)
         if was_tied != _tied(model):
             raise AspFtError('the fused model has lost its tied embeddings; nothing was written')
-        reference = PeftModel.from_pretrained(plain, str(folder)).eval()
+        reference = _float_stacks(PeftModel.from_pretrained(plain, str(folder)).eval())
         texts = greedy_texts(reference, [encode_prompt(tokenizer, p) for p in prompts], pad_id(tokenizer),
                              stop_ids(tokenizer)); bar.update()
         found = compare_logits(reference, model, *texts, limit)
-        relative = _refuse(found, texts, (reference, model), limit); bar.update()
+        _, relative, _, close = _worst(found, limit)
+        exact = None if close else before_rounding(reference, old, merged, lora, texts)
+        if not close and exact is None: _refuse(found, texts, (reference, model), limit)
+        limit = max(limit, relative); bar.update()
         ask = judge and not old.told
         asked = compare_verdicts(judge, base, folder, fused, reference, tokenizer, limit) if ask else None; bar.update()
-    return _as_record(found, dtype, relative) | dict(tied_embeddings=was_tied, solver=asked,
+    return _as_record(found, dtype, relative, exact) | dict(tied_embeddings=was_tied, solver=asked,
         end_of_turn=tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer)), template=template_hash(tokenizer))
 
-def _as_record(found, dtype, relative):
+def _as_record(found, dtype, relative, exact):
     "The figures of a certificate, rounded to what they are good for."
     most = lambda name, digits: float(f'{max(getattr(c, name) for c in found):.{digits}g}')
     return dict(dtype=dtype, prompts=len(found), max_logit_difference=most('difference', 2),
                 relative_difference=float(f'{relative:.2g}'), tolerance=TOLERANCE[dtype],
+                **({} if exact is None else dict(before_rounding=float(f'{exact:.2g}'))),
                 adapter_effect=most('effect', 3), tokens=sum(c.tokens for c in found),
                 same_tokens=sum(c.same for c in found))
 
@@ -565,6 +670,8 @@ def _check_lines(c):
     "The certificate as a table."
     yield from ('| Check before release | |', '|---|---|')
     yield f"| largest logit difference to base + adapter | {c['max_logit_difference']:g} |"
+    if (exact := c.get('before_rounding')) is not None:
+        yield f"| the same before the weights were rounded, as a share of the spread | {exact:g} |"
     yield f"| how far the adapter moves a logit | {c['adapter_effect']:g} |"
     yield f"| same most likely token | {c['same_tokens']} of {c['tokens']} |"
     if s := c.get('solver'): yield f"| same verdict of the solver | {s['same']} of {s['tasks']} tasks |"
@@ -642,6 +749,7 @@ def fuse_model(
     if _finished(out, source.folder, lora, certificate, force):
         log.info('%s is already the fused model of these inputs', show_path(out)); return out
     _check_before(source, adapter, out, force, sum(fused_size(source, p) for p in source.files))
+    tensors = sum(map(len, lora.pairs.values()))+len(lora.lengths)
     lora = check_fit(lora, source); name = Path(base).name if Path(base).exists() else str(base)
     recipe = recipe_of(run, gguf_origin(source.folder))
     try:
@@ -654,7 +762,7 @@ def fuse_model(
             write_json(tmp/'certificate.json', sealed(run_manifest(
                 'fuse', started=started, identity=identity, base=name, certificate=told,
                 trained=recipe, merged=len(lora.pairs),
-                adapter_tensors=sum(map(len, lora.pairs.values()))+len(lora.lengths), scale=lora.scale,
+                adapter_tensors=tensors, scale=lora.scale,
                 files=dict(sorted(files.items())))))
     except OSError as e:
         if not no_space(e): raise
@@ -698,6 +806,8 @@ def fused_line(
     "What a fusion has to say for itself."
     c = read_json(path/'certificate.json')['certificate']
     if not c: return f'{show_path(path)}: fused, not compared with base + adapter'
+    exact = c.get('before_rounding')
+    why = '' if exact is None else f' (all of it by rounding: before that within {exact:g} of the spread)'
     s = c.get('solver'); verdicts = f", same verdict on {s['same']} of {s['tasks']} tasks" if s else ''
-    return (f"{show_path(path)}: fused; logits within {c['max_logit_difference']:g} of base + adapter, same token at "
-            f"{c['same_tokens']} of {c['tokens']} places{verdicts}")
+    return (f"{show_path(path)}: fused; logits within {c['max_logit_difference']:g} of base + adapter{why}, same token "
+            f"at {c['same_tokens']} of {c['tokens']} places{verdicts}")

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['COUNTERPARTS', 'SIZES', 'ROWS', 'STAGES', 'empty_model', 'Stored', 'stored_names', 'assembled', 'not_loaded',
            'text_prefix', 'adapted_modules', 'missing_modules', 'Row', 'find_row', 'tiny_model', 'tiny_folder',
-           'recorded', 'find_cell', 'rows_of', 'check_support', 'check_training', 'check_fusable', 'support_table',
-           'models']
+           'recorded', 'find_cell', 'rows_of', 'check_support', 'expert_parameters', 'check_experts', 'check_training',
+           'check_fusable', 'support_table', 'models']
 
 # %% ../nbs/11_support.ipynb #a82e67fd
 import copy, functools, re, shutil
@@ -255,6 +255,37 @@ def check_support(
         '%s: nobody has tried %s of %s; what comes out is compared before it counts ( asp_ft models  lists what was '
         'tried)', show_path(folder), ', '.join(untried), rows[0].name if rows else name)
 
+# %% ../nbs/11_support.ipynb #e1a0b002
+def expert_parameters(
+    model,     # a transformers model, perhaps empty
+    lowest=0,  # the lowest layer that counts
+) -> list:     # names, such as model.layers.0.mlp.experts.down_proj
+    "The stacks of experts in the layers of a model's text part."
+    from torch.nn.modules.conv import _ConvNd   # that of linear attention has three dimensions as well
+    prefix, found = text_prefix(model), []
+    for name, module in model.get_decoder().named_modules():
+        place = re.search(r'layers\.(\d+)\.', name)
+        if not place or int(place[1]) < lowest or isinstance(module, _ConvNd): continue
+        found += [f'{prefix}.{name}.{own}' for own, p in module.named_parameters(recurse=False) if p.dim() == 3]
+    return found
+
+
+# %% ../nbs/11_support.ipynb #e1a0b004
+def check_experts(
+    config,            # a `RunConfig`
+    backend='pytorch', # or mlx
+):
+    "`AspFtError` where experts cannot be adapted in this way."
+    if not config.adapt_experts: return
+    if backend == 'mlx': raise AspFtError(
+        'adapt_experts: mlx-lm keeps experts in another form: train with --backend pytorch, or without --adapt_experts')
+    if config.dropout: raise AspFtError(
+        f'adapt_experts: expected dropout 0, found {config.dropout:g}: a stack of experts is adapted without it: give '
+        '--dropout 0')
+    if config.use_dora: raise AspFtError(
+        'adapt_experts: expected no use_dora: a stack of experts is adapted without it: leave out one of the two')
+
+
 # %% ../nbs/11_support.ipynb #abfbad31
 def check_training(
     config,  # a `RunConfig`
@@ -262,6 +293,7 @@ def check_training(
     backend, # pytorch or mlx
 ):
     "`AspFtError` where training a model, or fusing it later, is known not to work; before anything is loaded."
+    check_experts(config, backend)
     check_support(folder, 'mlx' if backend == 'mlx' else 'qlora' if config.quantize else 'pytorch', 'fuse')
 
 def check_fusable(

@@ -19,9 +19,9 @@ from .core import (AspFtError, first_process, log, process_count, progress, read
                          save_config, show_path, write_json, write_jsonl)
 from .models import (first_line, model_folder, MODELS, quiet, remote_code, settle_dtype, unreadable_part,
                            weights_hash)
-from .support import check_fusable, check_training, stored_names
+from .support import check_fusable, check_training, empty_model, stored_names
 from .chat import Encoded, IGNORE, pad_batch, pad_id
-from .adapters import adapter_settings, weight_names
+from .adapters import adapter_settings, rows_of_stacks, some_names, weight_shapes
 from .training import (batch_order, better, compare_losses, count_updates, disk_error, drop_old, left_behind,
                              LOOKED_AT, no_space, proof_rows, read_checkpoint, read_run, seal_checkpoint, train_once,
                              warmup_updates)
@@ -660,11 +660,13 @@ def save_adapter(
 def _meaning(settings, depth):
     "What decides how the numbers of an adapter are used: field of `RunConfig` -> value."
     modules, layers = settings.get('target_modules'), settings.get('layers_to_transform')
+    stacks = sorted(settings.get('target_parameters') or ())
     plain = lambda x, every: sorted(every if x is None else [x] if isinstance(x, (str, int)) else x)
     kind = [k for k in ('use_rslora', 'use_dora', 'lora_bias', 'modules_to_save', 'rank_pattern', 'alpha_pattern')
             if settings.get(k)]
     return dict(rank=settings.get('r'), alpha=settings.get('lora_alpha'), target_modules=plain(modules, []),
-                layers=plain(layers, range(depth)), kind=', '.join(kind) or 'plain LoRA')
+                layers=plain(layers, range(depth)), adapt_experts=some_names(stacks) or 'none',
+                kind=', '.join(kind) or 'plain LoRA')
 
 def adapter_differences(
     settings: dict,    # adapter_config.json of the adapter to begin with
@@ -710,9 +712,10 @@ def load_policy(
 ):                     # a PeftModel
     "The base model with the adapter that is trained: a new one, or the one to begin with."
     base = load_base(config, folder)
-    stored = stored_names(base, weight_names(folder))
-    model = get_peft_model(base, to_lora_config(config, base))
+    shapes, lora = weight_shapes(folder), to_lora_config(config, base)
+    stored, model = stored_names(base, shapes), get_peft_model(base, lora)
     check_fusable(model.base_model.targeted_module_names, stored)
+    if config.adapt_experts: rows_of_stacks(empty_model(folder), shapes, lora.target_parameters)
     if config.adapter: load_adapter(model, config, weights_hash(folder))
     return model
 
