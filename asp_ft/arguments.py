@@ -95,6 +95,7 @@ def short_complaint(
     message = message.removeprefix('argument ')
     if wrong := re.fullmatch('(.+): invalid (int|float) value: (.+)', message):
         return f'{wrong[1]}: expected {_KINDS[wrong[2]]}, found {wrong[3]}'
+    message = message.replace('ignored explicit argument', 'takes no value, found')
     return re.sub('expected (at least )?one argument', 'expected a value, found none', message)
 
 # %% ../nbs/23_arguments.ipynb #3db90036
