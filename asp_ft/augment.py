@@ -17,7 +17,8 @@ from pathlib import Path
 from fastcore.script import Param
 
 from . import syntax
-from .core import AspFtError, atomic_dir, progress, read_jsonl, show_path, TASK_ROW, text_hash, unknown_name
+from .core import (AspFtError, atomic_dir, counted, progress, read_jsonl, show_path, TASK_ROW, text_hash,
+                         unknown_name)
 from .syntax import Task
 from .solver import compare_many
 from .instances import mutate_many, rename_many, rewrite_many
@@ -490,8 +491,9 @@ def augment(
         added = _append(augment_tasks(tasks, wanted, copies, seed, books), folder/'train.jsonl', folder/'tasks.jsonl')
         report = dict(kinds=wanted, copies=copies, seed=seed, tasks=len(tasks), left_out=left_out, **vars(books))
         (folder/'augment.json').write_text(json.dumps(report, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
-    print(f'{added} rows from {len(tasks)}; {show_path(out)}')
-    if left_out: print(f'  {len(left_out)} rows left out, whose contract names no outputs to compare: {left_out[0]}, …')
+    print(f"{counted(added, 'row')} from {len(tasks)}; {show_path(out)}")
+    if left_out: print(f"  {counted(len(left_out), 'row')} left out, whose contract names no outputs to "
+                       f'compare: {left_out[0]}, …')
     for kind in wanted:
         refused = ', '.join(f'{n} {why}' for why, n in sorted(books.refused.get(kind, {}).items()))
         print(f'  {kind:10} {books.admitted.get(kind, 0):6} admitted' + (f'; refused: {refused}' if refused else ''))

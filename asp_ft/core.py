@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FULL', 'CLOSED', 'COLOURS', 'LARGEST', 'LARGEST_JSON', 'LONGEST', 'TURNS', 'TASK_ROW', 'COMPLETION_ROW',
            'VERDICT_ROW', 'SHAPES', 'ENV_NAMES', 'LARGEST_ENV', 'NANO', 'PACKAGES', 'LINES', 'AspFtError', 'nearest',
-           'unknown_name', 'require', 'show_path', 'named_errors', 'size_text', 'check_room', 'disk_error',
+           'unknown_name', 'require', 'show_path', 'counted', 'named_errors', 'size_text', 'check_room', 'disk_error',
            'user_error', 'visible', 'Screen', 'paint', 'on_screen', 'atomic_write', 'sole_writer', 'atomic_dir',
            'cache_folder', 'write_text', 'write_json', 'write_jsonl', 'UnreadableFile', 'regular_size', 'read_bytes',
            'decode_text', 'read_text', 'misfit', 'read_jsonl', 'read_json', 'Workspace', 'read_env', 'setup_env',
@@ -63,6 +63,14 @@ def show_path(
     "A path as messages show it."
     try: return os.path.relpath(path) if Path(os.path.realpath(path)).is_relative_to(Path.cwd()) else str(path)
     except (OSError, ValueError): return str(path)
+
+# %% ../nbs/00_core.ipynb #a7c1e2d0
+def counted(
+    n: int,    # how many
+    word: str, # what is counted, in the singular; the plural has an s more
+) -> str:      # such as "1 row"
+    "A number and its noun."
+    return f'{n} {word}' + 's'*(n != 1)
 
 # %% ../nbs/00_core.ipynb #4a64e6e0
 FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG                # no more can be written
@@ -808,9 +816,12 @@ def progress(
     unit: str='it', # what is counted
 ):
     "A tqdm bar on standard error; without a terminal or Jupyter a plain line every `LINES` seconds."
-    from tqdm.auto import tqdm
-    watched = sys.stderr.isatty() or 'ipykernel' in sys.modules
-    how = dict(dynamic_ncols=True)
+    jupyter = 'ipykernel' in sys.modules
+    plain = jupyter and not util.find_spec('ipywidgets')   # a bar of letters, without the red of standard error
+    if plain: from tqdm.std import tqdm
+    else: from tqdm.auto import tqdm
+    watched = sys.stderr.isatty() or jupyter
+    how = dict(file=sys.stdout) if plain else dict(dynamic_ncols=True)
     if not watched: how = dict(file=_Lines(), ascii=True, mininterval=LINES, delay=LINES, miniters=1)
     return tqdm(iterable, total=total, desc=desc, unit=unit, disable=not first_process(), **how)
 

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['CHECKED', 'CHUNK', 'GRAM', 'SHARE', 'NEAR', 'LEAKS', 'REPLIES', 'needs_instances', 'judge', 'Admitted', 'admit',
            'write_instances', 'Row', 'make_rows', 'DiskList', 'find_contradictions', 'drop_duplicates', 'group_rows',
-           'check_shares', 'split_groups', 'Leak', 'find_leaks', 'refuse_leaks', 'convert', 'summary', 'plot_lengths']
+           'check_shares', 'split_groups', 'Leak', 'find_leaks', 'refuse_leaks', 'convert', 'summary', 'plot_lengths',
+           'refuse_other_rows']
 
 # %% ../nbs/07_data_converter.ipynb #f2838560
 import json, os, pickle, re, tempfile, time
@@ -17,8 +18,8 @@ from pathlib import Path
 
 from fastcore.script import Param
 
-from .core import (AspFtError, file_hash, named_errors, progress, require, run_manifest, show_path, sole_writer,
-                         text_hash, unknown_name, write_json, write_jsonl, write_text)
+from .core import (AspFtError, counted, file_hash, named_errors, progress, read_json, require, run_manifest,
+                         show_path, sole_writer, text_hash, unknown_name, write_json, write_jsonl, write_text)
 from .syntax import Contract, strip_comments, Task
 from .lint import STYLE
 from .sandbox import open_executor, OWN, remember
@@ -737,13 +738,14 @@ def summary(
 ) -> str:          # a short table
     "What a person wants to see after a conversion: counts, and what to mend."
     counts = report['counts']
-    sides = [f"{s['rows']} {side} ({s['groups']} groups)" for side, s in report['splits'].items() if s['rows']]
-    lines = [f"{counts['problems']} problems, {counts['rows']} rows: {', '.join(sides)}",
-             f"{counts['rejected']} rejected, {counts['findings']} findings"]
+    sides = [f"{s['rows']} {side} ({counted(s['groups'], 'group')})"
+             for side, s in report['splits'].items() if s['rows']]
+    lines = [f"{counted(counts['problems'], 'problem')}, {counted(counts['rows'], 'row')}: {', '.join(sides)}",
+             f"{counts['rejected']} rejected, {counted(counts['findings'], 'finding')}"]
     levels = ', '.join(f'{n} {level}' for level, n in counts['checked'].items())
     if {*counts['checked']} - {'instances'}: lines.append(f'rows verified on: {levels}')
     for name, c in list(report['contracts'].items())[:1]:
-        lines.append(f"{len(report['contracts'])} contracts were read off the programs, such as {name}: "
+        lines.append(f"{counted(len(report['contracts']), 'contract')} read off the programs, such as {name}: "
                      + contract_line(c['inputs'], c['outputs']))
     for pair, leaks in report['leaks'].items():
         told = ', '.join(f'{n} {kind}' for kind, n in leaks['counts'].items())
@@ -770,3 +772,19 @@ def plot_lengths(
         ax.hist(lengths, bins=20, alpha=.6, label=label)
     ax.set(xlabel='characters', ylabel='rows'); ax.legend(frameon=False)
     return ax
+
+# %% ../nbs/07_data_converter.ipynb #c0ffee07
+def refuse_other_rows(
+    out,   # the folder to write
+    given, # paths of the sources
+):
+    "`AspFtError` where the folder holds rows of other sources; the command converts the same ones again."
+    out = Path(out)
+    rows, remedy = out/'train.jsonl', 'give another --out, or replace them with --force'
+    if not rows.exists(): return
+    report = read_json(out/'report.json', default={})
+    was = report.get('config', {}).get('raw') if isinstance(report, dict) else None
+    if not was and (out/REPLIES).exists(): return   # a conversion that was killed
+    if not was: raise AspFtError(f'{show_path(out)} holds rows that were not made here: {remedy}')
+    if sorted(map(os.path.realpath, was)) != sorted(map(os.path.realpath, given)): raise AspFtError(
+        f"{show_path(out)} holds rows of other sources ({', '.join(was[:3])}{', …' if was[3:] else ''}): {remedy}")

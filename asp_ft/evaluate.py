@@ -19,9 +19,9 @@ from pathlib import Path
 from fastcore.script import Param
 
 import asp_ft
-from .core import (AspFtError, atomic_write, COMPLETION_ROW, disk_error, file_hash, log, misfit, named_errors,
-                         package_versions, read_json, read_jsonl, run_manifest, show_path, sole_writer, TASK_ROW,
-                         text_hash, write_json, write_jsonl)
+from .core import (AspFtError, atomic_write, COMPLETION_ROW, counted, disk_error, file_hash, log, misfit,
+                         named_errors, package_versions, read_json, read_jsonl, run_manifest, show_path, sole_writer,
+                         TASK_ROW, text_hash, write_json, write_jsonl)
 from .lint import LINT
 from .names import copy_errors, prompt_names
 from .sandbox import GENERATED, open_executor
@@ -499,7 +499,8 @@ def vote_lines(
 ): # lines of text
     "What a terminal shows of a vote: how many answers there are, and how many are right where that can be known."
     silent = sum(r['abstained'] for r in chosen)
-    yield f'{show_path(path)}: {len(chosen)-silent} answers, {silent} times too few samples agreed'
+    answers, times = counted(len(chosen)-silent, 'answer'), counted(silent, 'time')
+    yield f'{show_path(path)}: {answers}, {times} too few samples agreed'
     if silent == len(chosen) or not all(t.get('gold') for t in read_jsonl(tasks, TASK_ROW)): return
     found = vote_calibration(chosen, read_tasks(tasks), workers=workers)
     cell = lambda p: f"{100*p['right']:.1f} %" + f"{100*p['interval'][0]:.0f}–{100*p['interval'][1]:.0f}".rjust(8)
@@ -559,7 +560,7 @@ def comparison_line(
     left = f"; {found['not_compared']} answers have no partner" if found['not_compared'] else ''
     shown = 'is shown ' if word.startswith('no') else ''
     return (f"{second}: {word} {first} {shown}({100*found['gain']:+.1f} points, {100*low:+.0f} to {100*high:+.0f}; "
-            f"{found['problems_won']} problems won, {found['problems_lost']} lost, {p}){left}")
+            f"{counted(found['problems_won'], 'problem')} won, {found['problems_lost']} lost, {p}){left}")
 
 # %% ../nbs/20_evaluate.ipynb #da058b3e
 def _shown(result):
@@ -593,15 +594,16 @@ def _own_copy(out):
     found = read_json(out/'scores.json', default={})
     return isinstance(found, dict) and bool(found.get('copied'))
 
-def _keep(completions, out):
+def _keep(completions, out, force=False):
     "Put a copy of the completions beside the verdicts; whether it is one. Others that lie there are not lost."
     kept = out/'completions.jsonl'
     if kept.exists() and kept.samefile(completions): return False
     if kept.exists() and file_hash(kept) == file_hash(completions):
         return _own_copy(out) or not (out/'scores.json').exists()     # without scores: of a run that was killed
-    if kept.exists() and not _own_copy(out):
+    if kept.exists() and not (force and _own_copy(out)):
+        remedy = 'replace it with --force' if _own_copy(out) else 'remove it'
         raise AspFtError(f'{show_path(kept)} holds other completions than {show_path(completions)}: give another '
-                         '--out, or remove it')
+                         f'--out, or {remedy}')
     with atomic_write(kept, 'wb') as f: f.write(Path(completions).read_bytes())
     return True
 
@@ -661,6 +663,7 @@ def evaluate(
     executor=None,    # dask://HOST:PORT, or an executor of `concurrent.futures`; None: this machine
     page=None,        # a function that writes page and figure of runs, as `report.write_page`; None: none are written
     further: int=FURTHER, # further instances of a task, on which what is equal on its own is tried; 0: none
+    force: bool=False,# replace the verdicts on other completions
 ) -> dict: # what stands in scores.json; of several files, what stands in comparison.json
     "Judge completions and write verdicts and scores; `AspFtError` where the files do not fit."
     files, out = [completions] if isinstance(completions, (str, Path)) else completions, Path(out)
@@ -668,7 +671,7 @@ def evaluate(
     all_pairs = [pair(read_completions(file), known, show_path(file)) for file in files]   # before anything is judged
     folders = [out/name for name in _run_names(files)] if len(files) > 1 else [out]
     with writing(out), open_executor(executor) as executor:
-        copied = [_keep(file, folder) for file, folder in zip(files, folders)]
+        copied = [_keep(file, folder, force) for file, folder in zip(files, folders)]
         found = [_evaluate_one([file, tasks], pairs, known, folder, copy, limits, workers, page, further, executor)
                  for file, pairs, folder, copy in zip(files, all_pairs, folders, copied)]
     if len(files) > 1: return _side_by_side([run for run, _, _ in found], folders, known, out, page, show)

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .core import (AspFtError, file_hash, log, named_errors, progress, read_jsonl, run_manifest,
+from .core import (AspFtError, counted, file_hash, log, named_errors, progress, read_jsonl, run_manifest,
                          show_path, sole_writer, TASK_ROW, text_hash, write_json, write_jsonl)
 from .syntax import strip_comments, Task
 from .sandbox import GENERATED
@@ -30,7 +30,7 @@ from .decode import (accepted, ADAPTERS, Answerer, find_source, GRAMMAR, length_
 # %% ../nbs/19_generate.ipynb #371e0ae9
 def load_tasks(
     tasks,      # tasks.jsonl
-    split: str, # train, valid, test, or all
+    split: str, # train, valid, test, or all; auto: test, else valid, else those that are of no split
 ) -> list:      # the rows, in the order of the file
     "Read the tasks of one split; `AspFtError` where there are none, or ids are not unique."
     rows, name = read_jsonl(tasks, TASK_ROW), show_path(tasks)
@@ -41,12 +41,21 @@ def load_tasks(
         raise AspFtError(f"{name}: the id "
                          f"{next(r['id'] for i, r in enumerate(rows) if r['id'] in {x['id'] for x in rows[:i]})!r} "
                          "stands twice")
+    if split == 'auto': split = _first_split(rows, name)
     chosen = [r for r in rows if split == 'all' or r.get('split') == split]
     there = sorted({str(r.get('split')) for r in rows})
     if not chosen:
         raise AspFtError(f"{name}: no task of the split {split!r}; it holds {', '.join(there) or 'nothing'}: give "
                          "another --split")
     return chosen
+
+def _first_split(rows, name):
+    "The split to answer where none is named; a line says so where it is not that of the test."
+    there = {r.get('split') for r in rows}
+    found = next((split for split in ('test', 'valid', None) if split in there), 'test')
+    if found != 'test': log.info('%s has no task of the split test: those of %s are answered', name,
+                                 f'the split {found}' if found else 'no split')
+    return found
 
 # %% ../nbs/19_generate.ipynb #805ddd96
 def _example(row):
@@ -290,7 +299,7 @@ def generate(
     model: str,               # "nano", short name, hub id or folder; with --server the name it knows
     tasks: str,               # tasks.jsonl
     out: str,                 # completions.jsonl, or a folder to write it in
-    split: str='test',        # train, valid, test or all
+    split: str='auto',        # train, valid, test or all; auto: test where there are such tasks, else valid
     n: int=1,                 # samples a task; more than one need a temperature
     temperature: float=0.,    # 0: greedy
     seed: int=42,             # each sample of each task draws from a stream of its own
@@ -308,6 +317,7 @@ def generate(
     review=None,              # a function: list of (task, program) -> a `Review` of each
     api_key_env: str=None,    # the variable of the environment whose value is the server's key; none: no key is sent
     thinking: str='auto',     # whether the model thinks before it answers: true, false, or auto: as it was trained
+    force: bool=False,        # replace completions that came about otherwise
 ) -> Path:                    # the file of completions
     "Let a model answer tasks: {id, sample, text, raw, finish_reason} a line; a rerun goes on where it was."
     _check_wishes(n, temperature, batch_size, max_new_tokens, repair, review, few_shot, examples)
@@ -317,18 +327,33 @@ def generate(
     settings = Settings(float(temperature), seed, max_new_tokens, grammar or names, names)
     grammars, plain = task_grammars(rows, settings, server)
     meta, identity = out.with_suffix('.meta.json'), _identity(source, rows, settings, n, repair, grammars)
-    if _is_finished(out, meta, identity): log.info('%s is there already', show_path(out)); return out
+    if _is_there(out, meta, identity, force): return out
     with sole_writer(out):
         done = _answer_all(source, rows, settings, n, batch_size, out, identity, repair, review, grammars)
-        cut = sum(r['finish_reason'] == 'length' for r in done.values())
-        config = dict(model=_name(model), adapter=_name(adapter), split=split, few_shot=few_shot)
+        config = dict(model=_name(model), adapter=_name(adapter), split=_split_of(rows, split), few_shot=few_shot)
         write_jsonl(out, (done[t['id'], k] for t in rows for k in range(n)))
-        _write_meta(meta, out, config, started=started, identity=identity, n=len(done), cut_off=cut, plain=plain)
-    log.info('%s: %d answers, %d of them cut off at %d tokens', show_path(out), len(done), cut, max_new_tokens)
+        _write_meta(meta, out, config, done, started=started, identity=identity, plain=plain)
+    log.info('%s: %s, %d of them cut off', show_path(out), counted(len(done), 'answer'), _cut(done))
     return out
 
-def _write_meta(meta, out, config, **more):
+def _cut(done): return sum(row['finish_reason'] == 'length' for row in done.values())
+
+def _is_there(out, meta, identity, force):
+    "Whether the completions are there; `AspFtError` where they came about otherwise."
+    if _is_finished(out, meta, identity): log.info('%s is there already', show_path(out)); return True
+    if force or not out.exists(): return False
+    was = read_record(meta, f'delete {show_path(meta)}', ('identity',)).get('identity') or {}
+    other = [k for k in ('model', 'server', 'adapter', 'tasks', 'samples', 'temperature', 'seed', 'max_new_tokens')
+             if was and was.get(k) != identity.get(k)]
+    why = f" (other: {', '.join(other)})" if other else ''
+    raise AspFtError(f'{show_path(out)} holds answers that came about otherwise{why}: give another --out, or replace '
+                     'them with --force')
+
+def _split_of(rows, split): return rows[0].get('split') if split == 'auto' else split
+
+def _write_meta(meta, out, config, done, **more):
     "Put beside the completions how they came about; the journal has served."
+    more |= dict(n=len(done), cut_off=_cut(done))
     write_json(meta, sealed(run_manifest('generate', config, completions=file_hash(out), **more)))
     _journal(out).unlink(missing_ok=True)
 

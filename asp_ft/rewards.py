@@ -301,7 +301,7 @@ def _measure(config, plan, adapter, held_out, folder):
 def _answer(config, plan, adapter, tasks, out, **how):
     "Let base and adapter answer tasks."
     return generate(config.model, tasks, out, adapter=adapter and str(adapter), max_new_tokens=plan.max_new_tokens,
-                    backend=config.backend, thinking='true' if config.thinking else 'auto', **how)
+                    backend=config.backend, thinking='true' if config.thinking else 'auto', force=True, **how)
 
 # %% ../nbs/22_rewards.ipynb #96123cf4
 def _sample(config, plan, adapter, tasks, folder, seed):

@@ -8,16 +8,16 @@ __all__ = ['GROUP', 'LOOKED_AT', 'ROUNDING', 'NOT_MLX', 'PLACES', 'MLX_KEYS', 'M
            'proof_rows', 'compare_losses', 'adapted_layers', 'tell_layers', 'lora_scale', 'to_mlx_config',
            'read_mlx_config', 'from_mlx_config', 'loss_plot', 'partial_folder', 'checkpoints', 'seal_checkpoint',
            'read_checkpoint', 'newest_checkpoint', 'differences', 'better', 'drop_old', 'left_behind', 'no_space',
-           'disk_error', 'adapter_weights', 'read_run', 'adapter_files', 'check_run', 'finished_run', 'run_identity',
-           'working_folder', 'install', 'training_manifest', 'train_once']
+           'disk_error', 'adapter_weights', 'read_run', 'adapter_files', 'check_run', 'finished_run',
+           'refuse_other_run', 'run_identity', 'working_folder', 'install', 'training_manifest', 'train_once']
 
 # %% ../nbs/12_training.ipynb #aed8b15e
 import contextlib, errno, json, math, os, random, shutil, time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from .core import (AspFtError, file_hash, first_process, log, NANO, nearest, process_count, read_jsonl,
-                         run_manifest, RunConfig, show_path, write_json)
+from .core import (AspFtError, counted, file_hash, first_process, log, NANO, nearest, process_count,
+                         read_jsonl, run_manifest, RunConfig, show_path, write_json)
 from .models import (changed_files, check_files, check_model, gguf_origin, model_folder, model_layers,
                            pickled, read_record, resolve_model, sealed, weights_hash)
 from .chat import chat_settings, encode_rows, load_tokenizer, template_hash
@@ -39,8 +39,8 @@ def training_rows(
         else: out[name] = []
     if left_out:
         shown = ', '.join(f'{i} ({n})' for i, n in left_out[:3]) + (', …' if len(left_out) > 3 else '')
-        log.warning('%d rows longer than max_length %d tokens are left out, run.json lists them: %s', len(left_out),
-                    config.max_length, shown)
+        log.warning('%s longer than max_length %d tokens left out, run.json lists them: %s',
+                    counted(len(left_out), 'row'), config.max_length, shown)
     return out | dict(left_out=left_out)
 
 def _check_system(rows, system, name):
@@ -443,6 +443,22 @@ def finished_run(
         log.warning('%s', e)
         return False
     return True
+
+# %% ../nbs/12_training.ipynb #c0ffee12
+def refuse_other_run(
+    config: RunConfig, # what is asked for
+    backend: str,      # pytorch, or mlx and its engine
+):
+    "`AspFtError` where `config.out` is an adapter, and not the result of this configuration and data."
+    out, run = show_path(config.out), {}
+    if not adapter_weights(config.out): return
+    try: run = read_run(config.out)
+    except AspFtError: return   # damaged: it is made again
+    remedy = 'give another --out, or replace it with --force'
+    if not (was := run.get('identity')): raise AspFtError(f'{out} holds an adapter that was made elsewhere: {remedy}')
+    if config.dtype == 'auto': config = replace(config, dtype=was['config'].get('dtype', 'auto'))  # as it was settled
+    if changed := differences(was, run_identity(config, backend=backend)): raise AspFtError(
+        f"{out} is the adapter of another run ({'; '.join(changed)}): {remedy}")
 
 # %% ../nbs/12_training.ipynb #7f5ac7b7
 def run_identity(
