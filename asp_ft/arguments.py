@@ -162,10 +162,12 @@ def field_arguments(
 GROUPS = {
     'model and data': ('model', 'data', 'out', 'adapter', 'backend', 'engine', 'dtype', 'quantize', 'system',
                        'thinking'),
-    'LoRA': ('rank', 'alpha', 'dropout', 'use_dora', 'use_rslora', 'num_layers', 'target_modules'),
+    'LoRA': ('rank', 'alpha', 'dropout', 'use_dora', 'use_rslora', 'num_layers', 'target_modules',
+             'adapt_experts'),
     'optimizer': ('learning_rate', 'schedule', 'warmup_ratio', 'optimizer', 'weight_decay', 'betas', 'eps',
                   'max_grad_norm', 'epochs', 'max_steps', 'neftune_alpha', 'seed'),
-    'length and memory': ('batch_size', 'grad_accumulation', 'max_length', 'skip_long', 'gradient_checkpointing'),
+    'length and memory': ('batch_size', 'grad_accumulation', 'max_length', 'skip_long', 'gradient_checkpointing',
+                          'trunk_cache', 'trunk_cache_gb'),
     'evaluation and saving': ('eval_steps', 'save_steps', 'keep', 'solver_eval', 'report_to')}  # fields of `RunConfig`
 
 # %% ../nbs/23_arguments.ipynb #2cd5fc28
@@ -177,6 +179,7 @@ EXAMPLES = dict(
     augment=('--data data --out data_augmented', '--data data --kinds names,repair --out data_augmented'),
     fetch=('smollm2-135m', 'llama3.2-1b'),
     models=('', '--family qwen'),
+    cache=('ls', 'rm'),
     train=('--data data --model llama3.2-1b --out adapters/first',
            '--data data --model llama3-8b --quantize 4bit --out adapters/first --dry_run'),
     improve=('--data data --adapter adapters/first --out improved',

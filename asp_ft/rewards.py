@@ -6,7 +6,7 @@
 __all__ = ['PARSES', 'GROUNDS', 'METHODS', 'RATES', 'INHERITED', 'SHAPE', 'ROLLOUTS', 'LAST', 'verdict_reward', 'hidden_tasks',
            'unrewardable', 'Rewarder', 'reward', 'naive_rewards', 'reward_rows', 'spread', 'right_answers',
            'answer_row', 'mutant_mistakes', 'preference_pairs', 'round_config', 'Plan', 'nothing_to_learn',
-           'trainer_of', 'round_table', 'improve']
+           'fit_for_training', 'trainer_of', 'round_table', 'improve']
 
 # %% ../nbs/22_rewards.ipynb #870b3e0a
 import importlib, json, random, re, shutil, time
@@ -22,6 +22,7 @@ from .sandbox import GENERATED
 from .solver import compare_many, examine_many, RUNS
 from .instances import FURTHER, further_many, mutate_many
 from .models import read_record, sealed
+from .chat import check_messages, load_tokenizer
 from .training import differences, read_run
 from .generate import generate
 from .evaluate import evaluate, judge, mistake, pair, read_completions, read_tasks, wilson
@@ -338,6 +339,21 @@ def nothing_to_learn(
         f"{counts['samples']} samples {counts['unknown']} have no reward; raise --samples or --temperature, or take "
         'other tasks; a model that never solves a task has to be fine-tuned on examples first')
 
+# %% ../nbs/22_rewards.ipynb #7e31f002
+def fit_for_training(
+    tokenizer,    # of the model
+    groups: dict, # task -> its samples, each with a "text"
+) -> dict:        # the same, without those that cannot be rows
+    "The samples that can be trained on; how many are left out is logged."
+    def fits(text):
+        try: check_messages(tokenizer, [dict(role='user', content='?'), dict(role='assistant', content=text)])
+        except AspFtError: return False
+        return True
+    kept = {id: [row for row in rows if fits(row['text'])] for id, rows in groups.items()}
+    if left := sum(map(len, groups.values()))-sum(map(len, kept.values())):
+        log.info('%d samples are empty or hold a special token: nothing is learnt from them', left)
+    return kept
+
 # %% ../nbs/22_rewards.ipynb #1ca65241
 def _learnt_rows(config, plan, groups, tasks, folder, number):
     "What a round trains on: data/train.jsonl, valid.jsonl and, for preferences, pairs.jsonl."
@@ -391,6 +407,7 @@ def _learn(config, plan, tasks, adapter, folder, number):
     counts = _counts(groups)
     log.info('round %d: %d of %d samples are right; %d prompts always, %d never, %d sometimes, %d samples unknown',
              number, *(counts[k] for k in ('right', 'samples', 'always_right', 'always_wrong', 'mixed', 'unknown')))
+    groups = fit_for_training(load_tokenizer(config.model, config.thinking), groups)
     if not _learnt_rows(config, plan, groups, {t['id']: t for t in some}, folder, number):
         raise nothing_to_learn(counts, plan.method)
     config = replace(config, data=str(folder/'data'))
