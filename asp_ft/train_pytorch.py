@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['SCHEDULES', 'trainer_settings', 'one_gpu', 'to_sft_config', 'load_base', 'head_logits', 'add_masked_loss', 'collate',
-           'stop_training', 'at_rest', 'check_loss', 'own_loss', 'loss_per_token', 'prove_loss', 'MaskedTrainer',
-           'checkpoint_layers', 'out_of_memory', 'Watch', 'same_random', 'scattered', 'Surviving', 'begin_above_trunk',
-           'SurvivingTrainer', 'Keeper', 'gathered', 'save_adapter', 'adapter_differences', 'load_adapter',
-           'load_policy', 'watch_over', 'make_trainer', 'run_trainer', 'train_pytorch', 'training_result']
+           'stop_training', 'at_rest', 'check_loss', 'own_loss', 'loss_per_token', 'two_rows', 'prove_loss',
+           'MaskedTrainer', 'checkpoint_layers', 'out_of_memory', 'Watch', 'same_random', 'scattered', 'Surviving',
+           'begin_above_trunk', 'SurvivingTrainer', 'Keeper', 'gathered', 'save_adapter', 'adapter_differences',
+           'load_adapter', 'load_policy', 'watch_over', 'make_trainer', 'run_trainer', 'train_pytorch',
+           'training_result']
 
 # %% ../nbs/14_train_pytorch.ipynb #c4423ea6
 import contextlib, functools, json, math, os, platform, random, shutil, signal, tempfile, threading, time
@@ -226,6 +227,15 @@ def loss_per_token(
     trained = max(1, (batch['labels'][:, 1:] != IGNORE).sum().item())
     return model(**batch, masked_loss=True).item()/trained, trained
 
+# %% ../nbs/14_train_pytorch.ipynb #7e31f021
+def two_rows(
+    rows,  # {"input_ids", "labels"} each
+) -> list: # two of the first ones
+    "The rows on which losses are compared: of different lengths, and with trained tokens, where there are such."
+    some = list(islice(rows, LOOKED_AT))
+    return [some[i] for i in proof_rows(len(r['labels'])*any(x != IGNORE for x in r['labels'][1:]) for r in some)]
+
+# %% ../nbs/14_train_pytorch.ipynb #7e31f022
 @torch.no_grad()
 def prove_loss(
     model,   # after `add_masked_loss`, with or without adapter
@@ -233,8 +243,7 @@ def prove_loss(
     pad: int,# the token to pad with
 ) -> tuple:  # our loss and the model's own, per trained token
     "Compare the loss that is trained with the model's own on two rows; `AspFtError` where they differ."
-    some = list(islice(rows, LOOKED_AT))
-    two = [some[i] for i in proof_rows(len(r['labels'])*any(x != IGNORE for x in r['labels'][1:]) for r in some)]
+    two = two_rows(rows)
     with at_rest(model):
         ours, trained = loss_per_token(model, collate(two, pad))
         theirs = sum(own_loss(model, row) for row in two)/trained
@@ -530,13 +539,13 @@ def begin_above_trunk(
     rows = [list(ids) for part in data for ids in part['input_ids']]
     updates = count_updates(len(trainer.train_dataset), config, process_count())
     plan = plan_trunk(config, model, rows, updates, process_count())
-    if plan.why_not:
-        if config.trunk_cache == 'on': log.warning('trunk_cache: not used: %s', plan.why_not)
+    why_not = plan.why_not or ('' if trainer.identity.get('base') else 'the hash of the base is not known')
+    if why_not:
+        if config.trunk_cache == 'on': log.warning('trunk_cache: not used: %s', why_not)
         return None
-    base = model.get_base_model()
-    two = [trainer.train_dataset[i] for i in range(min(2, len(trainer.train_dataset)))]
+    base, two = model.get_base_model(), two_rows(trainer.train_dataset)
     how = f'{config.quantize} {base.config.to_json_string()}'
-    folder = trunk_folder(trainer.identity.get('base', ''), plan.lowest, str(model.dtype), how)
+    folder = trunk_folder(trainer.identity['base'], plan.lowest, str(model.dtype), how)
     with at_rest(model), torch.no_grad():
         if not (trunk := fill_trunk(plan, base, rows, folder, config.trunk_cache_gb)): return None
         whole, _ = loss_per_token(model, collate(two, pad))

@@ -13,7 +13,7 @@ __all__ = ['GROUP', 'LOOKED_AT', 'ROUNDING', 'NOT_MLX', 'PLACES', 'MLX_KEYS', 'M
 
 # %% ../nbs/12_training.ipynb #aed8b15e
 import contextlib, errno, json, math, os, random, shutil, time
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from .core import (AspFtError, counted, file_hash, first_process, log, NANO, nearest, process_count,
@@ -330,7 +330,10 @@ def differences(
 ) -> list:        # one text for each difference
     "What has changed between two runs, field by field."
     out, a, b = [], before.get('config', {}), now.get('config', {})
-    out += [f'{k}: {a.get(k)} before, {b.get(k)} now' for k in sorted({*a, *b}) if a.get(k) != b.get(k)]
+    usual = {field.name: field.default for field in fields(RunConfig)}   # of a field that was not there yet
+    for key in sorted({*a, *b}):
+        was, is_now = (side.get(key, usual.get(key)) for side in (a, b))
+        if was != is_now: out.append(f'{key}: {was} before, {is_now} now')
     a, b = before.get('data', {}), now.get('data', {})
     out += [f'{k} has other rows' for k in sorted({*a, *b}) if a.get(k) != b.get(k)]
     names = dict(base='the weights of the base model', template='the chat template',

@@ -50,7 +50,7 @@ def trunk_states(
     ids = torch.tensor([row+[0]*(width-len(row)) for row in map(list, rows)], device=model.device)
     hook = _layers(model)[lowest].register_forward_pre_hook(keep, with_kwargs=True)
     try: model.base_model(input_ids=ids, use_cache=False)
-    except _Reached: pass
+    except _Reached: pass   # as it was meant to: nothing above is needed
     finally: hook.remove()
     return [states[:len(row)] for states, row in zip(seen[0], rows)]
 
@@ -188,8 +188,7 @@ class TrunkCache:
         "The states of a batch."
         out = torch.zeros(len(rows), max(map(len, rows)), self.width, dtype=self.dtype)
         for i, row in enumerate(rows):
-            if (key := _row_key(row)) not in self.where: continue   # an empty row, of which nothing is trained
-            part, at, n = self.where[key]
+            part, at, n = self.where[_row_key(row)]
             out[i, :n] = self.parts[part][at:at+n]
         return out
 
