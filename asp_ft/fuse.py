@@ -17,8 +17,8 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from .core import (AspFtError, atomic_dir, check_room, counted, file_hash, log, progress, read_json, read_jsonl, require,
-                         run_manifest, show_path, text_hash, write_json, write_text)
+from .core import (AspFtError, atomic_dir, check_room, counted, file_hash, log, progress, read_json, read_jsonl,
+                         require, run_manifest, show_path, text_hash, write_json, write_text)
 from .models import (changed_files, check_model, gguf_origin, model_folder, quiet, read_record, remote_code, sealed,
                            weights_hash)
 from .support import assembled, check_support, empty_model, not_loaded, stored_names
@@ -801,8 +801,7 @@ def fuse_model(
             files |= {p.name: file_hash(p) for p in sorted(tmp.iterdir()) if p.name not in files}
             write_json(tmp/'certificate.json', sealed(run_manifest(
                 'fuse', started=started, identity=identity, base=name, certificate=told,
-                trained=recipe, merged=len(lora.pairs),
-                adapter_tensors=tensors, scale=lora.scale,
+                trained=recipe, merged=len(lora.pairs), adapter_tensors=tensors, scale=lora.scale,
                 files=dict(sorted(files.items())))))
     except OSError as e:
         if not no_space(e): raise
