@@ -6,9 +6,9 @@
 __all__ = ['SCHEDULES', 'AT_ONCE', 'trainer_settings', 'one_gpu', 'to_sft_config', 'load_base', 'head_logits', 'add_masked_loss',
            'collate', 'stop_training', 'at_rest', 'check_loss', 'own_loss', 'loss_per_token', 'two_rows', 'prove_loss',
            'prompts_together', 'MaskedTrainer', 'checkpoint_layers', 'out_of_memory', 'Watch', 'same_random',
-           'scattered', 'Surviving', 'begin_above_trunk', 'tokens_at_once', 'begin_with_trees', 'SurvivingTrainer',
-           'Keeper', 'gathered', 'save_adapter', 'adapter_differences', 'load_adapter', 'load_policy', 'watch_over',
-           'make_trainer', 'run_trainer', 'train_pytorch', 'training_result']
+           'scattered', 'Surviving', 'begin_above_trunk', 'tokens_at_once', 'prove_trees', 'begin_with_trees',
+           'SurvivingTrainer', 'Keeper', 'gathered', 'save_adapter', 'adapter_differences', 'load_adapter',
+           'load_policy', 'watch_over', 'make_trainer', 'run_trainer', 'train_pytorch', 'training_result']
 
 # %% ../nbs/14_train_pytorch.ipynb #c4423ea6
 import contextlib, functools, json, math, os, platform, random, shutil, signal, tempfile, threading, time
@@ -585,7 +585,7 @@ def begin_above_trunk(
     how = f'{config.quantize} {base.config.to_json_string()}'
     folder = trunk_folder(trainer.identity['base'], plan.lowest, str(model.dtype), how)
     with at_rest(model), torch.no_grad():
-        if not (trunk := fill_trunk(plan, base, rows, folder, config.trunk_cache_gb)): return None
+        if not (trunk := fill_trunk(plan, base, rows, folder, config.trunk_cache_gb, bool(trainer.most))): return None
         whole, _ = loss_per_token(model, collate(two, pad))
         layers = drop_trunk(base, plan.lowest)
         try: check_loss(model, loss_per_token(model, collate(two, pad, trunk))[0], whole, '')
@@ -610,6 +610,21 @@ def tokens_at_once(
     room = psutil.virtual_memory().available//2//(parts['activations']+parts['logits'])
     return max(least, min(AT_ONCE, room))
 
+# %% ../nbs/14_train_pytorch.ipynb #7e31e045
+@torch.no_grad()
+def prove_trees(
+    trainer, # whose model computes attention along branches
+) -> tuple:  # the losses of a tree and of its rows, per trained token
+    "Compare the loss of a tree with that of its rows; `AspFtError` where they differ."
+    model, data = trainer.model, trainer.train_dataset
+    some = rows_to_prove([list(ids) for ids in data[:LOOKED_AT]['input_ids']])
+    batch = trainer.data_collator([data[i] for i in some])
+    with at_rest(model):
+        alone, _ = loss_per_token(model, batch)
+        tree, _ = loss_per_token(model, *share_prefixes([batch], batch['input_ids'].numel()))
+    check_loss(model, tree, alone, 'train with --shared_prefixes off, or report it')
+    return tree, alone
+
 # %% ../nbs/14_train_pytorch.ipynb #7e31e043
 def begin_with_trees(
     trainer, # before its first update, with `Surviving`, and with its `data_collator`
@@ -623,17 +638,13 @@ def begin_with_trees(
         if config.shared_prefixes == 'on': log.warning('shared_prefixes: not used: %s', plan.why_not)
         return 0
     base = model.get_base_model()
-    some = [data[i] for i in rows_to_prove(rows[:LOOKED_AT])]
-    batch = trainer.data_collator(some)
-    with at_rest(model), torch.no_grad():
-        alone, _ = loss_per_token(model, batch)
-        try:
-            base.set_attn_implementation(ATTENTION)
-            check_loss(model, loss_per_token(model, *share_prefixes([batch], batch['input_ids'].numel()))[0], alone, '')
-        except (AspFtError, ValueError, TypeError, RuntimeError, AttributeError) as e:   # of any model's code
-            base.set_attn_implementation('sdpa')
-            log.warning('shared_prefixes: not used, it would change the loss: %s', first_line(e))
-            return 0
+    try:
+        base.set_attn_implementation(ATTENTION)
+        prove_trees(trainer)
+    except (AspFtError, ValueError, TypeError, RuntimeError, AttributeError) as e:   # of any model's code
+        base.set_attn_implementation('sdpa')
+        log.warning('shared_prefixes: not used, it would change the loss: %s', first_line(e))
+        return 0
     log.info('rows that begin alike are computed as trees: %.0f%% fewer tokens', 100*plan.saved)
     return tokens_at_once(config, max(map(len, rows)))
 
@@ -648,8 +659,9 @@ class SurvivingTrainer(Surviving, MaskedTrainer):
         "Compare the loss with the model's own before the first update, and leave the frozen layers to the disk."
         pad = self.data_collator.keywords['pad']
         prove_loss(self.model, self.train_dataset, pad)
-        self.data_collator = functools.partial(collate, pad=pad, trunk=begin_above_trunk(self, pad))
         self.most = begin_with_trees(self)
+        self.data_collator = functools.partial(collate, pad=pad, trunk=begin_above_trunk(self, pad))
+        if self.most: prove_trees(self)
 
     def evaluate(self,
         *args,   # of `MaskedTrainer.evaluate`
