@@ -19,8 +19,8 @@ from pathlib import Path
 
 from .core import (AspFtError, atomic_dir, check_room, counted, file_hash, log, progress, read_json, read_jsonl,
                          require, run_manifest, show_path, text_hash, write_json, write_text)
-from .models import (changed_files, check_model, gguf_origin, model_folder, quiet, read_record, remote_code, sealed,
-                           weights_hash)
+from .models import (changed_files, check_model, gguf_origin, model_folder, quiet, read_record, remote_code,
+                           sealed, weights_hash)
 from .support import assembled, check_support, empty_model, not_loaded, stored_names
 from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
 from .training import check_run, no_space, read_run
