@@ -574,10 +574,12 @@ def begin_above_trunk(
     "Keep what the frozen layers give for all rows, and drop these layers."
     config, model = trainer.watch.config, trainer.model
     data = [part for part in (trainer.train_dataset, trainer.eval_dataset) if part is not None]
-    rows = [list(ids) for part in data for ids in part['input_ids']]
+    rows = [list(ids) for part in data for ids in part['input_ids']] + [[0]]*(process_count() > 1)   # the empty row
     updates = count_updates(len(trainer.train_dataset), config, process_count())
     plan = plan_trunk(config, model, rows, updates, process_count())
     why_not = plan.why_not or ('' if trainer.identity.get('base') else 'the hash of the base is not known')
+    if not why_not and trainer.accelerator.distributed_type.value not in ('NO', 'MULTI_CPU', 'MULTI_GPU'):
+        why_not = 'processes that share out the weights of the model were not tried'
     if why_not:
         if config.trunk_cache == 'on': log.warning('trunk_cache: not used: %s', why_not)
         return None
@@ -585,7 +587,9 @@ def begin_above_trunk(
     how = f'{config.quantize} {base.config.to_json_string()}'
     folder = trunk_folder(trainer.identity['base'], plan.lowest, str(model.dtype), how)
     with at_rest(model), torch.no_grad():
-        if not (trunk := fill_trunk(plan, base, rows, folder, config.trunk_cache_gb, bool(trainer.most))): return None
+        trunk = fill_trunk(plan, base, rows, folder, config.trunk_cache_gb, bool(trainer.most),
+                           trainer.args.process_index, process_count(), trainer.accelerator.wait_for_everyone)
+        if not trunk: return None
         whole, _ = loss_per_token(model, collate(two, pad))
         layers = drop_trunk(base, plan.lowest)
         try: check_loss(model, loss_per_token(model, collate(two, pad, trunk))[0], whole, '')

@@ -75,6 +75,14 @@ def config(folder, kind, args):
                      gradient_checkpointing='true' if kind == 'on' else 'false')
 
 
+def row_order(config, rows):
+    "The order in which asp_ft takes the rows of an epoch, one a forward pass."
+    from asp_ft.train_pytorch import prompts_together
+    from asp_ft.training import batch_order
+    if config.group_prefixes: return prompts_together(config, rows)
+    return lambda epoch: batch_order([len(row) for row in rows], 1, config.seed, epoch)
+
+
 def ours(config, folder, rows, tokenizer, args):
     "The trainer of asp_ft."
     from asp_ft.train_pytorch import make_trainer
@@ -90,11 +98,7 @@ def plain(config, folder, rows, tokenizer, args):
     from peft import LoraConfig
     from transformers import AutoModelForCausalLM, set_seed
     from trl import SFTConfig, SFTTrainer
-    from asp_ft.train_pytorch import prompts_together
-    from asp_ft.training import batch_order
-    lengths = [len(e) for e in rows['train']]
-    def own(epoch): return batch_order(lengths, 1, config.seed, epoch)
-    in_epoch = prompts_together(config, rows['train']) if config.group_prefixes else own
+    in_epoch = row_order(config, rows['train'])
     order = [i for epoch in range(math.ceil(config.epochs)) for i in in_epoch(epoch)]
     rows = [rows['train'][i] for i in order]
     data = Dataset.from_dict(dict(input_ids=[e.input_ids for e in rows],
@@ -104,8 +108,8 @@ def plain(config, folder, rows, tokenizer, args):
                       target_modules=list(config.target_modules), layers_to_transform=layers)
     settings = SFTConfig(output_dir=str(folder/'trl'), per_device_train_batch_size=1,
                      gradient_accumulation_steps=config.grad_accumulation,
-                     max_steps=config.max_steps or len(rows)//config.grad_accumulation, learning_rate=config.learning_rate,
-                     lr_scheduler_type='cosine',
+                     max_steps=config.max_steps or len(rows)//config.grad_accumulation,
+                     learning_rate=config.learning_rate, lr_scheduler_type='cosine',
                      warmup_steps=1, weight_decay=config.weight_decay, max_grad_norm=1., max_length=config.max_length,
                      bf16=False, train_sampling_strategy='sequential', logging_steps=1,
                      save_strategy='no', report_to=[], disable_tqdm=True)
@@ -138,8 +142,7 @@ def one(folder, kind, args):
         built = time.process_time()
         trainer.train()
     wall, cpu = (b-a for a, b in zip(marks[0], marks[-1]))
-    from asp_ft.training import batch_order
-    order = batch_order([len(e) for e in rows['train']], 1, run.seed, 0)[4:4*(run.max_steps or 0)]
+    order = row_order(run, rows['train'])(0)[run.grad_accumulation:run.grad_accumulation*(run.max_steps or 0)]
     trained = sum(sum(rows['train'][i].trained) for i in order)
     if args.epochs: trained = round(args.epochs*sum(sum(row.trained) for row in rows['train']))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*(1 if sys.platform == 'darwin' else 1024)
@@ -185,7 +188,8 @@ def report(found, args):
         for run in found.get(kind, [])[:1]:
             print(f"{KINDS[kind]}: {run['built']:.0f} of {run['cpu']:.0f} seconds of processor time before the first "
                   f"update; {run['kept']/1e6:.0f} MB on the disk.")
-    if 'trees' in found: print(f"Plain TRL: {found['trl'][0]['cpu']:.0f} seconds, asp_ft: {found['off'][0]['cpu']:.0f}.")
+    if 'trees' in found:
+        print(f"Plain TRL: {found['trl'][0]['cpu']:.0f} seconds, asp_ft: {found['off'][0]['cpu']:.0f}.")
 
 
 def main():
@@ -198,7 +202,7 @@ def main():
     parser.add_argument('--epochs', type=float, default=0, help='whole runs of so many epochs (default: 0, updates)')
     parser.add_argument('--rows', type=int, default=0, help='rows of the corpus; 0: all (default: 0)')
     parser.add_argument('--prompts', type=int, default=0,
-                        help=f'train on {ANSWERS} programs for each of so many prompts instead; with --epochs (default: 0)')
+                        help=f'train on {ANSWERS} programs for each of so many prompts instead (default: 0)')
     parser.add_argument('--one', choices=KINDS, help=argparse.SUPPRESS)
     parser.add_argument('--folder', type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
