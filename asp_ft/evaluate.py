@@ -72,8 +72,10 @@ def read_groups(
     if not Path(path).is_file(): return {}
     try: titles = yaml.safe_load(read_text(path))
     except (ValueError, RecursionError, yaml.YAMLError): titles = None
-    fits = isinstance(titles, dict) and all(isinstance(names, list) for names in titles.values())
-    if not fits: raise AspFtError(f'{show_path(path)}: expected  TITLE: [family, family]  on each line; mend or delete it')
+    fits = isinstance(titles, dict) and all(isinstance(names, list) and all(isinstance(name, str) for name in names)
+                                            for names in titles.values())
+    if not fits: raise AspFtError(f'{show_path(path)}: expected  TITLE: [family, family]  on each line; mend or delete '
+                                  'it')
     found = {}
     for place, (title, names) in enumerate(titles.items()):
         if twice := [name for name in names if name in found]:
@@ -309,7 +311,8 @@ SHARE_SAYS = dict(   # what each of them means, for readers of a table
     satisfiable='it has an answer set on every instance on which the gold program has one',
     aligned='equal, or equal once predicates are read under other names or with their arguments in another order',
     equal='the same answer sets as the gold program on every instance',
-    different='other answer sets, or it does not run', unknown='the solver ran out of time or memory, or there is no answer',
+    different='other answer sets, or it does not run',
+    unknown='the solver ran out of time or memory, or there is no answer',
     equal_sampled='equal, but only a sample of the answer sets was compared',
     equal_on_shown_only='equal on the instances of the task, different on further ones',
     different_on_odd_input='equal, but different on instances unlike those of the task',

@@ -79,7 +79,8 @@ def _shown_shares(runs): return [s for s in SHARES if s not in RARE_SHARES or an
 
 def _meanings(runs):
     "What each share of the ladder means"
-    return ft.P('; '.join(f'{share_label(name)}: {SHARE_SAYS[name]}' for name in _shown_shares(runs))+'.', cls='classes')
+    said = (f'{share_label(name)}: {SHARE_SAYS[name]}' for name in _shown_shares(runs))
+    return ft.P('; '.join(said)+'.', cls='classes')
 
 def _ladder(runs):
     shown = _shown_shares(runs)
@@ -274,8 +275,8 @@ def report_page(
     head = ft.Head(ft.Meta(charset='utf-8'), ft.Meta(http_equiv='Content-Security-Policy', content=policy),
                    ft.Meta(name='viewport', content='width=device-width, initial-scale=1'),
                    ft.Title(f'Report on {title}'), ft.Style(ft.Safe(web_file('report.css'))))
-    top = ft.Header(ft.H1(f'Report on {title}'), ft.P(*map(_counts, runs), cls='quiet'), *_headline(runs, comparisons, tasks),
-                    *(legend if len(runs) > 1 else []))
+    top = ft.Header(ft.H1(f'Report on {title}'), ft.P(*map(_counts, runs), cls='quiet'),
+                    *_headline(runs, comparisons, tasks), *(legend if len(runs) > 1 else []))
     main = ft.Main(*_figures(runs, tasks, colours), *_browser(runs))
     data = ft.Script(ft.Safe(_page_data(runs, tasks)), type='application/json', id='data')
     html = ft.to_xml(ft.Html(head, ft.Body(top, main, data, ft.Script(ft.Safe(script))), lang='en'), indent=False)
