@@ -96,8 +96,9 @@ def _by(runs, group):
     size = {name: max(s['n'] for _, s in found if s) for name, found in parts.items()}
     worst = lambda name: (-size[name], next(s['equal'] for _, s in reversed(parts[name]) if s))
     order = sorted(parts, key=worst) if group == 'family' else parts
-    return [(f'{name} ({size[name]})', [(run, s['equal'], interval_of(s, 'equal')) for run, s in parts[name] if s])
-            for name in order]
+    short = {name: name.partition(' (')[0] if group == 'group' else name for name in order}
+    found = lambda name: [(run, s['equal'], interval_of(s, 'equal')) for run, s in parts[name] if s]
+    return [(f'{short[name]} ({size[name]})', found(name)) for name in order]
 
 def _pass_table(runs):
     "pass@k of each run, as far as its samples go"
