@@ -183,6 +183,26 @@ def slot_layer():
     from transformers.cache_utils import DynamicLayer
     return type('SlotLayer', (_SlotLayer, DynamicLayer), {})
 
+# %% ../nbs/18_decode.ipynb #050c0edc
+def _prefill_group(model, prompts):
+    "The output of a model for prompts, padded on the left, and their mask."
+    import torch
+    length, pad = max(map(len, prompts)), model.generation_config.pad_token_id
+    ids = torch.tensor([[pad]*(length-len(p))+[*p] for p in prompts], device=model.device)
+    mask = torch.tensor([[0]*(length-len(p))+[1]*len(p) for p in prompts], device=model.device)
+    positions = (mask.cumsum(-1)-1).clamp(min=0)
+    return model(input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=1, use_cache=True), mask
+
+# %% ../nbs/18_decode.ipynb #08d8ee0c
+def _has_growing_cache(model):
+    "Whether all that a model keeps of a token are its keys and values; not so with sliding windows."
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
+
+def _select_rows(cache, rows):
+    "Keep these rows of a cache; layers of linear attention have another word for it."
+    for layer in cache.layers: getattr(layer, 'batch_select_indices', layer.reorder_cache)(rows)
+
 # %% ../nbs/18_decode.ipynb #ec3b0c92
 PREFILL_GROUP = 8  # prompts of one forward pass: sorted by length, few are much shorter than their neighbours
 
@@ -251,26 +271,6 @@ class Slots:
         ids = torch.tensor(tokens, device=self.mask.device)[:, None]
         return self.model(input_ids=ids, attention_mask=self.mask, position_ids=self.mask.sum(1, keepdim=True)-1,
                           use_cache=True, **self.cache).logits[:, -1]
-
-# %% ../nbs/18_decode.ipynb #050c0edc
-def _prefill_group(model, prompts):
-    "The output of a model for prompts, padded on the left, and their mask."
-    import torch
-    length, pad = max(map(len, prompts)), model.generation_config.pad_token_id
-    ids = torch.tensor([[pad]*(length-len(p))+[*p] for p in prompts], device=model.device)
-    mask = torch.tensor([[0]*(length-len(p))+[1]*len(p) for p in prompts], device=model.device)
-    positions = (mask.cumsum(-1)-1).clamp(min=0)
-    return model(input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=1, use_cache=True), mask
-
-# %% ../nbs/18_decode.ipynb #08d8ee0c
-def _has_growing_cache(model):
-    "Whether all that a model keeps of a token are its keys and values; not so with sliding windows."
-    from transformers.cache_utils import DynamicCache, DynamicLayer
-    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
-
-def _select_rows(cache, rows):
-    "Keep these rows of a cache; layers of linear attention have another word for it."
-    for layer in cache.layers: getattr(layer, 'batch_select_indices', layer.reorder_cache)(rows)
 
 # %% ../nbs/18_decode.ipynb #1a8bd86c
 def positions(
