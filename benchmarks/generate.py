@@ -139,7 +139,7 @@ def grammar(args):
                 for token in text: assert look(matchers, token); matchers.take(0, token)
                 assert matchers.allows(0, end)
             return 1e6*(time.process_time()-cpu)/sum(map(len, texts))
-        looks = (lambda m, token: m.allows(0, token)), (lambda m, token: m.allowed(0)[token])
+        looks = (lambda m, token: m.allows(0, token)), (lambda m, token: m.mask(0)[token])
         costs = [spread([cost(look) for _ in range(args.runs)], '{:.0f}') for look in looks]
         print(f'| {size:,} | {sum(map(len, texts)):,} | {costs[0]} | {costs[1]} |')
 

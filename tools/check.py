@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LINE, FUNCTION = 120, 40        # characters a line, lines a function: style.md's caps
+LINE, FUNCTION = 120, 60        # characters a line; lines a function, with a line for each argument
 OUTPUTS = 200_000               # bytes of outputs a notebook may hold
 HELP = 0.5                      # CPU seconds `asp_ft --help` may take
 HEAVY = {'torch', 'transformers', 'mlx', 'mlx_lm', 'datasets', 'peft', 'trl', 'matplotlib', 'pandas', 'distributed'}
