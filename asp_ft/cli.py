@@ -669,7 +669,7 @@ def ask(
                                 _names(outputs), repair, server)
     task = dict(prompt=[dict(role='user', content='')], outputs=_names(outputs), inputs=_names(inputs),
                 instances=[dict(name=n, text=t) for n, t in instances])
-    said = list(answers.review_programs([(task, row['text'])])[0].said)
+    said = list(answers.review_programs([(task, row['text'])])[0].findings)
     lines, code = _on_instances(row['text'], instances, _names(outputs))
     if row['finish_reason'] != 'stop': said.insert(0, f"the answer was cut off ({row['finish_reason']})")
     if repair: lines.insert(0, counted(len(row['rounds']), 'round'))
