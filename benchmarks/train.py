@@ -184,7 +184,7 @@ def report(found, args):
     apart = max(abs(a-b) for k in found for t, r in zip(found['trl'], found[k])
                 for a, b in zip(t['losses'], r['losses']))
     print(f'\nThe losses lie at most {apart:.1g} apart at any step.')
-    for kind in ('trunk', 'trees', 'both'):
+    for kind in ('trunk', 'trees', 'both') if args.epochs else ():
         for run in found.get(kind, [])[:1]:
             print(f"{KINDS[kind]}: {run['built']:.0f} of {run['cpu']:.0f} seconds of processor time before the first "
                   f"update; {run['kept']/1e6:.0f} MB on the disk.")
