@@ -635,6 +635,10 @@ def _need(config, rows=None):
     if config.report_to: raise AspFtError(f'report_to: {config.report_to} works with --backend pytorch; log.jsonl and '
                                           'loss.png hold the same numbers')
     if config.trunk_cache == 'on': raise AspFtError('trunk_cache: on works with --backend pytorch; leave it out')
+    if config.padding_free: raise AspFtError('padding_free: works with --backend pytorch; leave it out')
+    if config.micro_batch != 'auto': raise AspFtError(
+        f'micro_batch: {config.micro_batch} works with --backend pytorch; here batch_size rows go through the model at '
+        'once')
     if config.engine == 'exact' or rows is None: return
     if asked := [k for k in MARKS if getattr(config, k)]: raise AspFtError(
         f"engine: stock does not know {', '.join(asked)}; leave it out, or take --engine exact")
