@@ -637,14 +637,16 @@ class RunConfig:
     max_steps: int | None = None     # optimizer updates; wins over epochs
     batch_size: int = 1              # rows of similar length that form a batch
     grad_accumulation: int = 4       # batches an optimizer step; the loss is weighted by tokens
-    micro_batch: int | str = 'auto'  # rows of one forward pass, of those of a step; auto: batch_size; PyTorch
+    micro_batch: int | str = 'auto'  # rows of one forward pass; auto: batch_size; fit: as many as a GPU takes; PyTorch
     padding_free: bool = False       # lay the rows of a forward pass end to end, without padding; PyTorch
     max_length: int = 4096           # tokens a row; a longer row is an error
     skip_long: bool = False          # leave longer rows out (listed), instead of the error
     neftune_alpha: float = 0.        # noise on the embeddings; 0: none
-    gradient_checkpointing: str = 'auto'  # auto, true or false; auto: on CUDA only
+    gradient_checkpointing: str = 'auto'  # auto, true or false; auto: on CUDA, where memory does not suffice without
     trunk_cache: str = 'auto'        # keep what the frozen layers give on the disk: auto, on or off; PyTorch
     trunk_cache_gb: float = 20.      # what all of it may take, in GB
+    shared_prefixes: str = 'auto'    # compute what the rows of an optimizer step share once: auto, on or off; PyTorch
+    group_prefixes: bool = False     # put rows with the same prompt into one optimizer step; PyTorch
     eval_steps: int = 100            # updates between two evaluations
     save_steps: int = 100            # updates between two checkpoints
     keep: int = 2                    # checkpoints that are kept
@@ -670,12 +672,13 @@ _CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), engine=('exact', 'stock'),
                 dtype=('auto', 'bfloat16', 'float16', 'float32'), quantize=(None, '4bit'),
                 schedule=('cosine', 'linear', 'constant'), optimizer=('adamw',),
                 gradient_checkpointing=('auto', 'true', 'false'), trunk_cache=('auto', 'on', 'off'),
+                shared_prefixes=('auto', 'on', 'off'),
                 report_to=(None, 'tensorboard', 'trackio', 'wandb'))
 _AT_LEAST = dict(rank=1, alpha=0, dropout=0, num_layers=1, learning_rate=0, warmup_ratio=0, weight_decay=0, eps=0,
                  max_grad_norm=0, epochs=0, max_steps=1, batch_size=1, grad_accumulation=1, micro_batch=1, max_length=1,
                  eval_steps=1, save_steps=1, keep=1, solver_eval=0)
 _WORDS = dict(num_layers=dict(all='every one'),
-              micro_batch=dict(auto='batch_size'))  # field of a number -> the words it may be instead, and their meaning
+              micro_batch=dict(auto='batch_size', fit='what memory takes'))  # number -> words instead, their meaning
 
 def _wanted(field):
     "The plain type of a field, and whether it may be None."

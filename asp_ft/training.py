@@ -88,7 +88,7 @@ def rows_at_once(
     config: RunConfig, # micro_batch, batch_size, grad_accumulation
 ) -> int:              # at most those of an optimizer step
     "How many rows go through the model together."
-    if config.micro_batch == 'auto': return config.batch_size
+    if config.micro_batch in ('auto', 'fit'): return config.batch_size   # fit: where no memory was measured
     return min(config.micro_batch, config.batch_size*config.grad_accumulation)
 
 def micro_batches(
@@ -492,6 +492,7 @@ def run_identity(
     folder, tokenizer = model_folder(config.model), tokenizer or load_tokenizer(config.model, config.thinking)
     aside = ('out', 'data', 'adapter', 'backend', 'engine', 'save_steps', 'keep', 'report_to', 'trunk_cache',
              'trunk_cache_gb', 'micro_batch', 'padding_free')
+    if config.shared_prefixes != 'on' or not config.dropout: aside += 'shared_prefixes',   # the same numbers
     plain = json.loads(json.dumps({k: v for k, v in asdict(config).items() if k not in aside}))
     files = [p for p in (Path(config.data)/f'{n}.jsonl' for n in ('train', 'valid')) if p.is_file()]
     return dict(config=plain, data={p.name: file_hash(p) for p in files},
