@@ -296,7 +296,8 @@ def prove_apart(
     apart = ((together-alone).abs().max()/alone.abs().max()).item()
     if apart <= ROUNDING[str(model.dtype).rpartition('.')[2]]: return apart
     raise AspFtError(f'padding_free: {model.config.model_type} does not keep rows apart that are laid end to end '
-                     f'(logits differ by {apart:.0%} of the largest), so nothing was trained; train without --padding_free')
+                     f'(logits differ by {apart:.0%} of the largest), so nothing was trained; train without '
+                     '--padding_free')
 
 # %% ../nbs/14_train_pytorch.ipynb #9ac5f221
 def _shared_out(order, size, batches, processes):
@@ -744,7 +745,8 @@ def begin_with_trees(
     if plan.why_not:
         if config.shared_prefixes == 'on': log.warning('shared_prefixes: not used: %s', plan.why_not)
         elif config.shared_prefixes == 'auto' and plan.saved > SAVED:
-            log.info('rows share %.0f%% of their tokens, and are computed on their own: %s', 100*plan.saved, plan.why_not)
+            log.info('rows share %.0f%% of their tokens, and are computed on their own: %s', 100*plan.saved,
+                     plan.why_not)
         return 0
     base = model.get_base_model()
     try: prove_trees(trainer)
