@@ -153,7 +153,8 @@ def field_arguments(
         kinds = getattr(field.type, '__args__', (field.type,))
         settings = dict(nargs='?', const='true', metavar='true|false') if bool in kinds else {}
         letter = _LETTER.get(kinds[0], field.name.rpartition('_')[2].upper())
-        settings.setdefault('metavar', letter+'|all'*(kinds[0] is int and str in kinds))
+        word = field.default if isinstance(field.default, str) else 'all'
+        settings.setdefault('metavar', letter+f'|{word}'*(kinds[0] is int and str in kinds))
         settings['help'] = help_text(comments.get(field.name), (defaults or {}).get(field.name, field.default))
         found.append(Argument(field.name, ('--'+field.name,), settings))
     return found
@@ -166,8 +167,9 @@ GROUPS = {
              'adapt_experts'),
     'optimizer': ('learning_rate', 'schedule', 'warmup_ratio', 'optimizer', 'weight_decay', 'betas', 'eps',
                   'max_grad_norm', 'epochs', 'max_steps', 'neftune_alpha', 'seed'),
-    'length and memory': ('batch_size', 'grad_accumulation', 'max_length', 'skip_long', 'gradient_checkpointing',
-                          'trunk_cache', 'trunk_cache_gb', 'shared_prefixes', 'group_prefixes'),
+    'length and memory': ('batch_size', 'grad_accumulation', 'micro_batch', 'padding_free', 'max_length',
+                          'skip_long', 'gradient_checkpointing', 'trunk_cache', 'trunk_cache_gb', 'shared_prefixes',
+                          'group_prefixes'),
     'evaluation and saving': ('eval_steps', 'save_steps', 'keep', 'solver_eval', 'report_to')}  # fields of `RunConfig`
 
 # %% ../nbs/23_arguments.ipynb #2cd5fc28

@@ -650,12 +650,14 @@ class RunConfig:
     max_grad_norm: float = 1.0       # clip the gradient's norm; 0: never
     epochs: float = 2.               # passes over the training rows
     max_steps: int | None = None     # optimizer updates; wins over epochs
-    batch_size: int = 1              # rows a forward pass
-    grad_accumulation: int = 4       # forward passes an update; the loss is weighted by tokens
+    batch_size: int = 1              # rows of similar length that form a batch
+    grad_accumulation: int = 4       # batches an optimizer step; the loss is weighted by tokens
+    micro_batch: int | str = 'auto'  # rows of one forward pass; auto: batch_size; fit: as many as a GPU takes; PyTorch
+    padding_free: bool = False       # lay the rows of a forward pass end to end, without padding; PyTorch
     max_length: int = 4096           # tokens a row; a longer row is an error
     skip_long: bool = False          # leave longer rows out (listed), instead of the error
     neftune_alpha: float = 0.        # noise on the embeddings; 0: none
-    gradient_checkpointing: str = 'auto'  # auto, true or false; auto: on CUDA only
+    gradient_checkpointing: str = 'auto'  # auto, true or false; auto: on CUDA, where memory does not suffice without
     trunk_cache: str = 'auto'        # keep what the frozen layers give on the disk: auto, on or off; PyTorch
     trunk_cache_gb: float = 20.      # what all of it may take, in GB
     shared_prefixes: str = 'auto'    # compute what the rows of an optimizer step share once: auto, on or off; PyTorch
@@ -675,8 +677,9 @@ class RunConfig:
             if getattr(self, name) not in known: raise unknown_name(name, getattr(self, name), filter(None, known))
         for name, low in _AT_LEAST.items():
             value = getattr(self, name)
-            if value is None or value == _WORDS.get(name) or value >= low: continue
-            more = f'; {_WORDS[name]} is every one' if name in _WORDS else ''
+            words = _WORDS.get(name, {})
+            if value is None or value in words or value >= low: continue
+            more = ''.join(f'; {word} is {meaning}' for word, meaning in words.items())
             raise AspFtError(f'{name}: expected at least {low}, found {value}{more}')
 
 # %% ../nbs/00_core.ipynb #ba92b72c
@@ -687,9 +690,10 @@ _CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), engine=('exact', 'stock'),
                 shared_prefixes=('auto', 'on', 'off'),
                 report_to=(None, 'tensorboard', 'trackio', 'wandb'))
 _AT_LEAST = dict(rank=1, alpha=0, dropout=0, num_layers=1, learning_rate=0, warmup_ratio=0, weight_decay=0, eps=0,
-                 max_grad_norm=0, epochs=0, max_steps=1, batch_size=1, grad_accumulation=1, max_length=1, eval_steps=1,
-                 save_steps=1, keep=1, solver_eval=0)
-_WORDS = dict(num_layers='all')  # field of a number -> the word that it may be instead
+                 max_grad_norm=0, epochs=0, max_steps=1, batch_size=1, grad_accumulation=1, micro_batch=1, max_length=1,
+                 eval_steps=1, save_steps=1, keep=1, solver_eval=0)
+_WORDS = dict(num_layers=dict(all='every one'),
+              micro_batch=dict(auto='batch_size', fit='what memory takes'))  # number -> words instead, their meaning
 
 def _wanted(field):
     "The plain type of a field, and whether it may be None."
@@ -705,7 +709,7 @@ def _coerce(field, value):
     kind, optional = _wanted(field)
     if _is_nested(value):
         raise AspFtError(f'{field.name}: expected {kind.__name__}, found a nested value (default {field.default!r})')
-    if field.name in _WORDS and value == _WORDS[field.name]: return value
+    if value in _WORDS.get(field.name, ()): return value
     if optional and (value is None or str(value).lower() in ('none', 'null', '')): return None
     try:
         if kind is tuple:
@@ -718,7 +722,7 @@ def _coerce(field, value):
         return str(value).lower() if isinstance(value, bool) else kind(value)
     except (TypeError, ValueError, KeyError, OverflowError):
         came = f'found {repr(value)[:100]} (default {field.default!r})'
-        word = f' or {_WORDS[field.name]}' if field.name in _WORDS else ''
+        word = ''.join(f' or {word}' for word in _WORDS.get(field.name, ()))
         raise AspFtError(f'{field.name}: expected {kind.__name__}{word}, {came}') from None
 
 # %% ../nbs/00_core.ipynb #234cb303

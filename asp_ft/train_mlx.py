@@ -639,9 +639,12 @@ def _need(config, rows=None):
     require('mlx', 'mlx', 'mlx_lm')
     if config.report_to: raise AspFtError(f'report_to: {config.report_to} works with --backend pytorch; log.jsonl and '
                                           'loss.png hold the same numbers')
-    for name, value in dict(trunk_cache='on', shared_prefixes='on', group_prefixes=True).items():
+    for name, value in dict(trunk_cache='on', shared_prefixes='on', group_prefixes=True, padding_free=True).items():
         if getattr(config, name) == value: raise AspFtError(
             f'{name}: {str(value).lower()} works with --backend pytorch; leave it out')
+    if config.micro_batch != 'auto': raise AspFtError(
+        f'micro_batch: {config.micro_batch} works with --backend pytorch; here batch_size rows go through the model at '
+        'once')
     if config.engine == 'exact' or rows is None: return
     if asked := [k for k in MARKS if getattr(config, k)]: raise AspFtError(
         f"engine: stock does not know {', '.join(asked)}; leave it out, or take --engine exact")

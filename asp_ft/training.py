@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['GROUP', 'LOOKED_AT', 'ROUNDING', 'NOT_MLX', 'PLACES', 'MLX_KEYS', 'MLX_SECTIONS', 'MLX_FIXED', 'NEAR', 'FADE',
-           'WEIGHTS', 'OURS', 'LOCK', 'training_rows', 'warn_without_validation', 'batch_order', 'count_updates',
-           'warmup_updates', 'proof_rows', 'compare_losses', 'adapted_layers', 'tell_layers', 'lora_scale',
-           'to_mlx_config', 'read_mlx_config', 'from_mlx_config', 'smoothed', 'loss_plot', 'partial_folder',
-           'checkpoints', 'tell_log', 'seal_checkpoint', 'read_checkpoint', 'newest_checkpoint', 'differences',
-           'better', 'drop_old', 'left_behind', 'no_space', 'disk_error', 'adapter_weights', 'read_run',
+           'WEIGHTS', 'OURS', 'LOCK', 'training_rows', 'warn_without_validation', 'batch_order', 'rows_at_once',
+           'micro_batches', 'count_updates', 'warmup_updates', 'proof_rows', 'compare_losses', 'adapted_layers',
+           'tell_layers', 'lora_scale', 'to_mlx_config', 'read_mlx_config', 'from_mlx_config', 'smoothed', 'loss_plot',
+           'partial_folder', 'checkpoints', 'tell_log', 'seal_checkpoint', 'read_checkpoint', 'newest_checkpoint',
+           'differences', 'better', 'drop_old', 'left_behind', 'no_space', 'disk_error', 'adapter_weights', 'read_run',
            'adapter_files', 'check_run', 'finished_run', 'refuse_other_run', 'run_identity', 'working_folder',
            'install', 'training_manifest', 'train_once']
 
@@ -82,6 +82,24 @@ def batch_order(
         batches += [group[j:j+batch_size] for j in range(0, len(group), batch_size)]
     r.shuffle(batches)
     return [i for b in batches+[rest] for i in b]
+
+# %% ../nbs/12_training.ipynb #5b1e0a02
+def rows_at_once(
+    config: RunConfig, # micro_batch, batch_size, grad_accumulation
+) -> int:              # at most those of an optimizer step
+    "How many rows go through the model together."
+    if config.micro_batch in ('auto', 'fit'): return config.batch_size   # fit: where no memory was measured
+    return min(config.micro_batch, config.batch_size*config.grad_accumulation)
+
+def micro_batches(
+    rows: list,      # of an optimizer step, in the order of `batch_order`
+    size: int,       # of `rows_at_once`
+    batch_size: int, # rows that are grouped by length already
+    length=len,      # tokens of a row
+) -> list:           # lists of rows
+    "Cut the rows of an optimizer step into those that go through the model together."
+    if size != batch_size: rows = sorted(rows, key=length)
+    return [rows[i:i+size] for i in range(0, len(rows), size)]
 
 # %% ../nbs/12_training.ipynb #16d5cde8
 def count_updates(
@@ -524,7 +542,7 @@ def run_identity(
     "What decides the result of a run: everything but where it is written and how it is watched."
     folder, tokenizer = model_folder(config.model), tokenizer or load_tokenizer(config.model, config.thinking)
     aside = ('out', 'data', 'adapter', 'backend', 'engine', 'save_steps', 'keep', 'report_to', 'trunk_cache',
-             'trunk_cache_gb')
+             'trunk_cache_gb', 'micro_batch', 'padding_free')
     if config.shared_prefixes != 'on' or not config.dropout: aside += 'shared_prefixes',   # the same numbers
     plain = json.loads(json.dumps({k: v for k, v in asdict(config).items() if k not in aside}))
     files = [p for p in (Path(config.data)/f'{n}.jsonl' for n in ('train', 'valid')) if p.is_file()]
