@@ -647,7 +647,8 @@ def begin_with_trees(
     if plan.why_not:
         if config.shared_prefixes == 'on': log.warning('shared_prefixes: not used: %s', plan.why_not)
         elif config.shared_prefixes == 'auto' and plan.saved > SAVED:
-            log.info('rows share %.0f%% of their tokens, and are computed on their own: %s', 100*plan.saved, plan.why_not)
+            log.info('rows share %.0f%% of their tokens, and are computed on their own: %s', 100*plan.saved,
+                     plan.why_not)
         return 0
     base = model.get_base_model()
     try: prove_trees(trainer)
