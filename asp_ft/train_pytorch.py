@@ -16,20 +16,20 @@ from importlib import util
 from itertools import islice
 from pathlib import Path
 
-from .core import (AspFtError, first_process, log, process_count, progress, read_json, require, RunConfig,
-                         save_config, show_path, write_json, write_jsonl)
+from .core import (AspFtError, first_process, install_line, log, process_count, progress, read_json, require,
+                         RunConfig, save_config, show_path, write_json, write_jsonl)
 from .models import (first_line, model_folder, MODELS, quiet, remote_code, settle_dtype, unreadable_part,
                            weights_hash)
 from .support import check_fusable, check_training, empty_model, stored_names
 from .chat import Encoded, IGNORE, pad_batch, pad_id
 from .adapters import adapter_settings, rows_of_stacks, some_names, weight_shapes
 from .training import (batch_order, better, compare_losses, count_updates, disk_error, drop_old, left_behind,
-                             LOOKED_AT, no_space, proof_rows, read_checkpoint, read_run, seal_checkpoint, train_once,
-                             warmup_updates)
+                             LOOKED_AT, no_space, proof_rows, read_checkpoint, read_run, seal_checkpoint, tell_log,
+                             train_once, warmup_updates)
 from .estimate import (checkpointed, memory_needed, memory_parts, memory_text, model_shape, to_lora_config,
                              training_device)
-from .prefixes import (ATTENTION, grouped_order, plan_prefixes, prefix_groups, rows_to_prove, share_prefixes,
-                             trained_losses)
+from .prefixes import (ATTENTION, grouped_order, plan_prefixes, prefix_groups, rows_to_prove, SAVED,
+                             share_prefixes, trained_losses)
 from .trunk import drop_trunk, fill_trunk, give_states, plan_trunk, restore_trunk, trunk_folder
 
 require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate')
@@ -119,7 +119,7 @@ def load_base(
 def _need(config):
     "What this run needs beside the libraries above is installed."
     if config.quantize == '4bit' and util.find_spec('bitsandbytes') is None:
-        raise AspFtError("quantize: 4bit needs bitsandbytes: run  pip install 'asp_ft[torch]' , or train without "
+        raise AspFtError(f"quantize: 4bit needs bitsandbytes: run  {install_line('torch')} , or train without "
                          '--quantize')
     if config.report_to and util.find_spec(config.report_to) is None:
         raise AspFtError(f'report_to: {config.report_to} is not installed: run  pip install {config.report_to} , or '
@@ -437,11 +437,14 @@ class Watch(TrainerCallback):
         control, # what it is to do next
         **_,     # what else it tells
     ):
-        "Begin the log and the bar."
+        "Begin the log and the bar; where nothing is trained yet, with the loss on the validation rows."
         path = self.folder/'log.jsonl'
-        if first_process(): write_jsonl(path, self.lines)   # of a resumed run: up to its checkpoint
+        if first_process():
+            write_jsonl(path, self.lines)   # of a resumed run: up to its checkpoint
+            tell_log(self.folder, state.max_steps, state.global_step)
         self.start, self.bar = time.time(), progress(total=state.max_steps, desc='training', unit='update')
         self.bar.initial = self.bar.n = state.global_step
+        if self.trainer.eval_dataset is not None and not state.global_step: self.trainer.evaluate()
 
     def on_step_end(self,
         args,    # the settings of the trainer
@@ -479,8 +482,8 @@ class Watch(TrainerCallback):
         metrics=None, # of the evaluation; the score is added
         **_,     # what else it tells
     ):
-        "Ask the solver, and write a line with what was found."
-        if self.score is not None:
+        "Ask the solver, but of an untrained adapter, and write a line with what was found."
+        if self.score is not None and state.global_step:
             metrics['solver_equal'], = broadcast_object_list([_scored(self)])
         self.write(step=state.global_step, **metrics)
         self.trainer.log({'eval_'+k.removeprefix('eval_'): v for k, v in metrics.items()})   # for `report_to`
@@ -574,10 +577,12 @@ def begin_above_trunk(
     "Keep what the frozen layers give for all rows, and drop these layers."
     config, model = trainer.watch.config, trainer.model
     data = [part for part in (trainer.train_dataset, trainer.eval_dataset) if part is not None]
-    rows = [list(ids) for part in data for ids in part['input_ids']]
+    rows = [list(ids) for part in data for ids in part['input_ids']] + [[0]]*(process_count() > 1)   # the empty row
     updates = count_updates(len(trainer.train_dataset), config, process_count())
     plan = plan_trunk(config, model, rows, updates, process_count())
     why_not = plan.why_not or ('' if trainer.identity.get('base') else 'the hash of the base is not known')
+    if not why_not and trainer.accelerator.distributed_type.value not in ('NO', 'MULTI_CPU', 'MULTI_GPU'):
+        why_not = 'processes that share out the weights of the model were not tried'
     if why_not:
         if config.trunk_cache == 'on': log.warning('trunk_cache: not used: %s', why_not)
         return None
@@ -585,7 +590,9 @@ def begin_above_trunk(
     how = f'{config.quantize} {base.config.to_json_string()}'
     folder = trunk_folder(trainer.identity['base'], plan.lowest, str(model.dtype), how)
     with at_rest(model), torch.no_grad():
-        if not (trunk := fill_trunk(plan, base, rows, folder, config.trunk_cache_gb, bool(trainer.most))): return None
+        trunk = fill_trunk(plan, base, rows, folder, config.trunk_cache_gb, bool(trainer.most),
+                           trainer.args.process_index, process_count(), trainer.accelerator.wait_for_everyone)
+        if not trunk: return None
         whole, _ = loss_per_token(model, collate(two, pad))
         layers = drop_trunk(base, plan.lowest)
         try: check_loss(model, loss_per_token(model, collate(two, pad, trunk))[0], whole, '')
@@ -613,15 +620,18 @@ def tokens_at_once(
 # %% ../nbs/14_train_pytorch.ipynb #7e31e045
 @torch.no_grad()
 def prove_trees(
-    trainer, # whose model computes attention along branches
+    trainer, # before its first update; its model computes attention along branches afterwards
 ) -> tuple:  # the losses of a tree and of its rows, per trained token
-    "Compare the loss of a tree with that of its rows; `AspFtError` where they differ."
+    "Compare the loss of a tree with that of its rows, computed as ever; `AspFtError` where they differ."
     model, data = trainer.model, trainer.train_dataset
     some = rows_to_prove([list(ids) for ids in data[:LOOKED_AT]['input_ids']])
     batch = trainer.data_collator([data[i] for i in some])
+    joined, found = share_prefixes([batch], batch['input_ids'].numel()), []
     with at_rest(model):
-        alone, _ = loss_per_token(model, batch)
-        tree, _ = loss_per_token(model, *share_prefixes([batch], batch['input_ids'].numel()))
+        for attention, computed in (('sdpa', [batch]), (ATTENTION, joined)):
+            model.get_base_model().set_attn_implementation(attention)
+            found.append(loss_per_token(model, *computed)[0])
+    alone, tree = found
     check_loss(model, tree, alone, 'train with --shared_prefixes off, or report it')
     return tree, alone
 
@@ -636,11 +646,11 @@ def begin_with_trees(
     plan = plan_prefixes(config, model, [rows[i] for i in order], process_count())
     if plan.why_not:
         if config.shared_prefixes == 'on': log.warning('shared_prefixes: not used: %s', plan.why_not)
+        elif config.shared_prefixes == 'auto' and plan.saved > SAVED:
+            log.info('rows share %.0f%% of their tokens, and are computed on their own: %s', 100*plan.saved, plan.why_not)
         return 0
     base = model.get_base_model()
-    try:
-        base.set_attn_implementation(ATTENTION)
-        prove_trees(trainer)
+    try: prove_trees(trainer)
     except (AspFtError, ValueError, TypeError, RuntimeError, AttributeError) as e:   # of any model's code
         base.set_attn_implementation('sdpa')
         log.warning('shared_prefixes: not used, it would change the loss: %s', first_line(e))
