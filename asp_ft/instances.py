@@ -5,15 +5,21 @@
 # %% auto #0
 __all__ = ['SIZES', 'DENSITIES', 'TUPLES', 'FACTS', 'ONCE', 'ODD', 'VARIED', 'Draw', 'MUTANTS', 'BUDGET', 'USUAL', 'SEARCH',
            'ENOUGH', 'TRIES', 'LIMITS', 'TABLE', 'PRACTICE', 'FURTHER', 'ATTEMPTS', 'FURTHER_ODD', 'AS_THEY_ARE',
-           'JOBS', 'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate', 'MutationTest', 'mutation_tests',
-           'mutation_table', 'Domain', 'Positions', 'Drawn', 'Drawer', 'draw_instances', 'neutral_names', 'Chosen',
-           'Synthesis', 'synthesise_many', 'synthesise', 'further_many']
+           'JOBS', 'change_many', 'rewrite_many', 'rewrite', 'rename_many', 'mutate_many', 'mutate', 'MutationTest',
+           'mutation_tests', 'mutation_table', 'Domain', 'SharedDomains', 'term_variables', 'loose_variables',
+           'Positions', 'Drawn', 'value_order', 'merge_group', 'spanning_rows_first', 'without_loops', 'draw_numbers',
+           'add_component', 'Drawer', 'random_texts', 'fact_count', 'draw_instances', 'sample_mutants', 'instance_text',
+           'try_draws', 'synthesise_job', 'neutral_names', 'own_names', 'Chosen', 'Synthesis', 'settle_oddities',
+           'synthesis_of', 'skip_culprit', 'run_syntheses', 'synthesise_many', 'synthesise', 'vary_and_rename',
+           'instance_value', 'keep_further', 'further_job', 'further_many']
 
 # %% ../nbs/05_instances.ipynb #4d6d3247
 import random, re, time
 from collections import defaultdict, namedtuple
 from dataclasses import dataclass, field, replace
 from itertools import combinations, count, cycle, islice, product
+
+from fastcore.basics import patch
 
 from . import solver, syntax
 from .core import AspFtError, unknown_name
@@ -23,28 +29,39 @@ from .shape import fact_text, facts_text, keeps_shape, observed_shape, read_fact
 from .solver import compare_many, examine_many, messages_of, Referee, RUNS
 
 # %% ../nbs/05_instances.ipynb #c2e9f39c
-def _change_item(texts, limits=OWN, **how):
-    "The job of one change."
-    if refused := objection([(text, '', limits) for text in texts]): return dict(ready=refused)
-    return new_job('change', limits, texts=texts, **how)
+def change_many(
+    changes,            # iterable of (texts, arguments of the sandbox job `change`) pairs
+    limits: Limits=OWN, # of the programs
+    workers: int=None,  # processes side by side; None: one more than cores
+    desc: str=None,     # of the progress bar; None: no bar
+    skip: bool=False,   # yield an empty reply for texts that cannot be changed, instead of raising an error
+):                      # yields a dict with `texts` or `mutants` for each item, in order
+    "Change programs in the sandbox; `AspFtError` for one that does not parse."
+    def change_job(texts, arguments):
+        if refused := objection([(text, '', limits) for text in texts]): return dict(ready=refused)
+        return new_job('change', limits, texts=texts, **arguments)
 
-def _changed(reply, skip=False):
-    "The reply of a change; where there is none an empty one with `skip`, else `AspFtError`."
-    if (outcome := reply.get('death') or reply['outcome']) == 'SATISFIABLE': return reply
-    if skip: return dict(texts=(), mutants=())
-    said = ''.join(f'; {m.line}:{m.column}: {m.text}' for m in messages_of(reply)[:1])
-    raise AspFtError(f'expected a program that can be changed, found {outcome}{said}')
+    jobs = (change_job(*change) for change in changes)
+    for reply in run_jobs(jobs, solver.TABLE, workers, desc):
+        outcome = reply.get('death') or reply['outcome']
+        if outcome == 'SATISFIABLE': yield reply
+        elif skip: yield dict(texts=(), mutants=())
+        else:
+            reason = ''.join(f'; {m.line}:{m.column}: {m.text}' for m in messages_of(reply)[:1])
+            raise AspFtError(f'expected a program that can be changed, found {outcome}{reason}')
 
+# %% ../nbs/05_instances.ipynb #eaea351b
 def rewrite_many(
-    items,             # iterable of (program, kind, seed) triples; see `syntax.rewrite`
-    limits: Limits=OWN,# of the programs
-    workers: int=None, # processes side by side; None: one more than cores
-    desc: str=None,    # of the progress bar; None: no bar
-    skip: bool=False,  # yield None for a program that cannot be changed, and go on
-):                     # yields a text for each item, in order
+    items,              # iterable of (program, kind, seed) triples; see `syntax.rewrite`
+    limits: Limits=OWN, # of the programs
+    workers: int=None,  # processes side by side; None: one more than cores
+    desc: str=None,     # of the progress bar; None: no bar
+    skip: bool=False,   # yield None for a program that cannot be changed, and go on
+):                      # yields a text for each item, in order
     "Rewrite many programs side by side; `AspFtError` for one that does not parse."
-    jobs = (_change_item([program], limits, how=kind, seed=seed) for program, kind, seed in items)
-    for reply in run_jobs(jobs, solver.TABLE, workers, desc): yield next(iter(_changed(reply, skip)['texts']), None)
+    changes = (([program], dict(how=kind, seed=seed)) for program, kind, seed in items)
+    for reply in change_many(changes, limits, workers, desc, skip):
+        yield next(iter(reply['texts']), None)
 
 # %% ../nbs/05_instances.ipynb #b64e94ff
 def rewrite(
@@ -58,28 +75,32 @@ def rewrite(
 
 # %% ../nbs/05_instances.ipynb #26f85b29
 def rename_many(
-    items,             # iterable of (texts, predicates, constants); see `syntax.rename`
-    limits: Limits=OWN,# of the texts
-    workers: int=None, # processes side by side; None: one more than cores
-    desc: str=None,    # of the progress bar; None: no bar
-    skip: bool=False,  # yield None for texts that cannot be changed, and go on
-):                     # yields a list of texts for each item, in order
-    "Rename predicates and constants in a program and its instances alike; `AspFtError` where that cannot be done."
-    jobs = (_change_item(list(texts), limits, how='rename', predicates=p, constants=c) for texts, p, c in items)
-    for reply in run_jobs(jobs, solver.TABLE, workers, desc): yield _changed(reply, skip)['texts'] or None
+    items,              # iterable of (texts, predicates, constants); see `syntax.rename`
+    limits: Limits=OWN, # of the texts
+    workers: int=None,  # processes side by side; None: one more than cores
+    desc: str=None,     # of the progress bar; None: no bar
+    skip: bool=False,   # yield None for texts that cannot be changed, and go on
+):                      # yields a list of texts for each item, in order
+    "Rename predicates and constants in a program and its instances; `AspFtError` where that is impossible."
+    changes = ((list(texts), dict(how='rename', predicates=predicates, constants=constants))
+               for texts, predicates, constants in items)
+    for reply in change_many(changes, limits, workers, desc, skip):
+        yield reply['texts'] or None
 
 # %% ../nbs/05_instances.ipynb #623b3c1b
 def mutate_many(
-    programs,          # iterable of programs
-    limits: Limits=OWN,# of the programs
-    workers: int=None, # processes side by side; None: one more than cores
-    desc: str=None,    # of the progress bar; None: no bar
-    skip: bool=False,  # yield () for a program that cannot be changed, and go on
-):                     # yields a tuple of `syntax.Mutant` for each, in order
+    programs,           # iterable of programs
+    limits: Limits=OWN, # of the programs
+    workers: int=None,  # processes side by side; None: one more than cores
+    desc: str=None,     # of the progress bar; None: no bar
+    skip: bool=False,   # yield () for a program that cannot be changed, and go on
+):                      # yields a tuple of `syntax.Mutant` for each, in order
     "All mutants of many programs; `AspFtError` for one that does not parse."
-    for reply in run_jobs((_change_item([p], limits, how='mutants') for p in programs), solver.TABLE, workers, desc):
-        yield tuple(syntax.Mutant(**m) for m in _changed(reply, skip)['mutants'])
+    changes = (([program], dict(how='mutants')) for program in programs)
+    for reply in change_many(changes, limits, workers, desc, skip):
+        yield tuple(syntax.Mutant(**mutant) for mutant in reply['mutants'])
 
+# %% ../nbs/05_instances.ipynb #c92d4580
 def mutate(
     program: str, # a program that parses
 ) -> tuple:       # of `syntax.Mutant`
@@ -89,7 +110,7 @@ def mutate(
 # %% ../nbs/05_instances.ipynb #6cffd303
 @dataclass(frozen=True)
 class MutationTest:
-    "How well the instances of one problem tell wrong programs from the right one."
+    "How well the instances of one problem distinguish wrong programs from the right one."
     killed: int = 0       # mutants that compare different
     stillborn: int = 0    # mutants that do not run on every instance: they prove nothing
     equivalent: int = 0   # mutants with the canonical form of the program
@@ -97,14 +118,6 @@ class MutationTest:
 
     @property
     def rate(self) -> float: return self.killed/max(1, self.killed+len(self.survivors))
-
-def _told(mutants, verdicts, forms, form):
-    "The books of one problem."
-    rows = list(zip(mutants, verdicts))
-    born = [(m, v) for m, v in rows if not (v.verdict == 'different' and v.outcome not in RUNS)]
-    alive = [(m, v.verdict) for m, v in born if v.verdict != 'different']
-    survivors = tuple((m, verdict) for m, verdict in alive if forms[m.program] != form)
-    return MutationTest(len(born)-len(alive), len(rows)-len(born), len(alive)-len(survivors), survivors)
 
 # %% ../nbs/05_instances.ipynb #e8f53db6
 def mutation_tests(
@@ -117,69 +130,66 @@ def mutation_tests(
     mutants = list(mutate_many((p for p, _ in items), workers=workers))
     jobs = [(m.program, program, task) for ms, (program, task) in zip(mutants, items) for m in ms]
     verdicts = list(compare_many(jobs, limits, workers, desc, lint=False))
-    alive = [m for (m, _, _), v in zip(jobs, verdicts) if v.verdict != 'different'] + [p for p, _ in items]
-    forms = dict(zip(alive, (e.canonical for e in examine_many([(p, Task()) for p in alive], limits, workers))))
-    found = iter(verdicts)
-    return [_told(ms, list(islice(found, len(ms))), forms, forms[p]) for ms, (p, _) in zip(mutants, items)]
+
+    same_verdict = [m for (m, _, _), v in zip(jobs, verdicts) if v.verdict != 'different'] + [p for p, _ in items]
+    examined = examine_many([(program, Task()) for program in same_verdict], limits, workers)
+    canonical = dict(zip(same_verdict, (e.canonical for e in examined)))
+
+    results, remaining = [], iter(verdicts)
+    for ms, (program, _) in zip(mutants, items):
+        rows = list(zip(ms, remaining))
+        stillborn = [m for m, v in rows if v.verdict == 'different' and v.outcome not in RUNS]
+        killed = [m for m, v in rows if v.verdict == 'different' and v.outcome in RUNS]
+        alive = [(m, v.verdict) for m, v in rows if v.verdict != 'different']
+        survivors = tuple((m, verdict) for m, verdict in alive if canonical[m.program] != canonical[program])
+        results.append(MutationTest(len(killed), len(stillborn), len(alive)-len(survivors), survivors))
+    return results
 
 # %% ../nbs/05_instances.ipynb #3518583d
 def mutation_table(
     names,  # of problems
     tests,  # a `MutationTest` for each
 ) -> str:   # lines for a screen
-    "What the instances of each problem notice, the weakest first, and all together."
-    total = MutationTest(*(sum(getattr(t, k) for t in tests) for k in ('killed', 'stillborn', 'equivalent')),
-                         tuple(s for t in tests for s in t.survivors))
+    "What the instances of each problem detect, the weakest first, and all together."
+    sums = [sum(getattr(t, count) for t in tests) for count in ('killed', 'stillborn', 'equivalent')]
+    total = MutationTest(*sums, tuple(s for t in tests for s in t.survivors))
     rows = sorted(zip(names, tests), key=lambda row: (row[1].rate, row[0])) + [('all', total)]
     width = max(len(name) for name, _ in rows)
-    line = lambda name, *cells: name.ljust(width) + ''.join(str(c).rjust(12) for c in cells)
-    head = line('problem', 'killed', 'alive', 'rate', 'stillborn', 'equivalent')
-    return '\n'.join([head, *(line(name, t.killed, len(t.survivors), f'{t.rate:.1%}', t.stillborn, t.equivalent)
-                              for name, t in rows)])
+    def line(name, *cells): return name.ljust(width) + ''.join(str(c).rjust(12) for c in cells)
+    lines = [line('problem', 'killed', 'alive', 'rate', 'stillborn', 'equivalent')]
+    for name, t in rows:
+        lines.append(line(name, t.killed, len(t.survivors), f'{t.rate:.1%}', t.stillborn, t.equivalent))
+    return '\n'.join(lines)
 
-# %% ../nbs/05_instances.ipynb #f5607255
+# %% ../nbs/05_instances.ipynb #78a1d197
 @dataclass
 class Domain:
-    "What is known of the values at some argument positions that share them."
+    "What is known about the values at argument positions that share them."
     numeric: bool = False   # a number stands there, or arithmetic
     ordered: bool = False   # values are compared by < or <=
     asked: set = field(default_factory=set)    # values that a body or a condition names
     derived: set = field(default_factory=set)  # values that a head names
-    loose: bool = False     # something is derived of elements that no predicate with one argument has to name
+    loose: bool = False     # something is derived for elements that no unary predicate has to name
     terms: set = field(default_factory=set)    # (name, arity) of function terms
 
     def join(
         self,
         other, # a `Domain`
     ):
-        "Take over what another one knows."
-        self.numeric, self.ordered = self.numeric or other.numeric, self.ordered or other.ordered
-        for mine, theirs in ((self.asked, other.asked), (self.derived, other.derived), (self.terms, other.terms)):
-            mine |= theirs
+        "Add what another domain knows."
+        self.numeric = self.numeric or other.numeric
+        self.ordered = self.ordered or other.ordered
+        self.asked |= other.asked
+        self.derived |= other.derived
+        self.terms |= other.terms
 
-# %% ../nbs/05_instances.ipynb #97f3a1b4
-# numbers of clingo.ast: ComparisonOperator NotEqual and Equal, BinaryOperator Plus and Minus, AggregateFunction Count
-_EQUALITY, _SHIFTS, _COUNT = (4, 5), (3, 4), 0
-
-def _variables(node):
-    "The variables in a term."
-    if node.ast_type.name == 'Variable': return {node.name}
-    parts = getattr(node, 'arguments', None) or [getattr(node, key) for key in node.child_keys]
-    return {v for part in parts if hasattr(part, 'ast_type') for v in _variables(part)}
-
-class Positions:
-    "Which argument positions of a program share a domain: those that a variable joins."
-    def __init__(
-        self,
-        statements, # what `parse` gave
-    ):
-        self._parent, self._about, self._fresh, self._in_head = {}, defaultdict(Domain), count(), False
-        self._constants = {s.name: s.value for s in statements if s.ast_type.name == 'Definition'}
-        self._heads, self._loose = {*syntax.head_predicates(statements)}, set()
-        for i, statement in enumerate(statements): self._read_statement(statement, i)
-        self._domains = defaultdict(Domain)
-        for node in [*self._parent, *self._about]: self._domains[self.of(node)].join(self._about[node])
-        for node in self._loose: self._domains[self.of(node)].loose = True
+# %% ../nbs/05_instances.ipynb #063105a2
+class SharedDomains:
+    "Argument positions grouped by the domain that they share (union-find)."
+    def __init__(self):
+        self._parent = {}
+        self.notes = defaultdict(Domain)    # position -> what is known about it alone
+        self.domains = defaultdict(Domain)  # representative -> what is known about all positions of its group
 
     def of(
         self,
@@ -190,21 +200,73 @@ class Positions:
         while self._parent[node] != node: node = self._parent[node]
         return node
 
+    def unite(
+        self,
+        a, # a position
+        b, # another one
+    ):
+        "Two positions share their values."
+        self._parent[self.of(a)] = self.of(b)
+
+    def join_notes(self):
+        "Join the notes of each group; call it once all positions are united."
+        for node in [*self._parent, *self.notes]: self.domains[self.of(node)].join(self.notes[node])
+
     def domain(
         self,
         node, # a position
     ) -> Domain:
-        "What is known of the values at a position."
-        return self._domains[self.of(node)]
+        "What is known about the values at a position."
+        return self.domains[self.of(node)]
 
-    def _unite(self, a, b): self._parent[self.of(a)] = self.of(b)
+# %% ../nbs/05_instances.ipynb #de9ecfb2
+def term_variables(
+    node, # a term of the syntax tree
+) -> set: # names
+    "The variables in a term."
+    if node.ast_type.name == 'Variable': return {node.name}
+    parts = getattr(node, 'arguments', None) or [getattr(node, key) for key in node.child_keys]
+    return {v for part in parts if hasattr(part, 'ast_type') for v in term_variables(part)}
+
+# %% ../nbs/05_instances.ipynb #3d4e663c
+def loose_variables(
+    rule,  # a rule of the syntax tree
+    heads, # signatures that the program derives
+) -> set:  # names
+    "The variables of a head that only given predicates with several arguments bind."
+    atoms = [a.symbol for literal in rule.body for a in syntax.atoms_below(literal)]
+    unary = [atom for atom in atoms if atom.ast_type.name == 'Function' and len(atom.arguments) == 1]
+    given = [atom for atom in atoms if {*syntax.signature(atom)}.isdisjoint(heads)]
+    derived = {v for atom in syntax.head_atoms(rule.head) for v in term_variables(atom.symbol)}
+    bound = {v for atom in given for v in term_variables(atom)}
+    return derived & bound - {v for atom in unary for v in term_variables(atom)}
+
+# %% ../nbs/05_instances.ipynb #97f3a1b4
+# numbers of clingo.ast: ComparisonOperator NotEqual and Equal, BinaryOperator Plus and Minus, AggregateFunction Count
+_EQUALITY, _SHIFTS, _COUNT = (4, 5), (3, 4), 0
+
+class Positions(SharedDomains):
+    "Which argument positions of a program share a domain: those that a variable joins."
+    def __init__(
+        self,
+        statements, # what `parse` gave
+    ):
+        super().__init__()
+        self._fresh, self._in_head = count(), False
+        self._constants = {s.name: s.value for s in statements if s.ast_type.name == 'Definition'}
+        heads, loose = {*syntax.head_predicates(statements)}, set()
+        for scope, statement in enumerate(statements):
+            self._read_statement(statement, scope)
+            if statement.ast_type.name != 'Rule': continue
+            loose |= {('variable', scope, v) for v in loose_variables(statement, heads)}
+        self.join_notes()
+        for node in loose: self.domain(node).loose = True
 
     def _read_statement(self, statement, scope):
         kind = statement.ast_type.name
         if kind == 'Minimize': self._read_number(statement.weight, scope)
         if kind in ('Rule', 'Minimize', 'External', 'ShowTerm'): self._read(statement.body, scope)
         if kind != 'Rule': return
-        self._note_loose(statement, scope)
         self._in_head = True
         self._read(statement.head, scope)
         self._in_head = False
@@ -220,16 +282,6 @@ class Positions:
         elif node is not None and not isinstance(node, str):
             for part in node: self._read(part, scope)
 
-    def _note_loose(self, rule, scope):
-        "Note the variables of a head that only given predicates with several arguments bind."
-        bound = [a.symbol for literal in rule.body for a in syntax.atoms_below(literal)]
-        named = {v for symbol in bound if symbol.ast_type.name == 'Function' and len(symbol.arguments) == 1
-                 for v in _variables(symbol)}
-        given = [symbol for symbol in bound if {*syntax.signature(symbol)}.isdisjoint(self._heads)]
-        derived = {v for atom in syntax.head_atoms(rule.head) for v in _variables(atom.symbol)}
-        free = derived & {v for symbol in given for v in _variables(symbol)} - named
-        self._loose |= {('variable', scope, v) for v in free}
-
     def _read_atom(self, symbol, scope, sign=''):
         kind = symbol.ast_type.name
         if kind == 'UnaryOperation': self._read_atom(symbol.argument, scope, '-')
@@ -243,7 +295,7 @@ class Positions:
         left = comparison.term
         for guard in comparison.guards:
             node = ('comparison', next(self._fresh))
-            self._about[node].ordered = int(guard.comparison) not in _EQUALITY
+            self.notes[node].ordered = int(guard.comparison) not in _EQUALITY
             self._read_term(node, left, scope)
             self._read_term(node, guard.term, scope)
             left = guard.term
@@ -258,31 +310,32 @@ class Positions:
 
     def _read_number(self, term, scope):
         node = ('number', next(self._fresh))
-        self._about[node].numeric = True
+        self.notes[node].numeric = True
         self._read_term(node, term, scope)
 
     def _read_term(self, node, term, scope):
         kind = term.ast_type.name
-        if kind == 'Variable' and term.name != '_': self._unite(node, ('variable', scope, term.name))
+        if kind == 'Variable' and term.name != '_': self.unite(node, ('variable', scope, term.name))
         elif kind == 'SymbolicTerm': self._read_value(node, str(term.symbol), scope)
         elif kind == 'Pool':
             for part in term.arguments: self._read_term(node, part, scope)
         elif kind == 'Function' and not term.arguments: self._read_value(node, term.name, scope)
         elif kind == 'Function':
-            self._about[node].terms.add((term.name, len(term.arguments)))
-            places = [(term.name, len(term.arguments), i) for i in range(len(term.arguments))]
-            for place, part in zip(places, term.arguments): self._read_term(place, part, scope)
+            arity = len(term.arguments)
+            self.notes[node].terms.add((term.name, arity))
+            for i, part in enumerate(term.arguments): self._read_term((term.name, arity, i), part, scope)
         elif kind in ('Interval', 'BinaryOperation', 'UnaryOperation'):
             self._read_arithmetic(node, term, scope, kind)
 
     def _read_value(self, node, text, scope):
         if text in self._constants: return self._read_term(node, self._constants[text], scope)
-        about, number = self._about[node], re.fullmatch(r'-?\d+', text)
-        about.numeric = about.numeric or bool(number)
-        (about.derived if self._in_head else about.asked).add(int(text) if number else text)
+        note, number = self.notes[node], re.fullmatch(r'-?\d+', text)
+        note.numeric = note.numeric or bool(number)
+        values = note.derived if self._in_head else note.asked
+        values.add(int(text) if number else text)
 
     def _read_arithmetic(self, node, term, scope, kind):
-        self._about[node].numeric = True
+        self.notes[node].numeric = True
         if kind == 'UnaryOperation': return self._read_number(term.argument, scope)
         for side in (term.left, term.right):
             if kind == 'Interval': self._read_term(node, side, scope)
@@ -328,18 +381,74 @@ class Drawn:
         "Every atom may hold or not."
         return f"{{ {'; '.join([*self.fixed, *map(draw.choice, self.groups), *self.optional])} }}."
 
-def _in_order(values): return sorted(values, key=lambda v: (isinstance(v, str), v))
+# %% ../nbs/05_instances.ipynb #b597c1e7
+def value_order(
+    value,  # a number or a text
+) -> tuple: # a key for `sorted`
+    "Numbers come before texts, as in clingo."
+    return isinstance(value, str), value
+
+# %% ../nbs/05_instances.ipynb #d966b707
+def merge_group(
+    groups: list, # disjoint sets of elements
+    values: set,  # elements that a fact joins
+) -> list:        # disjoint sets of elements
+    "Connected components after one more fact."
+    apart = [group for group in groups if not group & values]
+    return apart + [values.union(*(group for group in groups if group & values))]
 
 # %% ../nbs/05_instances.ipynb #03c57df2
-def _joining_first(rows, pairs):
-    "Rows, those first that join what no earlier one does, and how many these are; none without pairs of places."
-    groups, first, rest = [], [], []
-    for row in rows if pairs else ():
+def spanning_rows_first(
+    rows,  # tuples of values
+    pairs, # pairs of places whose values a row joins
+) -> tuple: # (rows, how many of the first ones join what no earlier one does)
+    "Rows in an order in which the first ones connect all elements that any rows connect."
+    if not pairs: return rows, 0
+    groups, spanning, rest = [], [], []
+    for row in rows:
         values = {row[i] for pair in pairs for i in pair}
-        met = [group for group in groups if group & values]
-        (rest if any(values <= group for group in met) else first).append(row)
-        groups = [group for group in groups if not group & values] + [values.union(*met)]
-    return (first+rest, len(first)) if pairs else (rows, 0)
+        (rest if any(values <= group for group in groups) else spanning).append(row)
+        groups = merge_group(groups, values)
+    return spanning+rest, len(spanning)
+
+# %% ../nbs/05_instances.ipynb #fc5f16d7
+def without_loops(
+    rows,           # tuples of values
+    domains,        # of each place
+    forwards: bool, # values of one domain have to grow from place to place, not only to differ
+) -> list:          # rows
+    "Rows in which values of one domain differ, or grow."
+    pairs = [(a, b) for b in range(len(domains)) for a in range(b) if domains[a] == domains[b]]
+    if not forwards: return [row for row in rows if all(row[a] != row[b] for a, b in pairs)]
+    return [row for row in rows if all(value_order(row[a]) < value_order(row[b]) for a, b in pairs)]
+
+# %% ../nbs/05_instances.ipynb #3cfd66bc
+def draw_numbers(
+    domain: Domain, # a numeric one
+    named: list,    # numbers that the program names
+    size: int,      # about so many
+    draw,           # a `random.Random`
+) -> list:          # numbers
+    "Consecutive small numbers, those that the program names and, where it compares, their neighbours."
+    low = 0 if 0 in named and draw.random() < .5 else 1
+    numbers = {*range(low, low+size), *(n for n in named if abs(n) < 10**6)}
+    if domain.ordered: numbers |= {m for n in named if abs(n) > 8 for m in (n-1, n+1)}
+    numbers = sorted(numbers)
+    if len(numbers) <= size+3: return numbers
+    kept = {*draw.sample(numbers, size), *[n for n in numbers if n not in named][:2]}
+    return [n for n in numbers if n in kept]
+
+# %% ../nbs/05_instances.ipynb #9c113541
+def add_component(
+    facts,          # as of `read_facts`
+    predicate: str, # whose fact is copied
+    row: tuple,     # the fact
+) -> dict:          # facts
+    "Facts with a copy of one fact, between new elements that are what the old ones are."
+    new = {v: f'{v}{v}' for v in row if isinstance(v, str) and v.isalnum()}
+    added = {q: {(new[v],) for v, in rows if v in new} for q, rows in facts.items() if q.endswith('/1')}
+    added |= {predicate: {tuple(new.get(v, v) for v in row)}}
+    return {q: rows | added.get(q, set()) for q, rows in facts.items()}
 
 # %% ../nbs/05_instances.ipynb #e82ecc5a
 class Drawer:
@@ -351,80 +460,26 @@ class Drawer:
         given=(),   # instances whose shape is kept, each as of `read_facts`
     ):
         self.positions, self.shapes = Positions(statements), observed_shape(given, inputs)
-        self.arguments = {p: [(p, i) for i in range(int(p.split('/')[1]))] for p in inputs}
-        self.roots = {p: [self.positions.of(a) for a in arguments] for p, arguments in self.arguments.items()}
-        self.types = defaultdict(list)   # domain -> the unary inputs that say what is in it
+        self.roots = {p: [self.positions.of((p, i)) for i in range(int(p.split('/')[1]))] for p in inputs}
+        self.types = defaultdict(list)   # domain -> the unary inputs that list its elements
         for p, roots in self.roots.items():
             if len(roots) == 1: self.types[roots[0]].append(p)
-        self.pairs = {p: self._pairs(roots) for p, roots in self.roots.items()}
-        domains = [self.positions.domain(root) for root in self.positions._domains]
-        said = {str(v) for d in domains for v in d.asked | d.derived}
-        self.letters = [c for c in _LETTERS if c not in said | {p.split('/')[0] for p in inputs}]
-        self.usual = set()   # kinds of `ODD` that given instances are of
+        self.pairs = {}                  # input -> pairs of places at which elements of one domain meet
+        for p, roots in self.roots.items():
+            places = range(len(roots)) if roots and self.is_typed(roots) else ()
+            self.pairs[p] = [(i, j) for i, j in combinations(places, 2) if roots[i] == roots[j]]
+        domains = [*self.positions.domains.values()]
+        named = {str(v) for d in domains for v in d.asked | d.derived}
+        self.letters = [c for c in _LETTERS if c not in named | {p.split('/')[0] for p in inputs}]
+        self.usual = set()               # kinds of `ODD` that given instances are of
         self.usual = {kind for facts in given for kind in self.oddities(facts)}
 
-    def _is_typed(self, roots):
-        "Whether the values at the first of some places are elements, and not any numbers."
-        return not all(self.positions.domain(root).numeric for root in roots) or roots[0] in self.types
-
-    def _pairs(self, roots):
-        "The pairs of places at which elements of one domain meet."
-        if not (roots and self._is_typed(roots)): return []
-        return [(i, j) for i, j in combinations(range(len(roots)), 2) if roots[i] == roots[j]]
-
-    def _values(self, root, size, draw, heads=True, depth=0):
-        "Values of a domain: those that the program names, and new ones."
-        domain = self.positions.domain(root)
-        named = domain.asked | (domain.derived if heads or domain.numeric else set())
-        numbers = _in_order(v for v in named if isinstance(v, int))
-        words = _in_order(v for v in named if isinstance(v, str))
-        found = self._terms(domain, size, draw, depth) if depth < 2 else []
-        if found and not named: return found
-        if domain.numeric: return found + self._numbers(domain, numbers, size, draw) + words
-        start = sum(map(ord, str(root))) % 7
-        fresh = [self.letters[(start+i) % len(self.letters)] for i in range(max(1, size-len(words)//2))]
-        return found + numbers[:3] + fresh + words
-
-    def _terms(self, domain, size, draw, depth):
-        found = []
-        for name, arity in sorted(domain.terms):
-            roots = [self.positions.of((name, arity, i)) for i in range(arity)]
-            values = [self._values(root, size, draw, True, depth+1) for root in roots]
-            rows = list(islice(product(*values), TUPLES))
-            found += [fact_text(name, row) for row in draw.sample(rows, min(len(rows), size+1))]
-        return found
-
-    def _numbers(self, domain, named, size, draw):
-        "Small numbers in a row, those that the program names, and where it compares, their neighbours."
-        low = 0 if 0 in named and draw.random() < .5 else 1
-        found = {*range(low, low+size), *(n for n in named if abs(n) < 10**6)}
-        if domain.ordered: found |= {m for n in named if abs(n) > 8 for m in (n-1, n+1)}
-        found = sorted(found)
-        if len(found) <= size+3: return found
-        kept = {*draw.sample(found, size), *[n for n in found if n not in named][:2]}
-        return [n for n in found if n in kept]
-
-    def oddities(
+    def is_typed(
         self,
-        facts, # as of `read_facts`
-    ) -> tuple: # some of `ODD`
-        "In which ways an instance is odd; not what given ones are, too."
-        if not any(self.roots.values()): return ()  # atoms without arguments can hold or not, that is all
-        rows = [(self.roots[p], self.pairs[p], row) for p in self.roots for row in facts.get(p, ()) if row]
-        words = [v for roots, _, row in rows for root, v in zip(roots, row) if not self.positions.domain(root).numeric]
-        looped = any(row[i] == row[j] for _, pairs, row in rows for i, j in pairs)
-        found = dict(zip(ODD, (not rows, len({*words}) == 1, looped, self._is_in_parts(rows))))
-        return tuple(kind for kind, holds in found.items() if holds and kind not in self.usual)
-
-    def _is_in_parts(self, rows):
-        "Whether the elements of some domain that a predicate joins are not all joined."
-        for root in {self.roots[p][i] for p, pairs in self.pairs.items() for i, _ in pairs}:
-            groups = []
-            for values in ({v for r, v in zip(roots, row) if r == root} for roots, _, row in rows):
-                if not values: continue
-                groups = [g for g in groups if not g & values] + [values.union(*(g for g in groups if g & values))]
-            if len(groups) > 1: return True
-        return False
+        roots, # domains
+    ) -> bool:
+        "Whether the values in the first of some domains are elements, and not any numbers."
+        return not all(self.positions.domain(root).numeric for root in roots) or roots[0] in self.types
 
     def fits(
         self,
@@ -433,111 +488,202 @@ class Drawer:
         "Whether an instance has the shape that was observed."
         return keeps_shape(facts, self.shapes)
 
-    def odd_ones(
-        self,
-        facts, # as of `read_facts`
-        draw,  # a `random.Random`
-    ):         # yields facts
-        "An instance made odd: nothing, one element, loops, and a part that nothing joins."
-        yield {}
-        words = sorted({v for rows in facts.values() for row in rows for v in row if isinstance(v, str)})
-        for word in draw.sample(words, min(1, len(words))):
-            yield {p: {row for row in rows if not {*row} & {*words} - {word}} for p, rows in facts.items()}
-        for p in (p for p in sorted(facts) if self.pairs.get(p)):
-            i, j = draw.choice(self.pairs[p])
-            row = draw.choice(sorted(facts[p], key=row_order))
-            yield facts | {p: facts[p] | {tuple(row[i] if n == j else v for n, v in enumerate(row))}}
-            yield self._with_part(facts, p, row)
+# %% ../nbs/05_instances.ipynb #165fc6d0
+@patch
+def is_disconnected(
+    self: Drawer,
+    rows, # (domains, pairs, row) of each fact
+) -> bool:
+    "Whether the elements of some domain that a predicate joins are not all connected."
+    for root in {self.roots[p][i] for p, pairs in self.pairs.items() for i, _ in pairs}:
+        groups = []
+        for roots, _, row in rows:
+            values = {v for r, v in zip(roots, row) if r == root}
+            if values: groups = merge_group(groups, values)
+        if len(groups) > 1: return True
+    return False
 
-    def _with_part(self, facts, p, row):
-        "Facts in which new elements are joined as in a fact that is there, and are what its elements are."
-        new = {v: f'{v}{v}' for v in row if isinstance(v, str) and v.isalnum()}
-        more = {q: {(new[v],) for v, in rows if v in new} for q, rows in facts.items() if q.endswith('/1')}
-        more |= {p: {tuple(new.get(v, v) for v in row)}}
-        return {q: rows | more.get(q, set()) for q, rows in facts.items()}
+# %% ../nbs/05_instances.ipynb #b760c5a4
+@patch
+def oddities(
+    self: Drawer,
+    facts,  # as of `read_facts`
+) -> tuple: # some of `ODD`
+    "In which ways an instance is odd; kinds that the given instances are of do not count."
+    if not any(self.roots.values()): return ()  # atoms without arguments can hold or not, that is all
+    rows = [(self.roots[p], self.pairs[p], row) for p in self.roots for row in facts.get(p, ()) if row]
+    words = {v for roots, _, row in rows for root, v in zip(roots, row) if not self.positions.domain(root).numeric}
+    has_loop = any(row[i] == row[j] for _, pairs, row in rows for i, j in pairs)
+    holds = dict(zip(ODD, (not rows, len(words) == 1, has_loop, self.is_disconnected(rows))))
+    return tuple(kind for kind in ODD if holds[kind] and kind not in self.usual)
 
-    def draw(
-        self,
-        size: int,      # elements of a domain
-        density: float, # share of the possible facts of a predicate with several arguments
-        forwards: bool, # facts lead from smaller to larger elements only, so that nothing runs in circles
-        draw,           # a `random.Random`
-    ) -> Drawn:
-        "Draw facts for every input."
-        drawn, members = Drawn([], [], []), {}
-        for p, roots in self.roots.items():
-            if not roots and draw.random() < .7: drawn.fixed.append(fact_text(p, ()))
-            elif len(roots) == 1: self._draw_type(p, roots[0], size, draw, drawn, members)
-        asked = dict.fromkeys(root for roots in self.roots.values() for root in roots)
-        pools = {root: members.get(root) or self._values(root, size, draw) for root in asked}
-        for p, roots in self.roots.items():
-            if len(roots) > 1: drawn.optional += self._draw_relation(p, pools, density, forwards, draw)
-        return drawn
+# %% ../nbs/05_instances.ipynb #d6526d5f
+@patch
+def odd_ones(
+    self: Drawer,
+    facts, # as of `read_facts`
+    draw,  # a `random.Random`
+):         # yields facts
+    "Odd variants of an instance: no facts, one element, a self-loop, a separate component."
+    yield {}
+    words = sorted({v for rows in facts.values() for row in rows for v in row if isinstance(v, str)})
+    for word in draw.sample(words, min(1, len(words))):
+        others = {*words} - {word}
+        yield {p: {row for row in rows if not {*row} & others} for p, rows in facts.items()}
+    for p in (p for p in sorted(facts) if self.pairs.get(p)):
+        i, j = draw.choice(self.pairs[p])
+        row = draw.choice(sorted(facts[p], key=row_order))
+        loop = tuple(row[i] if n == j else v for n, v in enumerate(row))
+        yield facts | {p: facts[p] | {loop}}
+        yield add_component(facts, p, row)
 
-    def _draw_type(self, p, root, size, draw, drawn, members):
-        "Facts of a predicate with one argument: a number that is given once, or some elements of its domain."
-        numeric = self.positions.domain(root).numeric
-        once = .95 if ONCE.search(p) else .3 if len(self.types[root]) == 1 else 0.
-        if numeric and draw.random() < once:
-            drawn.groups.append([fact_text(p, (n,)) for n in range(1, size+2 if size < 4 else 2*size)])
-            return
-        values = self._values(root, size, draw, heads=False)
-        alone = len(self.types[root]) == 1
-        share = 1 if alone and draw.random() < .8 else .8 if alone else .65
-        values = [v for v in values if draw.random() < share] or [draw.choice(values)]
-        drawn.fixed += [fact_text(p, (v,)) for v in values]
-        known = members.setdefault(root, [])
-        known += [v for v in values if v not in known]
+# %% ../nbs/05_instances.ipynb #7cb9ffbd
+@patch
+def values(
+    self: Drawer,
+    root,             # a domain
+    size: int,        # about so many new values
+    draw,             # a `random.Random`
+    heads: bool=True, # with the values that only a head names
+    depth: int=0,     # of function terms around these values
+) -> list:            # values
+    "Values of a domain: those that the program names, and new ones."
+    domain = self.positions.domain(root)
+    named = domain.asked | (domain.derived if heads or domain.numeric else set())
+    numbers = sorted((v for v in named if isinstance(v, int)), key=value_order)
+    words = sorted((v for v in named if isinstance(v, str)), key=value_order)
+    terms = []
+    for name, arity in sorted(domain.terms) if depth < 2 else ():
+        roots = [self.positions.of((name, arity, i)) for i in range(arity)]
+        arguments = [self.values(root, size, draw, True, depth+1) for root in roots]
+        rows = list(islice(product(*arguments), TUPLES))
+        terms += [fact_text(name, row) for row in draw.sample(rows, min(len(rows), size+1))]
+    if terms and not named: return terms
+    if domain.numeric: return terms + draw_numbers(domain, numbers, size, draw) + words
+    start = sum(map(ord, str(root))) % 7
+    fresh = [self.letters[(start+i) % len(self.letters)] for i in range(max(1, size-len(words)//2))]
+    return terms + numbers[:3] + fresh + words
 
-    def _draw_relation(self, p, pools, density, forwards, draw):
-        "Facts of a predicate with several arguments; numbers beside other arguments are values, one for each key."
-        roots, numeric = self.roots[p], [self.positions.domain(root).numeric for root in self.roots[p]]
-        values = [self._pool(root, pools[root], draw) for root in roots]
-        lone = [n and root not in self.types and roots.count(root) == 1 for n, root in zip(numeric, roots)]
-        free = [i for i, n in enumerate(numeric) if lone[i] or n and not all(numeric)]
-        if len(free) == len(roots) or draw.random() < .2: free = []
-        keys = [i for i in range(len(roots)) if i not in free]
-        rows = list(islice(product(*(values[i] for i in keys)), TUPLES))
-        if self._is_typed(roots): rows = self._without_loops(rows, [roots[i] for i in keys], forwards)
-        share = max(density, .8) if free else density
-        most = 1 if not free and draw.random() < .25 else max(1, round(len(rows)*share))
-        rows, joining = _joining_first(draw.sample(rows, len(rows)), self.pairs[p] if not free else [])
-        found = []
-        for row in rows[:min(FACTS, max(most, joining))]:
-            given = dict(zip(keys, row))
-            found.append(fact_text(p, [given[i] if i in given else draw.choice(values[i]) for i in range(len(roots))]))
-        return found
+# %% ../nbs/05_instances.ipynb #b6a12474
+@patch
+def draw_elements(
+    self: Drawer,
+    predicate: str, # a unary input
+    size: int,      # of its domain
+    draw,           # a `random.Random`
+) -> tuple:         # (values, whether only one of them holds, as with a limit)
+    "Values for a unary predicate: the candidates for a number that is given once, or elements of its domain."
+    root, = self.roots[predicate]
+    alone = len(self.types[root]) == 1
+    once = .95 if ONCE.search(predicate) else .3 if alone else 0.
+    if self.positions.domain(root).numeric and draw.random() < once:
+        return list(range(1, size+2 if size < 4 else 2*size)), True
+    values = self.values(root, size, draw, heads=False)
+    share = 1 if alone and draw.random() < .8 else .8 if alone else .65
+    return [v for v in values if draw.random() < share] or [draw.choice(values)], False
 
-    def _pool(self, root, pool, draw):
-        "The elements of a domain, sometimes with those that only the program names."
-        domain = self.positions.domain(root)
-        more = _in_order(v for v in domain.asked | domain.derived if v not in pool)
-        if domain.loose and draw.random() < .6:
-            more += [v for v in self._values(root, len(pool)+2, draw) if v not in pool+more]
-        return pool + more[:3] if more and draw.random() < .6 else pool
+# %% ../nbs/05_instances.ipynb #fba1043c
+@patch
+def extend_pool(
+    self: Drawer,
+    root,       # a domain
+    pool: list, # its elements
+    draw,       # a `random.Random`
+) -> list:      # elements
+    "The elements of a domain, sometimes with those that only the program names."
+    domain = self.positions.domain(root)
+    named = sorted((v for v in domain.asked | domain.derived if v not in pool), key=value_order)
+    if domain.loose and draw.random() < .6:
+        named += [v for v in self.values(root, len(pool)+2, draw) if v not in pool+named]
+    return pool + named[:3] if named and draw.random() < .6 else pool
 
-    def _without_loops(self, rows, roots, forwards):
-        "Rows in which arguments of one domain differ, or grow."
-        pairs = [(a, b) for b in range(len(roots)) for a in range(b) if roots[a] == roots[b]]
-        place = lambda v: (isinstance(v, str), v)
-        if forwards: return [row for row in rows if all(place(row[a]) < place(row[b]) for a, b in pairs)]
-        return [row for row in rows if all(row[a] != row[b] for a, b in pairs)]
+# %% ../nbs/05_instances.ipynb #19187d35
+@patch
+def draw_relation(
+    self: Drawer,
+    predicate: str, # an input with several arguments
+    pools: dict,    # domain -> its elements
+    density: float, # share of the possible facts
+    forwards: bool, # see `draw`
+    draw,           # a `random.Random`
+) -> list:          # atoms as text
+    "Facts of a predicate with several arguments; numbers beside other arguments are values, one for each key."
+    roots = self.roots[predicate]
+    numeric = [self.positions.domain(root).numeric for root in roots]
+    values = [self.extend_pool(root, pools[root], draw) for root in roots]
+
+    # places that hold a value of the others, which are the key
+    single = [n and root not in self.types and roots.count(root) == 1 for n, root in zip(numeric, roots)]
+    free = [i for i, n in enumerate(numeric) if single[i] or n and not all(numeric)]
+    if len(free) == len(roots) or draw.random() < .2: free = []
+    keys = [i for i in range(len(roots)) if i not in free]
+
+    rows = list(islice(product(*(values[i] for i in keys)), TUPLES))
+    if self.is_typed(roots): rows = without_loops(rows, [roots[i] for i in keys], forwards)
+    share = max(density, .8) if free else density
+    most = 1 if not free and draw.random() < .25 else max(1, round(len(rows)*share))
+    rows, spanning = spanning_rows_first(draw.sample(rows, len(rows)), self.pairs[predicate] if not free else [])
+
+    atoms = []
+    for row in rows[:min(FACTS, max(most, spanning))]:
+        key = dict(zip(keys, row))
+        atoms.append(fact_text(predicate, [key[i] if i in key else draw.choice(values[i]) for i in range(len(roots))]))
+    return atoms
+
+# %% ../nbs/05_instances.ipynb #481fd74b
+@patch
+def draw(
+    self: Drawer,
+    size: int,      # elements of a domain
+    density: float, # share of the possible facts of a predicate with several arguments
+    forwards: bool, # facts lead from smaller to larger elements only, so that there are no cycles
+    draw,           # a `random.Random`
+) -> Drawn:
+    "Draw facts for every input."
+    drawn, elements = Drawn([], [], []), {}
+    for p, roots in self.roots.items():
+        if not roots and draw.random() < .7: drawn.fixed.append(fact_text(p, ()))
+        if len(roots) != 1: continue
+        values, only_one = self.draw_elements(p, size, draw)
+        atoms = [fact_text(p, (v,)) for v in values]
+        if only_one: drawn.groups.append(atoms)
+        else:
+            drawn.fixed += atoms
+            known = elements.setdefault(roots[0], [])
+            known += [v for v in values if v not in known]
+    domains = dict.fromkeys(root for roots in self.roots.values() for root in roots)
+    pools = {root: elements.get(root) or self.values(root, size, draw) for root in domains}
+    for p, roots in self.roots.items():
+        if len(roots) > 1: drawn.optional += self.draw_relation(p, pools, density, forwards, draw)
+    return drawn
 
 # %% ../nbs/05_instances.ipynb #82256591
 VARIED = 24  # changed copies of given instances among the draws
 Draw = namedtuple('Draw', 'text picked odd')  # picked: the solver is to take a part of it; odd: some of `ODD`
 
-def _drawn(drawer, contract, draw, most):
-    "Texts from a drawer, and whether the solver is to pick from them."
+def random_texts(
+    drawer,    # a `Drawer`
+    contract,  # a `Contract`
+    draw,      # a `random.Random`
+    most: int, # rounds: each gives a text, every second one also a text to pick from
+):             # yields (text, whether the solver is to pick from it)
+    "Draw texts of growing size and varying density."
     for i in range(most):
-        size, density = SIZES[i % len(SIZES)], DENSITIES[i % len(DENSITIES)]
-        drawn = drawer.draw(size, density, i % 3 != 2, draw)
+        size, density, forwards = SIZES[i % len(SIZES)], DENSITIES[i % len(DENSITIES)], i % 3 != 2
+        drawn = drawer.draw(size, density, forwards, draw)
         yield (drawn.open(draw) if contract.open else drawn.facts(draw)), False
         if contract.open or i % 2 == 0: continue
-        drawn = drawer.draw(size, min(1., 2*density), i % 3 != 2, draw)
+        drawn = drawer.draw(size, min(1., 2*density), forwards, draw)
         if drawn.groups or drawn.optional: yield drawn.choice(), True
 
 # %% ../nbs/05_instances.ipynb #e9cd3d11
+def fact_count(
+    text: str, # an instance
+) -> int:
+    "Facts with arguments in an instance."
+    return text.count('(')
+
+# %% ../nbs/05_instances.ipynb #f587f0d4
 def draw_instances(
     statements,     # what `parse` gave
     contract,       # a `Contract`; its inputs are given, or, where it is open, its outputs may hold
@@ -548,18 +694,16 @@ def draw_instances(
     "Instances to choose from, and odd ones."
     drawer = Drawer(statements, contract.outputs if contract.open else contract.inputs, given)
     draw = random.Random(seed)
-    found = dict(_drawn(drawer, contract, draw, most))
-    if contract.open: return [Draw(text, False, ()) for text in sorted(found, key=_size)]
-    plain = [read_facts(text) for text, picked in found.items() if not picked]
-    plain += [vary(facts, drawer.shapes, draw, n % 4) for n, facts in zip(range(VARIED), cycle(given))]
-    usual = [facts for facts in plain if drawer.fits(facts)]
-    odd = [made for facts in usual[:4] for made in drawer.odd_ones(facts, draw) if drawer.oddities(made)]
+    drawn = dict(random_texts(drawer, contract, draw, most))
+    if contract.open: return [Draw(text, False, ()) for text in sorted(drawn, key=fact_count)]
+    instances = [read_facts(text) for text, picked in drawn.items() if not picked]
+    instances += [vary(facts, drawer.shapes, draw, n % 4) for n, facts in zip(range(VARIED), cycle(given))]
+    usual = [facts for facts in instances if drawer.fits(facts)]
+    odd = [variant for facts in usual[:4] for variant in drawer.odd_ones(facts, draw) if drawer.oddities(variant)]
     texts = {facts_text(facts): drawer.oddities(facts) for facts in [*usual, *odd]}
     draws = [Draw(text, False, kinds) for text, kinds in texts.items()]
-    draws += [Draw(text, True, ()) for text, picked in found.items() if picked]
-    return sorted(draws, key=lambda d: (len(d.odd), _size(d.text)))
-
-def _size(text): return text.count('(')
+    draws += [Draw(text, True, ()) for text, picked in drawn.items() if picked]
+    return sorted(draws, key=lambda d: (len(d.odd), fact_count(d.text)))
 
 # %% ../nbs/05_instances.ipynb #e3681664
 MUTANTS = 150   # of one program, drawn where there are more
@@ -571,86 +715,97 @@ TRIES = 8       # processes that one program may take along
 LIMITS = replace(GENERATED, seconds=1.2, memory_mb=256)  # they end a grounding that does not end by itself
 
 # %% ../nbs/05_instances.ipynb #887de227
-def _mutants_of(program, seed):
-    "The mutants that draws are judged by."
-    found = syntax.mutants(program, syntax.parse(program))
-    if len(found) <= MUTANTS: return found
-    return [found[i] for i in sorted(random.Random(seed).sample(range(len(found)), MUTANTS))]
-
-def _survivors(program, referee, mutants):
-    "The mutants that are alive and not the program in other words."
-    form = syntax.canonical(syntax.parse(program))
-    return [mutants[i] for i in referee.alive if syntax.canonical(syntax.parse(mutants[i].program)) != form]
+def sample_mutants(
+    program: str, # a program
+    seed: int,    # of the sample
+) -> list:        # of `syntax.Mutant`, at most `MUTANTS`
+    "The mutants that draws are judged by. Runs clingo: inside the sandbox only."
+    mutants = syntax.mutants(program, syntax.parse(program))
+    if len(mutants) <= MUTANTS: return mutants
+    return [mutants[i] for i in sorted(random.Random(seed).sample(range(len(mutants)), MUTANTS))]
 
 # %% ../nbs/05_instances.ipynb #96eada98
-def _text_of(draw, drawer, referee, job, seed):
-    "The facts of a draw, None where the solver finds nothing to pick, or what it picks is odd."
+def instance_text(
+    draw: Draw,     # a draw
+    drawer: Drawer, # of the program
+    referee,        # a `Referee` for the program
+    inputs,         # predicates
+    seed: int,      # of the solver's choice
+) -> str:           # facts; None where the solver finds nothing to pick, or what it picks is odd
+    "The facts of a draw; where it leaves a choice, the solver decides."
     if not draw.picked: return draw.text
-    text = referee.pick(draw.text, job['contract']['inputs'], seed)
-    if text is None or drawer.oddities(facts := read_facts(text)) or not drawer.fits(facts): return None
-    return text
-
-# %% ../nbs/05_instances.ipynb #34cf901a
-def _is_wanted(draw, kept, referee):
-    "Whether a draw is looked at: some mutant is left, or it is the first of its kind."
-    return bool(referee.alive) or bool(draw.odd) and not any({*draw.odd} & {*k['odd']} for k in kept)
-
-# %% ../nbs/05_instances.ipynb #0178d37d
-def _noted(text, odd, looked, noticed, mutants):
-    "What is kept of a draw."
-    example = ' '.join(str(mutants[noticed[0]]).split(': ', 1)[1].split()) if noticed else ''
-    fires = any(mutants[i].kind == 'rule_dropped' for i in noticed)
-    return dict(text=text, satisfiable=looked[0], notices=len(noticed), example=example, odd=odd, fires=fires)
+    text = referee.pick(draw.text, inputs, seed)
+    if text is None: return None
+    facts = read_facts(text)
+    return None if drawer.oddities(facts) or not drawer.fits(facts) else text
 
 # %% ../nbs/05_instances.ipynb #55ae30c1
-def _try_draws(job, referee, mutants, drawer, draws, tell):
-    "Keep the draws that notice something; `job` says where an earlier process got to."
-    kept, told = list(job['kept']), set(job['told'])
-    for i in told: referee.alive.pop(i, None)
+def try_draws(
+    job: dict,      # its state says where an earlier process got to
+    referee,        # a `Referee` with the mutants
+    mutants: list,  # of `syntax.Mutant`
+    drawer: Drawer, # of the program
+    draws: list,    # of `Draw`
+    report,         # called with a dict of each change of the state
+) -> list:          # a dict for each draw that is kept
+    "Keep the draws that kill a mutant, the first with an answer set, and one of each odd kind."
+    kept, distinguished = list(job['kept']), set(job['distinguished'])
+    for i in distinguished: referee.alive.pop(i, None)
     began, satisfiable = time.process_time(), 0
     for at in range(job['start'], len(draws)):
-        end = began + BUDGET*(1 if draws[at].odd else USUAL)
-        if time.process_time() > end or not _is_wanted(draws[at], kept, referee): continue
-        tell(dict(start=at+1))
-        if draws[at].picked and satisfiable >= ENOUGH: continue
-        if (text := _text_of(draws[at], drawer, referee, job, job['seed']+at)) is None: continue
-        looked = referee.look(text, end, tell)
-        tell(dict(asked=None))
-        if looked is None: continue
-        satisfiable += looked[0]
-        noticed = [i for i in looked[1] if i not in referee.broken]
-        told |= {*looked[1]}
-        first = draws[at].odd and not any({*draws[at].odd} & {*k['odd']} for k in kept)
-        if noticed or first or looked[0] and not any(k['satisfiable'] for k in kept):
-            kept.append(_noted(text, draws[at].odd, looked, noticed, mutants))
-        tell(dict(kept=kept, told=sorted(told), broken=sorted(referee.broken)))
+        draw = draws[at]
+        end = began + BUDGET*(1 if draw.odd else USUAL)
+        new_kind = bool(draw.odd) and not any({*draw.odd} & {*k['odd']} for k in kept)
+        if time.process_time() > end or not (referee.alive or new_kind): continue
+        report(dict(start=at+1))
+        if draw.picked and satisfiable >= ENOUGH: continue
+        text = instance_text(draw, drawer, referee, job['contract']['inputs'], job['seed']+at)
+        if text is None: continue
+        answer = referee.look(text, end, report)
+        report(dict(asked=None))
+        if answer is None: continue
+        has_answer_set, different = answer
+        satisfiable += has_answer_set
+        distinguished |= {*different}
+        killed = [i for i in different if i not in referee.broken]
+        if killed or new_kind or has_answer_set and not any(k['satisfiable'] for k in kept):
+            example = ' '.join(str(mutants[killed[0]]).split(': ', 1)[1].split()) if killed else ''
+            fires = any(mutants[i].kind == 'rule_dropped' for i in killed)
+            kept.append(dict(text=text, satisfiable=has_answer_set, notices=len(killed), example=example, odd=draw.odd,
+                             fires=fires))
+        report(dict(kept=kept, distinguished=sorted(distinguished), broken=sorted(referee.broken)))
     return kept
 
 # %% ../nbs/05_instances.ipynb #cfb9b4ca
-def _synthesise_job(job, tell):
-    "Kind `synthesise`: instances for a program, chosen among draws."
+def synthesise_job(
+    job: dict, # a program, its contract, and the state of the search
+    report,    # called with a dict of each change of the state
+) -> dict:     # what is kept, and how many mutants there are
+    "Sandbox job `synthesise`: instances for a program, chosen among draws."
     contract, program = Contract(**job['contract']), job['program']
     statements = syntax.parse(program)
     given = []
     if contract.stated:
         program, facts = syntax.split_facts(program, statements, contract.inputs)
         statements, given = syntax.parse(program), [read_facts(facts)]
-    mutants = _mutants_of(program, job['seed'])
+    mutants = sample_mutants(program, job['seed'])
     referee = Referee(program, [m.program for m in mutants],
                       dict(inputs=contract.inputs, outputs=contract.outputs, costs=contract.open, seconds=SEARCH))
     referee.broken |= {*job['broken']}
-    tell(dict(total=len(mutants)))
+    report(dict(total=len(mutants)))
     draws = draw_instances(statements, contract, job['seed'], given=given)
-    drawer = Drawer(statements, contract.inputs, given)
-    kept = _try_draws(job, referee, mutants, drawer, draws, tell)
-    survivors = _survivors(program, referee, mutants)
-    noticed = len(mutants) - len(referee.alive) - len(referee.broken)
-    return dict(kept=kept, mutants=noticed+len(survivors), survivors=[str(m) for m in survivors[:20]],
-                again=not noticed)  # a busy machine may have cost it its time
+    kept = try_draws(job, referee, mutants, Drawer(statements, contract.inputs, given), draws, report)
+    canonical = syntax.canonical(statements)
+    alive = [mutants[i] for i in referee.alive]
+    survivors = [m for m in alive if syntax.canonical(syntax.parse(m.program)) != canonical]
+    killed = len(mutants) - len(referee.alive) - len(referee.broken)
+    return dict(kept=kept, mutants=killed+len(survivors), survivors=[str(m) for m in survivors[:20]],
+                again=not killed)  # a busy machine may have cost it its time
 
 TABLE = Table('asp_ft.instances', needs='clingo')
 PRACTICE = [dict(kind='synthesise', program='{ in(X) : node(X) }. :- edge(X,Y), in(X), in(Y).', seed=1, start=38,
-                 kept=[], told=[], broken=[], asked=None, contract=dict(inputs=['edge/2', 'node/1'], outputs=['in/1']))]
+                 kept=[], distinguished=[], broken=[], asked=None,
+                 contract=dict(inputs=['edge/2', 'node/1'], outputs=['in/1']))]
 
 # %% ../nbs/05_instances.ipynb #fbe64e7f
 _NAME = re.compile(r'#\w+|"(?:\\.|[^"\\])*"|_*[a-z][\w\']*|_*[A-Z][\w\']*', re.A)
@@ -668,8 +823,12 @@ def neutral_names(
     text = re.sub('"[^"]*"', lambda m: program[m.start():m.end()], bare)
     return ' '.join(_NAME.sub(neutral, text).split()), names
 
-def _renamed(text, names):
-    "A text with its names put in the place of neutral ones; a new name that the program has already gives way."
+# %% ../nbs/05_instances.ipynb #8d90f80b
+def own_names(
+    text: str,   # with neutral names
+    names: dict, # name -> neutral name
+) -> str:        # with the names of the program
+    "Put the names back; a new name that the program has already is replaced by another one."
     back, words = {new: old for old, new in names.items()}, {*_NAME.findall(text), *names}
     spare = [letter for letter in _LETTERS if letter not in words]
     def own(m):
@@ -680,68 +839,86 @@ def _renamed(text, names):
 # %% ../nbs/05_instances.ipynb #79e5336a
 @dataclass(frozen=True)
 class Chosen:
-    "An instance that was made, and why it was kept."
+    "A synthesised instance, and why it was kept."
     text: str          # facts
     satisfiable: bool  # the program has an answer set on it
-    notices: int       # mutants that it was the first to notice
+    notices: int       # mutants that it was the first to kill
     example: str       # one of them
     odd: tuple = ()    # in which ways it is odd, some of `ODD`: a difference on it is a finding, and no verdict
 
+# %% ../nbs/05_instances.ipynb #ed4df573
 @dataclass(frozen=True)
 class Synthesis:
     "Instances for one program."
     instances: tuple = ()  # of `Chosen`
-    noticed: int = 0       # mutants that some instance notices which is not odd
-    odd: int = 0           # mutants that only odd instances notice
+    noticed: int = 0       # mutants that some instance kills which is not odd
+    odd: int = 0           # mutants that only odd instances kill
     mutants: int = 0       # those that run and are not the program in other words
-    survivors: tuple = ()  # some of those that nobody notices, as text
-    reason: str = ''       # why there is no instance that notices anything; else empty
+    survivors: tuple = ()  # some of those that survive all instances, as text
+    reason: str = ''       # why no instance kills a mutant; else empty
 
     @property
     def share(self) -> float: return self.noticed/max(1, self.mutants)
 
 # %% ../nbs/05_instances.ipynb #9ae085cc
-def _settled(kept):
-    """What was kept, where no kind counts as odd that some rule needs in order to fire; nor does any where no other
-    instance notices a mistake."""
-    meant = {kind for k in kept if k['fires'] for kind in k['odd']}
-    if not any(k['notices'] for k in kept if not {*k['odd']} - meant): meant = {*ODD}
-    return [k | dict(odd=[] if meant.issuperset(k['odd']) else k['odd']) for k in kept]
+def settle_oddities(
+    kept: list, # a dict for each instance
+) -> list:      # likewise, with the final `odd`
+    """Drop the odd kinds that some rule needs in order to fire; and all of them where no other instance kills a
+    mutant."""
+    intended = {kind for k in kept if k['fires'] for kind in k['odd']}
+    if not any(k['notices'] for k in kept if not {*k['odd']} - intended): intended = {*ODD}
+    return [k | dict(odd=[] if intended.issuperset(k['odd']) else k['odd']) for k in kept]
 
 # %% ../nbs/05_instances.ipynb #1c445ba6
-def _as_synthesis(reply, names):
-    "What a job found, under the program's own names."
+def synthesis_of(
+    reply: dict, # of the job, perhaps one that died
+    names: dict, # name -> neutral name
+) -> Synthesis:
+    "The result of a job, under the program's own names."
     if reply.get('death') and not reply.get('kept'):
         return Synthesis(reason=f'no instance could be tried within the limits ({reply["death"]})')
-    kept = [Chosen(_renamed(k['text'], names), k['satisfiable'], k['notices'], _renamed(k['example'], names),
-                   tuple(k['odd'])) for k in _settled(reply.get('kept') or ())]
-    noticed, odd = (sum(k.notices for k in kept if bool(k.odd) == which) for which in (False, True))
+    chosen = [Chosen(own_names(k['text'], names), k['satisfiable'], k['notices'], own_names(k['example'], names),
+                     tuple(k['odd'])) for k in settle_oddities(reply.get('kept') or ())]
+    noticed = sum(c.notices for c in chosen if not c.odd)
+    odd = sum(c.notices for c in chosen if c.odd)
     mutants = reply.get('mutants', max(noticed+odd, reply.get('total', 0) - len(reply.get('broken', ()))))
-    failed = 'no drawn instance notices a mistake' if kept else 'the program ran on no drawn instance'
-    return Synthesis(tuple(kept), noticed, odd, mutants,
-                     tuple(_renamed(m, names) for m in reply.get('survivors', ())), '' if noticed else failed)
+    failure = 'no drawn instance notices a mistake' if chosen else 'the program ran on no drawn instance'
+    survivors = tuple(own_names(m, names) for m in reply.get('survivors', ()))
+    return Synthesis(tuple(chosen), noticed, odd, mutants, survivors, '' if noticed else failure)
 
 # %% ../nbs/05_instances.ipynb #f90fc3a2
-def _without_culprit(state):
-    "Where a job goes on whose process died: without the mutant that was asked then, on the same draw."
-    if (culprit := state['asked']) is None: return state
-    told, broken = sorted({*state['told'], culprit}), sorted({*state['broken'], culprit})
-    return state | dict(start=state['start']-1, told=told, broken=broken, asked=None)
+def skip_culprit(
+    state: dict, # of a job whose process died
+) -> dict:       # state to continue with
+    "Continue on the same draw without the mutant that was being asked when the process died."
+    culprit = state['asked']
+    if culprit is None: return state
+    distinguished, broken = sorted({*state['distinguished'], culprit}), sorted({*state['broken'], culprit})
+    return state | dict(start=state['start']-1, distinguished=distinguished, broken=broken, asked=None)
 
 # %% ../nbs/05_instances.ipynb #0fc3bd53
-def _synthesise_all(items, seed, workers, desc, executor=None):
-    "Replies for {key: (program, contract)}; a job whose process died goes on behind the draw that ended it."
-    first = dict(seed=seed, start=0, kept=[], told=[], broken=[], asked=None)
+def run_syntheses(
+    items: dict,       # key -> (program, contract as a dict)
+    seed: int,         # of the draws
+    workers: int=None, # processes side by side; None: one more than cores
+    desc: str=None,    # of the progress bar; None: no bar
+    executor=None,     # of `concurrent.futures`; None: this machine
+) -> dict:             # key -> reply
+    "Run the jobs; one whose process died continues behind the draw that killed it, `TRIES` times at most."
+    first = dict(seed=seed, start=0, kept=[], distinguished=[], broken=[], asked=None)
     state, left = {key: first for key in items}, list(items)
     for _ in range(TRIES):
-        jobs = [new_job('synthesise', LIMITS, program=text, contract=contract, **state[key])
-                for key, (text, contract) in ((key, items[key]) for key in left)]
+        jobs = []
+        for key in left:
+            text, contract = items[key]
+            jobs.append(new_job('synthesise', LIMITS, program=text, contract=contract, **state[key]))
         replies = run_jobs(jobs, TABLE, workers, desc, executor=executor)
         for key, reply in zip(left, replies): state[key] = first | state[key] | reply
         left = [key for key in left if state[key].get('death')]
-        for key in left:
-            state[key] = _without_culprit({k: v for k, v in state[key].items() if k in first or k == 'total'})
         if not left: break
+        for key in left:
+            state[key] = skip_culprit({k: v for k, v in state[key].items() if k in first or k == 'total'})
     return state | {key: state[key] | dict(death='TIMEOUT') for key in left}
 
 # %% ../nbs/05_instances.ipynb #ec59c2d1
@@ -752,27 +929,28 @@ def synthesise_many(
     desc: str=None,    # of the progress bar; None: no bar
     executor=None,     # of `concurrent.futures`; None: this machine
 ) -> list:             # a `Synthesis` for each pair
-    "Make instances for programs that have none; twins that differ in names only are tried once."
-    asked, wanted, found = [], {}, {}
+    "Synthesise instances for programs that have none; programs that differ in names only are tried once."
+    keys, jobs, replies = [], {}, {}
     for program, contract in items:
         text, names = neutral_names(program)
-        plain = {k: [_NAME.sub(lambda m: names.get(m[0], m[0]), name) for name in getattr(contract, k)]
-                 for k in ('inputs', 'outputs')}
-        plain |= dict(stated=contract.stated, open=contract.open)
-        key = (text, repr(plain))
-        asked.append((key, names))
+        neutral = {k: [_NAME.sub(lambda m: names.get(m[0], m[0]), name) for name in getattr(contract, k)]
+                   for k in ('inputs', 'outputs')}
+        neutral |= dict(stated=contract.stated, open=contract.open)
+        key = (text, repr(neutral))
+        keys.append((key, names))
         refused = objection([(text, '', replace(OWN, max_bytes=LIMITS.max_bytes))])
-        if refused: found[key] = dict(death=refused['outcome'])
-        else: wanted[key] = (text, plain)
-    found |= _synthesise_all(wanted, seed, workers, desc, executor)
-    return [_as_synthesis(found[key], names) for key, names in asked]
+        if refused: replies[key] = dict(death=refused['outcome'])
+        else: jobs[key] = (text, neutral)
+    replies |= run_syntheses(jobs, seed, workers, desc, executor)
+    return [synthesis_of(replies[key], names) for key, names in keys]
 
+# %% ../nbs/05_instances.ipynb #39c60ca8
 def synthesise(
     program: str,       # a program that runs
     contract: Contract, # what it takes and gives
     seed: int=42,       # of the draws
 ) -> Synthesis:
-    "Make instances for one program."
+    "Synthesise instances for one program."
     return synthesise_many([(program, contract)], seed, workers=1)[0]
 
 # %% ../nbs/05_instances.ipynb #7e422e94
@@ -781,28 +959,70 @@ ATTEMPTS = 24     # instances that are tried for them
 FURTHER_ODD = 2   # odd ones among them, besides
 AS_THEY_ARE = 2   # of the attempts: given instances with other names for their elements, and no other change
 
-def _further_draws(given, drawer, taken, named, draw):
+def vary_and_rename(
+    given,        # instances, each as of `read_facts`
+    drawer,       # a `Drawer` with their shape
+    taken: set,   # words that no new name may be
+    kept: set,    # words that stay, since the program names them
+    draw,         # a `random.Random`
+):                # yields facts
     "Facts like those of the given instances, with other names for their elements."
     labels = {(p, i) for p, roots in drawer.roots.items() for i, root in enumerate(roots)
               if not drawer.positions.domain(root).numeric}
     seen = set()   # before they get other names
     for n, facts in zip(range(ATTEMPTS), cycle(given)):
         varied = vary(facts, drawer.shapes, draw, 0 if n < AS_THEY_ARE else 1 + n % 4, labels)
-        if (text := facts_text(varied)) in seen: continue
+        text = facts_text(varied)
+        if text in seen: continue
         seen.add(text)
-        found = relabel(varied, labels, named, taken, draw)
-        if keeps_shape(found, drawer.shapes): yield found
+        facts = relabel(varied, labels, kept, taken, draw)
+        if keeps_shape(facts, drawer.shapes): yield facts
 
 # %% ../nbs/05_instances.ipynb #6d98c3b5
-def _worth(program, text, job):
+def instance_value(
+    program: str, # a program
+    text: str,    # an instance
+    contract,     # a dict of inputs, outputs, costs, seconds
+) -> int:
     """How much a program makes of an instance: 2 with answer sets, 1 without, 0 where the empty program does as well,
     or the program does not run."""
-    looked = Referee(program, [''], job).look(text)
-    return 0 if looked is None or not looked[1] else 1 + looked[0]
+    answer = Referee(program, [''], contract).look(text)
+    if answer is None: return 0
+    has_answer_set, different = answer
+    return 1 + has_answer_set if different else 0
+
+# %% ../nbs/05_instances.ipynb #8690863c
+def keep_further(
+    drawer: Drawer, # of the program
+    instances,      # iterable of facts
+    program: str,   # the gold program
+    contract: dict, # see `instance_value`
+    most: int,      # ordinary instances
+    shown: set,     # texts of the given instances
+    report,         # called with what is kept so far
+) -> list:          # a dict for each instance
+    "Instances on which a verdict means something, at most one of them without an answer set; then odd ones."
+    kept, last, end = [], {}, time.process_time()+BUDGET
+    for facts in instances:
+        text = facts_text(facts)
+        if len(kept) >= most or time.process_time() > end: break
+        if text in shown or drawer.oddities(facts): continue
+        worth = instance_value(program, text, contract)
+        if not worth or worth == 1 and any(k['worth'] == 1 for k in kept): continue
+        kept, last = [*kept, dict(text=text, odd=[], worth=worth)], facts
+        report(dict(kept=kept))
+    variants = drawer.odd_ones(last, random.Random(most)) if last else ()
+    odd = [(facts_text(facts), drawer.oddities(facts)) for facts in variants]
+    for text, kinds in [pair for pair in odd if pair[1]][-FURTHER_ODD:]:
+        if instance_value(program, text, contract): kept = [*kept, dict(text=text, odd=kinds, worth=0)]
+    return kept
 
 # %% ../nbs/05_instances.ipynb #7e6dd898
-def _further_job(job, tell):
-    "Kind `further`: instances that nobody has seen, of the shape of the given ones."
+def further_job(
+    job: dict, # a program, its contract, and the given instances
+    report,    # called with what is kept so far
+) -> dict:     # what is kept
+    "Sandbox job `further`: instances that no candidate has seen, of the shape of the given ones."
     program, texts = job['program'], job['given']
     statements = syntax.parse(program)
     if job['stated']:
@@ -810,33 +1030,15 @@ def _further_job(job, tell):
         statements, texts = syntax.parse(program), [facts, *texts]
     try: given = [read_facts(text) for text in texts if '#' not in syntax.strip_comments(text)]
     except (ValueError, RuntimeError): given = []   # choices, or no instance at all
-    given = sorted(filter(None, given), key=lambda facts: _size(facts_text(facts)))
+    given = sorted(filter(None, given), key=lambda facts: fact_count(facts_text(facts)))
     drawer = Drawer(statements, sorted({p for facts in given for p in facts}.union(job['inputs'])), given)
-    words = {*job['taken'], *_NAME.findall(job['program'] + ' '.join(texts))}
-    drawn = _further_draws(given, drawer, words, {*_NAME.findall(program)}, random.Random(job['seed']))
+    taken = {*job['taken'], *_NAME.findall(job['program'] + ' '.join(texts))}
+    instances = vary_and_rename(given, drawer, taken, {*_NAME.findall(program)}, random.Random(job['seed']))
     contract = dict(inputs=job['stated'] or job['inputs'], outputs=job['outputs'], costs=job['costs'], seconds=SEARCH)
     shown = {facts_text(facts) for facts in given}
-    return dict(kept=_kept_further(drawer, drawn, program, contract, job['most'], shown, tell))
+    return dict(kept=keep_further(drawer, instances, program, contract, job['most'], shown, report))
 
-# %% ../nbs/05_instances.ipynb #8690863c
-def _kept_further(drawer, drawn, program, contract, most, shown, tell):
-    "Those of some draws on which a verdict means something, at most one of them without an answer set; and odd ones."
-    kept, last, end = [], {}, time.process_time()+BUDGET
-    for facts in drawn:
-        text = facts_text(facts)
-        if len(kept) >= most or time.process_time() > end: break
-        if text in shown or drawer.oddities(facts): continue
-        worth = _worth(program, text, contract)
-        if not worth or worth == 1 and any(k['worth'] == 1 for k in kept): continue
-        kept, last = [*kept, dict(text=text, odd=[], worth=worth)], facts
-        tell(dict(kept=kept))
-    made = drawer.odd_ones(last, random.Random(most)) if last else ()
-    odd = [(facts_text(facts), drawer.oddities(facts)) for facts in made]
-    for text, kinds in [pair for pair in odd if pair[1]][-FURTHER_ODD:]:
-        if _worth(program, text, contract): kept = [*kept, dict(text=text, odd=kinds, worth=0)]
-    return kept
-
-JOBS = dict(synthesise=_synthesise_job, further=_further_job)
+JOBS = dict(synthesise=synthesise_job, further=further_job)
 
 # %% ../nbs/05_instances.ipynb #0201b922
 def further_many(
@@ -847,18 +1049,17 @@ def further_many(
     desc: str=None,    # of the progress bar; None: no bar
 ) -> list:             # for each item the task on the further instances; None where none could be drawn
     "Instances that no candidate has seen, of the shape of the given ones, with other names for their elements."
-    items = list(items)
-    jobs = [new_job('further', LIMITS, program=gold, given=[facts for name, facts in task.instances
-                                                            if facts and name not in task.odd],
-                    inputs=task.inputs, outputs=task.outputs, stated=task.stated, costs=task.costs, taken=sorted(words),
-                    seed=seed, most=most) for gold, task, words in items]
-    return [_on_further(task, reply.get('kept') or ())
-            for (_, task, _), reply in zip(items, run_jobs(jobs, TABLE, workers, desc))]
-
-# %% ../nbs/05_instances.ipynb #a7a5782f
-def _on_further(task, kept):
-    "A task on other instances."
-    if all(k['odd'] for k in kept): return None
-    names = [f'further_{i}' for i in range(1, len(kept)+1)]
-    return replace(task, instances=tuple((name, k['text']) for name, k in zip(names, kept)), unsatisfiable=(),
-                   odd=tuple(name for name, k in zip(names, kept) if k['odd']))
+    jobs, tasks = [], []
+    for gold, task, words in items:
+        given = [facts for name, facts in task.instances if facts and name not in task.odd]
+        jobs.append(new_job('further', LIMITS, program=gold, given=given, inputs=task.inputs, outputs=task.outputs,
+                            stated=task.stated, costs=task.costs, taken=sorted(words), seed=seed, most=most))
+        tasks.append(task)
+    results = []
+    for task, reply in zip(tasks, run_jobs(jobs, TABLE, workers, desc)):
+        kept = {f'further_{i}': k for i, k in enumerate(reply.get('kept') or (), 1)}
+        odd = tuple(name for name, k in kept.items() if k['odd'])
+        instances = tuple((name, k['text']) for name, k in kept.items())
+        only_odd = len(odd) == len(kept)
+        results.append(None if only_odd else replace(task, instances=instances, unsatisfiable=(), odd=odd))
+    return results
