@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['NOTHING', 'PHRASES', 'SLIPS', 'KINDS', 'BARE', 'BATCH', 'Proposal', 'rewritten', 'of_frames', 'new_names', 'bridge',
            'renamed', 'part_of', 'commented', 'stepwise', 'read_slots', 'reword', 'rephrase', 'rephrased', 'slips_in',
-           'repairs', 'repair_words', 'compare_once', 'admit', 'repair_tasks', 'Augmented', 'augment_tasks', 'augment']
+           'repairs', 'repair_words', 'compare_once', 'admit', 'repair_tasks', 'Augmented', 'augment_tasks',
+           'refuse_other_settings', 'augment']
 
 # %% ../nbs/09_augment.ipynb #a038330b
 import json, os, random, re, shutil
@@ -17,8 +18,8 @@ from pathlib import Path
 from fastcore.script import Param
 
 from . import syntax
-from .core import (AspFtError, atomic_dir, counted, progress, read_jsonl, show_path, TASK_ROW, text_hash,
-                         unknown_name)
+from .core import (AspFtError, atomic_dir, counted, file_hash, progress, read_json, read_jsonl, show_path,
+                         TASK_ROW, text_hash, unknown_name)
 from .syntax import Task
 from .solver import compare_many
 from .instances import mutate_many, rename_many, rewrite_many
@@ -464,12 +465,25 @@ def _append(pairs, *paths):
         for file in files: file.close()
     return added
 
+# %% ../nbs/09_augment.ipynb #a09f0001
+def refuse_other_settings(
+    out: Path,      # the folder to write
+    settings: dict, # of this run, as augment.json has them
+):
+    "`AspFtError` where the folder holds rows that were made with other settings, or of other data."
+    before = read_json(out/'augment.json', default={})
+    changed = [name for name, value in settings.items() if before.get(name, value) != value]
+    if changed: raise AspFtError(f"{show_path(out)} holds rows that were made with other {', '.join(changed)}: give "
+                                 'another --out, or replace them with --force')
+
+# %% ../nbs/09_augment.ipynb #a09f0003
 def augment(
     data: str='data',           # a folder that `convert` has written
     out: str='data_augmented',  # the folder to write: all that is in `data`, and more rows for training
     kinds: Param(f"separated by commas, of {', '.join(KINDS)}; all where none are named")='', # keys of `KINDS`
     copies: int=1,              # proposals of each kind for each row
     seed: int=42,               # of orders, names and mistakes
+    force: bool=False,          # replace rows that were made otherwise
 ) -> dict:                      # what was admitted, and what was refused and why
     "Make more training rows from those there are; the solver admits each of them."
     wanted = [k for k in kinds.replace(',', ' ').split()] or list(KINDS)
@@ -483,13 +497,15 @@ def augment(
         raise AspFtError(f'{show_path(source)}: no tasks.jsonl; write it with asp_ft convert')
     if any(Path(out).glob('*')) and not (Path(out)/'augment.json').exists():
         raise AspFtError(f'{show_path(out)}: holds something else, and would be replaced; name another --out')
+    settings = dict(kinds=wanted, copies=copies, seed=seed, data=file_hash(source/'tasks.jsonl'))
+    if not force: refuse_other_settings(Path(out), settings)
     training = _training(source/'tasks.jsonl')
     tasks = [t for t in training if t['outputs']]
     left_out = [t['id'] for t in training if not t['outputs']]
     with atomic_dir(out) as folder:
         for path in source.glob('*.jsonl'): shutil.copy2(path, folder/path.name)
         added = _append(augment_tasks(tasks, wanted, copies, seed, books), folder/'train.jsonl', folder/'tasks.jsonl')
-        report = dict(kinds=wanted, copies=copies, seed=seed, tasks=len(tasks), left_out=left_out, **vars(books))
+        report = settings | dict(tasks=len(tasks), left_out=left_out, **vars(books))
         (folder/'augment.json').write_text(json.dumps(report, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
     print(f"{counted(added, 'row')} from {len(tasks)}; {show_path(out)}")
     if left_out: print(f"  {counted(len(left_out), 'row')} left out, whose contract names no outputs to "

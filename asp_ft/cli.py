@@ -713,15 +713,15 @@ def fuse(
     force: bool=False,   # replace what is in --out; accept a base other than the one trained on
     no_certificate: bool=False, # do not compare the result with base + adapter
     solver_tasks: int=8, # validation tasks, where they are at hand, that the solver compares the two on; 0: none
+    device: str='cpu',   # where the certificate is computed: cpu, cuda or cuda:1; never yet run on a GPU
     export: str='',      # gguf or ollama: export the fused model too, into a folder beside it
 ):
     "Merge an adapter into its base model and certify the result."
     from asp_ft.fuse import fuse_model, fused_line
     judge = None if no_certificate else same_verdicts(adapter, solver_tasks)
-    path = fuse_model(model, adapter, out, force, not no_certificate, judge); print(fused_line(path))
+    path = fuse_model(model, adapter, out, force, not no_certificate, judge, device)
+    print(fused_line(path))
     if export: write_export(path, export, force=force)
-
-
 
 # %% ../nbs/24_cli.ipynb #b7aa730f
 def write_export(

@@ -643,6 +643,8 @@ class RunConfig:
     gradient_checkpointing: str = 'auto'  # auto, true or false; auto: on CUDA only
     trunk_cache: str = 'auto'        # keep what the frozen layers give on the disk: auto, on or off; PyTorch
     trunk_cache_gb: float = 20.      # what all of it may take, in GB
+    shared_prefixes: str = 'auto'    # compute what the rows of an optimizer step share once: auto, on or off; PyTorch
+    group_prefixes: bool = False     # put rows with the same prompt into one optimizer step; PyTorch
     eval_steps: int = 100            # updates between two evaluations
     save_steps: int = 100            # updates between two checkpoints
     keep: int = 2                    # checkpoints that are kept
@@ -667,6 +669,7 @@ _CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), engine=('exact', 'stock'),
                 dtype=('auto', 'bfloat16', 'float16', 'float32'), quantize=(None, '4bit'),
                 schedule=('cosine', 'linear', 'constant'), optimizer=('adamw',),
                 gradient_checkpointing=('auto', 'true', 'false'), trunk_cache=('auto', 'on', 'off'),
+                shared_prefixes=('auto', 'on', 'off'),
                 report_to=(None, 'tensorboard', 'trackio', 'wandb'))
 _AT_LEAST = dict(rank=1, alpha=0, dropout=0, num_layers=1, learning_rate=0, warmup_ratio=0, weight_decay=0, eps=0,
                  max_grad_norm=0, epochs=0, max_steps=1, batch_size=1, grad_accumulation=1, max_length=1, eval_steps=1,

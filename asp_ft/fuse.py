@@ -5,20 +5,20 @@
 # %% auto #0
 __all__ = ['NUMBERS', 'BLOCK', 'CHUNK', 'WORKERS', 'TOLERANCE', 'PROMPTS', 'NEW_TOKENS', 'KEPT', 'COPIED', 'RECIPE', 'LIMITS',
            'weight_files', 'Base', 'check_fit', 'exact_rows', 'merged_rows', 'file_pieces', 'fuse_files', 'fused_size',
-           'open_model', 'Compared', 'greedy_texts', 'logits_of', 'compare_logits', 'first_difference', 'as_peft',
-           'compare_verdicts', 'Unrounded', 'is_rounded', 'before_rounding', 'certify', 'certificate_prompts',
-           'recipe_of', 'model_card', 'fuse_model', 'fused_line']
+           'open_model', 'place_model', 'check_device', 'Compared', 'greedy_texts', 'logits_of', 'compare_logits',
+           'first_difference', 'as_peft', 'compare_verdicts', 'Unrounded', 'is_rounded', 'before_rounding', 'certify',
+           'certificate_prompts', 'recipe_of', 'model_card', 'fuse_model', 'fused_line']
 
 # %% ../nbs/16_fuse.ipynb #f73c6391
-import contextlib, hashlib, json, math, mmap, os, shutil, tempfile, time
+import contextlib, hashlib, json, math, mmap, os, re, shutil, tempfile, time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
 
-from .core import (AspFtError, atomic_dir, check_room, file_hash, log, progress, read_json, read_jsonl, require,
-                         run_manifest, show_path, text_hash, write_json, write_text)
+from .core import (AspFtError, atomic_dir, check_room, counted, file_hash, log, progress, read_json, read_jsonl,
+                         require, run_manifest, show_path, text_hash, write_json, write_text)
 from .models import (changed_files, check_model, gguf_origin, model_folder, quiet, read_record, remote_code, sealed,
                            weights_hash)
 from .support import assembled, check_support, empty_model, not_loaded, stored_names
@@ -312,7 +312,7 @@ def _linear(module, x):
     import torch
     from torch.nn.functional import linear
     w, bias = module.weight, module.bias if module.bias is None else module.bias.float()
-    if w.dtype == torch.float32: return linear(x, w, bias)
+    if w.dtype == torch.float32 or w.is_cuda: return linear(x, w.float(), bias)   # a GPU has memory fast enough
     step = max(1, BLOCK//w.shape[1]); y, block = torch.empty(*x.shape[:-1], len(w)), torch.empty(step, w.shape[1])
     for i in range(0, len(w), step):  # one block serves all: new ones would scatter over the memory
         rows = w[i:i+step]; y[..., i:i+step] = linear(x, block[:len(rows)].copy_(rows))
@@ -368,6 +368,41 @@ def _float_stacks(reference):
     return reference
 
 def _tied(model): return model.get_input_embeddings().weight is model.get_output_embeddings().weight
+
+# %% ../nbs/16_fuse.ipynb #c0da0002
+def place_model(
+    model,             # of `open_model`, with or without an adapter
+    device: str='cpu', # where to compute: cpu, cuda or cuda:1
+    room: int=None,    # bytes that are free there; None: ask the GPU
+):                     # the same model; what goes in and what comes out lies on the CPU
+    "Let a model compute on a GPU: with all its weights there, or in pieces where they do not fit."
+    import torch
+    from accelerate import cpu_offload, dispatch_model
+    from peft.tuners.lora.layer import ParamWrapper
+    if device == 'cpu' and room is None: return model
+    if room is None: room = torch.cuda.mem_get_info(device)[0]
+    weights = [*model.parameters()]
+    largest = max(w.numel() for w in weights)*4                 # the largest one is there in float32, too
+    if sum(w.nbytes for w in weights)+2*largest <= room:
+        return dispatch_model(model, {'': device}, force_hooks=True)
+    if any(isinstance(module, ParamWrapper) for module in model.modules()):   # PEFT reads these weights beforehand
+        log.info('the certificate is computed on the CPU: stacks of experts do not come to the GPU in pieces')
+        return model
+    return cpu_offload(model, device)
+
+# %% ../nbs/16_fuse.ipynb #c0da0004
+def check_device(
+    device: str, # cpu, cuda or cuda:1
+):
+    "`AspFtError` where a certificate cannot be computed there."
+    import torch
+    if not re.fullmatch(r'cpu|cuda(:\d+)?', device):
+        raise AspFtError(f'--device: expected cpu, cuda or cuda:1, found {device!r}')
+    if device == 'cpu': return
+    number = int(device.partition(':')[2] or 0)
+    if number >= torch.cuda.device_count():
+        raise AspFtError(f'--device {device}: PyTorch sees {counted(torch.cuda.device_count(), "CUDA device")} here; '
+                         'leave --device out to compute on the CPU')
 
 # %% ../nbs/16_fuse.ipynb #d74fb412
 @dataclass(frozen=True)
@@ -562,14 +597,14 @@ def before_rounding(
     fused: Base,      # what came out
     adapter: Adapter, # of `check_fit`
     texts,            # of `greedy_texts`
+    device: str='cpu',# of `place_model`
 ) -> float:           # in units of the spread; None where more than rounding separates the two models
     "How far base + adapter is from the merged weights before they were rounded."
     if not is_rounded(base, fused, adapter): return None
-    model = open_model(Unrounded(base, adapter, fused.folder))
+    model = place_model(open_model(Unrounded(base, adapter, fused.folder)), device)
     found = compare_logits(reference, model, *texts, TOLERANCE['F32'])
     _, relative, _, close = _worst(found, TOLERANCE['F32'])
     return relative if close else None
-
 
 # %% ../nbs/16_fuse.ipynb #4c6ed4f9
 def _refuse(found, texts, models, tolerance):
@@ -586,6 +621,7 @@ def certify(
     fused,     # folder of the fused model
     prompts,   # conversations without the answer
     judge=None,# of `compare_verdicts`; None: the solver is not asked, nor where transformers cannot run the base
+    device: str='cpu', # of `place_model`
 ) -> dict:     # what was compared, and how far apart the two are
     "Compare base + adapter with the fused model; `AspFtError` names the layer where they differ."
     from peft import PeftModel
@@ -599,11 +635,12 @@ def certify(
         if was_tied != _tied(model):
             raise AspFtError('the fused model has lost its tied embeddings; nothing was written')
         reference = _float_stacks(PeftModel.from_pretrained(plain, str(folder)).eval())
+        reference, model = place_model(reference, device), place_model(model, device)
         texts = greedy_texts(reference, [encode_prompt(tokenizer, p) for p in prompts], pad_id(tokenizer),
                              stop_ids(tokenizer)); bar.update()
         found = compare_logits(reference, model, *texts, limit)
         _, relative, _, close = _worst(found, limit)
-        exact = None if close else before_rounding(reference, old, merged, lora, texts)
+        exact = None if close else before_rounding(reference, old, merged, lora, texts, device)
         if not close and exact is None: _refuse(found, texts, (reference, model), limit)
         limit = max(limit, relative); bar.update()
         ask = judge and not old.told
@@ -738,9 +775,11 @@ def fuse_model(
     force: bool=False,# replace what is in `out`; accept a base other than the one trained on
     certificate: bool=True, # compare the result with base + adapter before it gets its name
     judge=None,       # answers and solves tasks for the certificate, see `compare_verdicts`; None: none
+    device: str='cpu',# where the certificate is computed: cpu, cuda or cuda:1; never yet run on a GPU
 ) -> Path:            # the folder of the fused model
     "Merge an adapter into its base, and certify the result before it gets its name."
     require('torch', 'torch', 'transformers', 'peft', 'safetensors')
+    check_device(device)
     started, run, out = time.time(), check_run(adapter), Path(out)
     folder = model_folder(base)
     check_support(folder, 'fuse')
@@ -756,13 +795,13 @@ def fuse_model(
         with atomic_dir(out) as tmp:
             weights, files = _write(source, lora, tmp)
             identity = _identity(source.folder, lora, weights); _check_base(run, identity, adapter, name, force)
-            told = certify(source.folder, adapter, tmp, certificate_prompts(adapter), judge) if certificate else None
+            prompts = certificate_prompts(adapter)
+            told = certify(source.folder, adapter, tmp, prompts, judge, device) if certificate else None
             write_text(tmp/'README.md', model_card(name, recipe, told))
             files |= {p.name: file_hash(p) for p in sorted(tmp.iterdir()) if p.name not in files}
             write_json(tmp/'certificate.json', sealed(run_manifest(
                 'fuse', started=started, identity=identity, base=name, certificate=told,
-                trained=recipe, merged=len(lora.pairs),
-                adapter_tensors=tensors, scale=lora.scale,
+                trained=recipe, merged=len(lora.pairs), adapter_tensors=tensors, scale=lora.scale,
                 files=dict(sorted(files.items())))))
     except OSError as e:
         if not no_space(e): raise

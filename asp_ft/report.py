@@ -19,10 +19,9 @@ from fastcore.script import Param
 
 from .core import (AspFtError, atomic_write, file_hash, read_json, read_jsonl, show_path, VERDICT_ROW, write_json,
                          write_text)
-from .evaluate import (GROUPS, MISTAKES, NO_COMPLETION, RARE_SHARES, ROWS, SHARES, Run, compare_runs, comparison_line,
-                             interval_of, mistake, read_completions, read_tasks, run_lines, scores, share_label,
-                             tell_apart, writing)
-
+from .evaluate import (GROUPS, MISTAKES, NO_COMPLETION, RARE_SHARES, ROWS, SHARE_SAYS, SHARES, Run, compare_runs,
+                             comparison_line, group_runs, interval_of, mistake, paired, read_completions, read_tasks,
+                             run_lines, scores, share_label, tell_apart, writing)
 
 # %% ../nbs/21_report.ipynb #44b19543
 def plot_scores(
@@ -76,8 +75,14 @@ def _share_table(head, lines, colours, of='answers'):
     heads = ft.Tr(ft.Th(head, scope='col'), ft.Th(f'share of {of}, and its 95 % interval', scope='col'))
     return ft.Table(ft.Thead(heads), ft.Tbody(*rows), cls='shares')
 
+def _shown_shares(runs): return [s for s in SHARES if s not in RARE_SHARES or any(r.scores[s] for r in runs)]
+
+def _meanings(runs):
+    "What each share of the ladder means"
+    return ft.P('; '.join(f'{share_label(name)}: {SHARE_SAYS[name]}' for name in _shown_shares(runs))+'.', cls='classes')
+
 def _ladder(runs):
-    shown = [name for name in SHARES if name not in RARE_SHARES or any(r.scores[name] for r in runs)]
+    shown = _shown_shares(runs)
     found = lambda name: [(r.name, r.scores[name], interval_of(r.scores, name)) for r in runs]
     kept = [(r.name, s['equal'], interval_of(s, 'equal')) for r in runs for s in [r.scores.get('answered', r.scores)]]
     withheld = [('equal, of answers', kept)] if any('answered' in r.scores for r in runs) else []
@@ -198,15 +203,24 @@ def _browser(runs):
             ft.P(ft.Button('show more', id='more', type='button', hidden=True)),
             ft.Noscript(ft.P('The list of tasks needs JavaScript; the figures above do not.'))]
 
-def _headline(runs, comparisons):
-    "What a reader in a hurry wants to know"
+def _headline(runs, comparisons, tasks):
+    "What a reader in a hurry wants to know, of each group of tasks"
+    groups = group_runs(runs, tasks)
+    if not groups: return _one_headline('', runs, comparisons)
+    between = {title: [paired(parts[0].rows, run.rows, tasks) for run in parts[1:]] for title, parts in groups.items()}
+    return [line for title, parts in groups.items() for line in _one_headline(title, parts, between[title])]
+
+def _one_headline(title, runs, comparisons):
+    "The share that is right, before and after, and what the difference is worth"
     first, last = runs[0].scores, runs[-1].scores
+    name, bracket, more = title.partition(' (')
+    head = [ft.H2(name[:1].upper()+name[1:], ft.Small(bracket+more, cls='quiet'))] if title else []
     if len(runs) == 1:
         low, high = interval_of(last, 'equal')
-        return [ft.P(_percent(last['equal']), ' right', cls='big'),
+        return [*head, ft.P(_percent(last['equal']), ' right', cls='big'),
                 ft.P(f'95 % interval {100*low:.0f} to {100*high:.0f} %. Right is what has the same answer sets as the '
                      'gold program on every instance, the solver says.')]
-    return [ft.P(f"{_percent(first['equal'])} → {_percent(last['equal'])} right", cls='big'),
+    return [*head, ft.P(f"{_percent(first['equal'])} → {_percent(last['equal'])} right", cls='big'),
             *(ft.P(comparison_line(c, runs[0].name, run.name)+'.') for c, run in zip(comparisons, runs[1:]))]
 
 def _counts(run):
@@ -223,12 +237,12 @@ def _time_line(run):
 
 # %% ../nbs/21_report.ipynb #cce4f67f
 AT_ONCE = 15   # lines of a group that are not folded
-_SECTIONS = (('By family', 'family'), ('By difficulty', 'difficulty'), ('By source', 'source'),
+_SECTIONS = (('By group', 'group'), ('By family', 'family'), ('By difficulty', 'difficulty'), ('By source', 'source'),
              ('By phrasing', 'phrasing'))
 
 def _figures(runs, tasks, colours):
     "Everything above the list of tasks"
-    yield from (ft.H2('How far the answers come'), _share_table('share', _ladder(runs), colours))
+    yield from (ft.H2('How far the answers come'), _share_table('share', _ladder(runs), colours), _meanings(runs))
     if any(len(run.scores['pass_at']) > 1 for run in runs):
         yield from (ft.H2('With several samples'), ft.P('The share of tasks of which one of k answers is right.'),
                     _share_table('', _pass_table(runs), colours, 'tasks'))
@@ -260,7 +274,7 @@ def report_page(
     head = ft.Head(ft.Meta(charset='utf-8'), ft.Meta(http_equiv='Content-Security-Policy', content=policy),
                    ft.Meta(name='viewport', content='width=device-width, initial-scale=1'),
                    ft.Title(f'Report on {title}'), ft.Style(ft.Safe(web_file('report.css'))))
-    top = ft.Header(ft.H1(f'Report on {title}'), ft.P(*map(_counts, runs), cls='quiet'), *_headline(runs, comparisons),
+    top = ft.Header(ft.H1(f'Report on {title}'), ft.P(*map(_counts, runs), cls='quiet'), *_headline(runs, comparisons, tasks),
                     *(legend if len(runs) > 1 else []))
     main = ft.Main(*_figures(runs, tasks, colours), *_browser(runs))
     data = ft.Script(ft.Safe(_page_data(runs, tasks)), type='application/json', id='data')
@@ -339,5 +353,5 @@ def report(
     with writing(page):
         write_text(page, report_page(runs, known, found))
         if found: write_json(page.with_name('comparison.json'), result)
-    if show: print(*run_lines(runs, found), show_path(page), sep='\n')
+    if show: print(*run_lines(runs, known), show_path(page), sep='\n')
     return result if found else runs[0].scores

@@ -634,7 +634,9 @@ def _need(config, rows=None):
     require('mlx', 'mlx', 'mlx_lm')
     if config.report_to: raise AspFtError(f'report_to: {config.report_to} works with --backend pytorch; log.jsonl and '
                                           'loss.png hold the same numbers')
-    if config.trunk_cache == 'on': raise AspFtError('trunk_cache: on works with --backend pytorch; leave it out')
+    for name, value in dict(trunk_cache='on', shared_prefixes='on', group_prefixes=True).items():
+        if getattr(config, name) == value: raise AspFtError(
+            f'{name}: {str(value).lower()} works with --backend pytorch; leave it out')
     if config.engine == 'exact' or rows is None: return
     if asked := [k for k in MARKS if getattr(config, k)]: raise AspFtError(
         f"engine: stock does not know {', '.join(asked)}; leave it out, or take --engine exact")

@@ -38,11 +38,14 @@ def read_plan(path=RESULTS/'runs.yaml'):
     for name, run in with_seeds(plan['runs']).items():
         for key in run['tasks']:
             tasks, folder = plan['tasks'][key], f'{name}-{key}'
-            answers = 'completions.chosen.jsonl' if '--choose' in run['generate'] else 'completions.jsonl'
+            elected = '--choose' in run['generate']
+            answers = 'completions.chosen.jsonl' if elected else 'completions.jsonl'
+            verdicts = f'{folder}/chosen' if elected else folder
             commands = [f"asp_ft generate {run['generate']} --tasks {tasks['file']} --out {folder}",
-                        f"asp_ft evaluate {folder}/{answers} --tasks {tasks['file']} --out {folder} --no-show"]
+                        f"asp_ft evaluate {folder}/{answers} --tasks {tasks['file']} --out {verdicts} --no-show"]
             needs = [*dict.fromkeys(run.get('needs', [])+tasks['needs'])]
-            runs[folder] = dict(model=run['model'], setting=run['setting'], tasks=key, needs=needs, commands=commands)
+            runs[folder] = dict(model=run['model'], setting=run['setting'], tasks=key, needs=needs, commands=commands,
+                                verdicts=verdicts)
     return with_seeds(plan['steps']), runs
 
 
@@ -77,7 +80,7 @@ def make_run(name, steps, run, work):
     for needed in run['needs']:
         seconds |= make_step(needed, steps, work)
     own = carry_out(run['commands'], work)
-    scores = read_json(work/name/'scores.json')
+    scores = read_json(work/run['verdicts']/'scores.json')
     families = {family: [round(s['equal']*s['n']), s['n']] for family, s in sorted(scores['by_family'].items())}
     versions = scores['manifest']['versions']
     found = dict(

@@ -1,6 +1,6 @@
 'use strict'
 const data = JSON.parse(document.getElementById('data').textContent), PAGE = 100
-const $ = id => document.getElementById(id), groups = ['family', 'difficulty', 'source', 'phrasing']
+const $ = id => document.getElementById(id), groups = ['group', 'family', 'difficulty', 'source', 'phrasing']
 const make = (tag, style, ...inside) => {
   const e = document.createElement(tag); if (style) e.className = style
   e.append(...inside.map(x => typeof x === 'string' ? visible(x) : x)); return e }
@@ -42,7 +42,8 @@ function inside(task) {
   return make('div', 'inside', ...section('description', task.text), programs) }
 
 function line(task) {
-  const e = make('details'), about = groups.map(g => task[g]).filter(x => x !== 'none' && x !== 'as written').join(', ')
+  const e = make('details'), short = groups.map(g => task[g].split(' (')[0])
+  const about = short.filter(x => x !== 'none' && x !== 'as written').join(', ')
   e.append(make('summary', '', ...task.answers.map(badge), make('code', '', task.id), ' ',
     make('small', 'quiet', about)))
   e.addEventListener('toggle', () => { if (e.open && e.children.length === 1) e.append(inside(task)) })
