@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['RECORDED', 'MOST_SAMPLES', 'NO_COMPLETION', 'ABSTAINED', 'SHOWN_ONLY', 'MISTAKES', 'SHARES', 'SHARE_SAYS',
-           'RARE_SHARES', 'Z95', 'KS', 'GROUPS', 'ROWS', 'VOTES', 'LEVEL', 'Run', 'FAMILIES', 'read_completions',
-           'read_groups', 'read_tasks', 'pair', 'judge', 'mistake', 'findings', 'shares', 'wilson', 'clustered',
-           'pass_at', 'phrasing', 'scores', 'interval_of', 'share_label', 'score_table', 'vote_calibration',
-           'vote_lines', 'sign_test', 'paired', 'comparison_line', 'writing', 'tell_apart', 'group_runs',
-           'compare_runs', 'run_lines', 'evaluate']
+           'RARE_SHARES', 'Z95', 'KS', 'GROUPS', 'ROWS', 'VOTES', 'LEVEL', 'Run', 'OTHERS', 'FAMILIES',
+           'read_completions', 'read_groups', 'read_tasks', 'pair', 'judge', 'mistake', 'findings', 'shares', 'wilson',
+           'clustered', 'pass_at', 'phrasing', 'scores', 'interval_of', 'share_label', 'score_table',
+           'vote_calibration', 'vote_lines', 'sign_test', 'paired', 'comparison_line', 'writing', 'tell_apart',
+           'group_runs', 'compare_runs', 'run_lines', 'evaluate']
 
 # %% ../nbs/20_evaluate.ipynb #919e6522
 import json, math, re, tempfile, time
@@ -72,8 +72,10 @@ def read_groups(
     if not Path(path).is_file(): return {}
     try: titles = yaml.safe_load(read_text(path))
     except (ValueError, RecursionError, yaml.YAMLError): titles = None
-    fits = isinstance(titles, dict) and all(isinstance(names, list) for names in titles.values())
-    if not fits: raise AspFtError(f'{show_path(path)}: expected  TITLE: [family, family]  on each line; mend or delete it')
+    fits = isinstance(titles, dict) and all(isinstance(names, list) and all(isinstance(name, str) for name in names)
+                                            for names in titles.values())
+    if not fits: raise AspFtError(f'{show_path(path)}: expected  TITLE: [family, family]  on each line; mend or delete '
+                                  'it')
     found = {}
     for place, (title, names) in enumerate(titles.items()):
         if twice := [name for name in names if name in found]:
@@ -309,7 +311,8 @@ SHARE_SAYS = dict(   # what each of them means, for readers of a table
     satisfiable='it has an answer set on every instance on which the gold program has one',
     aligned='equal, or equal once predicates are read under other names or with their arguments in another order',
     equal='the same answer sets as the gold program on every instance',
-    different='other answer sets, or it does not run', unknown='the solver ran out of time or memory, or there is no answer',
+    different='other answer sets, or it does not run',
+    unknown='the solver ran out of time or memory, or there is no answer',
     equal_sampled='equal, but only a sample of the answer sets was compared',
     equal_on_shown_only='equal on the instances of the task, different on further ones',
     different_on_odd_input='equal, but different on instances unlike those of the task',
@@ -660,17 +663,19 @@ def tell_apart(
     return [run._replace(name=show_path(folder)) for run, folder in zip(runs, folders)]
 
 # %% ../nbs/20_evaluate.ipynb #8723ecbe
+OTHERS = 'others'   # the group of the families that groups.yaml does not name
+
 def group_runs(
     runs,  # of `Run`
     tasks, # of `read_tasks`
 ) -> dict: # title of a group -> the same runs, with the answers to its tasks only; {} where there are no groups
     "The runs, group by group."
-    titles = [title for title in _grouped(runs[0].rows, tasks, 'group') if title != 'none']
-    def part(run, title):
-        rows = [row for row in run.rows if tasks[row['id']].get('group') == title]
-        return run._replace(rows=rows, scores=scores(rows, tasks) | dict(run=run.name))
-    found = {title: [part(run, title) for run in runs] for title in titles}
-    return {title: parts for title, parts in found.items() if all(run.rows for run in parts)}
+    by = [_grouped(run.rows, tasks, 'group') for run in runs]
+    if {*by[0]} <= {'none'}: return {}
+    def part(run, rows): return run._replace(rows=rows, scores=scores(rows, tasks) | dict(run=run.name))
+    common = [title for title in by[0] if all(title in groups for groups in by)]
+    return {OTHERS if title == 'none' else title: [part(run, groups[title]) for run, groups in zip(runs, by)]
+            for title in common}
 
 # %% ../nbs/20_evaluate.ipynb #540502d2
 def compare_runs(

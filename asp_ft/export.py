@@ -6,7 +6,7 @@
 __all__ = ['GGUF_FORMS', 'WRITTEN', 'CHECKED', 'IDLE', 'SAME', 'GPT2', 'QWEN35', 'TEKKEN', 'GPT4O', 'PRE_TOKENIZERS', 'PHI3',
            'Kind', 'QUANTISED', 'KINDS', 'ENDS', 'SAMPLES', 'TARGETS', 'GgufForm', 'gguf_form', 'check_form',
            'context_of', 'pre_tokenizer', 'merge_scores', 'adds_bos', 'file_name', 'Source', 'write_gguf', 'check_gguf',
-           'ollama_template', 'render_go', 'modelfile', 'export_model']
+           'ollama_template', 'render_go', 'modelfile', 'check_answers', 'write_scores', 'export_model']
 
 # %% ../nbs/17_export.ipynb #3542e805
 import json, math, re
@@ -18,11 +18,11 @@ from typing import NamedTuple
 from .core import (AspFtError, atomic_dir, check_room, file_hash, progress, read_json, require, run_manifest,
                          show_path, unknown_name, write_json, write_text)
 from .models import (architecture, check_model, interleaved, llama3_factors, model_folder, quiet, read_record,
-                           refuse_code, sealed, separated, SPLITS, unreadable_part)
+                           refuse_code, sealed, separated, SPLITS, unreadable_part, weights_hash)
 from .chat import end_of_turn, load_tokenizer, render, stop_ids
 from .training import no_space
 from .adapters import finite
-from .fuse import Base, BLOCK, fused_size, model_card, recipe_of
+from .fuse import Base, BLOCK, fused_size, model_card, recipe_of, with_scores
 
 require('torch', 'torch', 'transformers', 'gguf')
 import gguf, torch, transformers
@@ -609,15 +609,43 @@ def _record(folder):
     return read_record(Path(folder)/'certificate.json', 'fuse again, or copy the folder again')
 
 def _card(folder, scores):
-    "The card of an export, with the solver's scores where they are given."
+    "The card of an export: that of the model, with the solver's scores where they are given."
     record = _record(folder)
     if not record:
         if scores: raise AspFtError(f'{show_path(folder)} has no certificate.json, so its card cannot be written; give '
                                     'the folder that fuse wrote')
         return (Path(folder)/'README.md').read_text(encoding='utf-8') if (Path(folder)/'README.md').is_file() else ''
-    told = read_json(scores, error=f'{show_path(scores)}: cannot be read; give the scores.json that evaluate '
-                     'wrote') if scores else None
-    return model_card(record['base'], record.get('trained') or recipe_of({}), record.get('certificate'), told)
+    card = Path(folder)/'README.md'
+    text = card.read_text(encoding='utf-8') if card.is_file() else model_card(
+        record['base'], record.get('trained') or recipe_of({}), record.get('certificate'))
+    return with_scores(text, _read_scores(scores)) if scores else text
+
+def _read_scores(path):
+    return read_json(path, error=f'{show_path(path)}: cannot be read; give the scores.json that evaluate wrote')
+
+# %% ../nbs/17_export.ipynb #8b5d3bb1
+def check_answers(
+    folder,      # of a fused model
+    completions, # completions.jsonl
+):
+    "`AspFtError` where it was not this model that wrote the answers."
+    meta = Path(completions).with_suffix('.meta.json')
+    told = read_record(meta, 'generate again', ('identity',)).get('identity') or {}
+    if told.get('model') == weights_hash(folder, check_model(folder)) and not told.get('adapter'): return
+    why = 'were written by another model' if told else f'lack {show_path(meta)}, which says who wrote them'
+    raise AspFtError(f'{show_path(folder)}: its card cannot have these scores: the answers in {show_path(completions)} '
+                     f'{why}; give the model that  asp_ft generate  was given')
+
+# %% ../nbs/17_export.ipynb #f475836b
+def write_scores(
+    folder, # of a fused model
+    scores, # the scores.json of evaluate
+) -> Path:  # the card
+    "Put the solver's scores into a model's card, in the place of former ones; the rest of the card stays as it is."
+    if not _record(folder):
+        raise AspFtError(f'{show_path(folder)}: no certificate.json; give the folder that fuse wrote')
+    write_text(card := Path(folder)/'README.md', _card(folder, scores))
+    return card
 
 # %% ../nbs/17_export.ipynb #b6f6b6f4
 def export_model(

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['NUMBERS', 'BLOCK', 'CHUNK', 'WORKERS', 'TOLERANCE', 'PROMPTS', 'NEW_TOKENS', 'KEPT', 'COPIED', 'RECIPE', 'LIMITS',
-           'weight_files', 'Base', 'check_fit', 'exact_rows', 'merged_rows', 'file_pieces', 'fuse_files', 'fused_size',
-           'open_model', 'place_model', 'check_device', 'Compared', 'greedy_texts', 'logits_of', 'compare_logits',
-           'first_difference', 'as_peft', 'compare_verdicts', 'Unrounded', 'is_rounded', 'before_rounding', 'certify',
-           'certificate_prompts', 'recipe_of', 'model_card', 'fuse_model', 'fused_line']
+           'UNJUDGED', 'weight_files', 'Base', 'check_fit', 'exact_rows', 'merged_rows', 'file_pieces', 'fuse_files',
+           'fused_size', 'open_model', 'place_model', 'check_device', 'Compared', 'greedy_texts', 'logits_of',
+           'compare_logits', 'first_difference', 'as_peft', 'compare_verdicts', 'Unrounded', 'is_rounded',
+           'before_rounding', 'certify', 'certificate_prompts', 'recipe_of', 'model_card', 'with_scores', 'fuse_model',
+           'fused_line']
 
 # %% ../nbs/16_fuse.ipynb #f73c6391
 import contextlib, hashlib, json, math, mmap, os, re, shutil, tempfile, time
@@ -19,8 +20,8 @@ from pathlib import Path
 
 from .core import (AspFtError, atomic_dir, check_room, counted, file_hash, log, progress, read_json, read_jsonl,
                          require, run_manifest, show_path, text_hash, write_json, write_text)
-from .models import (changed_files, check_model, gguf_origin, model_folder, quiet, read_record, remote_code, sealed,
-                           weights_hash)
+from .models import (changed_files, check_model, gguf_origin, model_folder, quiet, read_record, remote_code,
+                           sealed, weights_hash)
 from .support import assembled, check_support, empty_model, not_loaded, stored_names
 from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
 from .training import check_run, no_space, read_run
@@ -697,11 +698,15 @@ def _origin_lines(origin):
     if origin.get('license'): yield f"| licence | {origin['license']} |"
 
 def _scores_lines(scores):
-    "The solver's verdicts as a table."
-    yield from (f"| Solver, on {scores['n']} tasks | share |", '|---|---|')
-    for name in ('parsed', 'grounded', 'satisfiable', 'equal', 'different', 'unknown'):
-        yield f"| {name} | {scores[name]:.1%} |"
-    yield from (f"| equal, {family} ({s['n']}) | {s['equal']:.1%} |" for family, s in scores['by_family'].items())
+    "The solver's verdicts as a table, with their 95 % intervals where they are known."
+    def row(label, s, name='equal'):
+        ends = s.get('interval', {}).get(name)
+        between = f' ({100*ends[0]:.0f}–{100*ends[1]:.0f})' if ends else ''
+        return f'| {label} | {s[name]:.1%}{between} |'
+    yield from (f"| Solver, on {scores['n']} tasks | share (95 % interval) |", '|---|---|')
+    for name in ('parsed', 'grounded', 'satisfiable', 'equal', 'different', 'unknown'): yield row(name, scores, name)
+    groups = {title: s for title, s in scores.get('by_group', {}).items() if title != 'none'}
+    for name, s in (groups | scores['by_family']).items(): yield row(f"equal, {name} ({s['n']})", s)
 
 def _check_lines(c):
     "The certificate as a table."
@@ -716,6 +721,8 @@ def _check_lines(c):
 LIMITS = ('Its answers are programs in the language of clingo; other dialects were not trained. They are text written '
           'by a model: run them in a sandbox, and check them. What the solver found on held-out tasks says little '
           'about kinds of problems that are unlike them.')
+
+UNJUDGED = 'The solver has not judged it on held-out tasks yet.'
 
 def model_card(
     base: str,         # the base model as the user named it
@@ -735,8 +742,20 @@ def model_card(
         lines += ['| Recipe | |', '|---|---|', *(f'| {k} | {told(v)} |' for k, v in config.items()), '']
     if data: lines += ['| Data | SHA-256 |', '|---|---|', *(f'| {k} | {v} |' for k, v in data.items()), '']
     lines += [*_check_lines(certificate), ''] if certificate else ['It was not compared with base + adapter.', '']
-    lines += [*_scores_lines(scores), ''] if scores else ['The solver has not judged it on held-out tasks yet.', '']
+    lines += [*_scores_lines(scores), ''] if scores else [UNJUDGED, '']
     return '\n'.join([*lines, LIMITS])+'\n'
+
+# %% ../nbs/16_fuse.ipynb #0c1ba717
+_JUDGED = re.compile(rf'^(?:{re.escape(UNJUDGED)}\n?|\| Solver, on .*\n(?:\|.*\n?)*)', re.MULTILINE)
+
+def with_scores(
+    card: str,    # of `model_card`, perhaps edited since
+    scores: dict, # a scores.json of evaluate
+) -> str:         # the card
+    "A card with these scores in the place of former ones; at its end, where it says nothing of the solver."
+    table = '\n'.join(_scores_lines(scores))+'\n'
+    found, n = _JUDGED.subn(lambda _: table, card, count=1)
+    return found if n else card.rstrip('\n')+'\n\n'+table
 
 # %% ../nbs/16_fuse.ipynb #dee09bac
 def _identity(folder, adapter, weights=None):
@@ -754,7 +773,8 @@ def _finished(out, folder, adapter, certificate, force):
     if (record.get('identity') or {}).get('adapter') != adapter.hash or certificate and not record.get('certificate'):
         return False
     if record['identity'] != _identity(folder, adapter): return False
-    if not (changed := changed_files(out, record.get('files') or {})): return True
+    files = {name: told for name, told in (record.get('files') or {}).items() if name != 'README.md'}  # it may grow
+    if not (changed := changed_files(out, files)): return True
     if not force: raise AspFtError(f'{changed[0]}, says certificate.json; the file was damaged or replaced: {remedy}')
 
 def _check_before(base, adapter, out, force, size):

@@ -16,8 +16,8 @@ from dataclasses import replace
 from importlib import util
 from pathlib import Path
 
-from .core import (AspFtError, atomic_dir, cache_folder, file_hash, log, NANO, progress, read_json, require, RunConfig,
-                         show_path, text_hash, unknown_name, write_json)
+from .core import (AspFtError, atomic_dir, cache_folder, file_hash, log, NANO, progress, read_json, require,
+                         RunConfig, show_path, text_hash, unknown_name, write_json)
 
 # %% ../nbs/10_models.ipynb #5d1b62a0
 MODELS = {

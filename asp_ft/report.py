@@ -79,7 +79,8 @@ def _shown_shares(runs): return [s for s in SHARES if s not in RARE_SHARES or an
 
 def _meanings(runs):
     "What each share of the ladder means"
-    return ft.P('; '.join(f'{share_label(name)}: {SHARE_SAYS[name]}' for name in _shown_shares(runs))+'.', cls='classes')
+    said = (f'{share_label(name)}: {SHARE_SAYS[name]}' for name in _shown_shares(runs))
+    return ft.P('; '.join(said)+'.', cls='classes')
 
 def _ladder(runs):
     shown = _shown_shares(runs)
@@ -95,8 +96,9 @@ def _by(runs, group):
     size = {name: max(s['n'] for _, s in found if s) for name, found in parts.items()}
     worst = lambda name: (-size[name], next(s['equal'] for _, s in reversed(parts[name]) if s))
     order = sorted(parts, key=worst) if group == 'family' else parts
-    return [(f'{name} ({size[name]})', [(run, s['equal'], interval_of(s, 'equal')) for run, s in parts[name] if s])
-            for name in order]
+    short = {name: name.partition(' (')[0] if group == 'group' else name for name in order}
+    found = lambda name: [(run, s['equal'], interval_of(s, 'equal')) for run, s in parts[name] if s]
+    return [(f'{short[name]} ({size[name]})', found(name)) for name in order]
 
 def _pass_table(runs):
     "pass@k of each run, as far as its samples go"
@@ -274,8 +276,8 @@ def report_page(
     head = ft.Head(ft.Meta(charset='utf-8'), ft.Meta(http_equiv='Content-Security-Policy', content=policy),
                    ft.Meta(name='viewport', content='width=device-width, initial-scale=1'),
                    ft.Title(f'Report on {title}'), ft.Style(ft.Safe(web_file('report.css'))))
-    top = ft.Header(ft.H1(f'Report on {title}'), ft.P(*map(_counts, runs), cls='quiet'), *_headline(runs, comparisons, tasks),
-                    *(legend if len(runs) > 1 else []))
+    top = ft.Header(ft.H1(f'Report on {title}'), ft.P(*map(_counts, runs), cls='quiet'),
+                    *_headline(runs, comparisons, tasks), *(legend if len(runs) > 1 else []))
     main = ft.Main(*_figures(runs, tasks, colours), *_browser(runs))
     data = ft.Script(ft.Safe(_page_data(runs, tasks)), type='application/json', id='data')
     html = ft.to_xml(ft.Html(head, ft.Body(top, main, data, ft.Script(ft.Safe(script))), lang='en'), indent=False)

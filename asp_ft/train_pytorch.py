@@ -28,8 +28,8 @@ from .training import (batch_order, better, compare_losses, count_updates, disk_
                              warmup_updates)
 from .estimate import (checkpointed, memory_needed, memory_parts, memory_text, model_shape, to_lora_config,
                              training_device)
-from .prefixes import (ATTENTION, grouped_order, plan_prefixes, prefix_groups, rows_to_prove, share_prefixes,
-                             trained_losses)
+from .prefixes import (ATTENTION, grouped_order, plan_prefixes, prefix_groups, rows_to_prove, SAVED,
+                             share_prefixes, trained_losses)
 from .trunk import drop_trunk, fill_trunk, give_states, plan_trunk, restore_trunk, trunk_folder
 
 require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate')
@@ -574,10 +574,12 @@ def begin_above_trunk(
     "Keep what the frozen layers give for all rows, and drop these layers."
     config, model = trainer.watch.config, trainer.model
     data = [part for part in (trainer.train_dataset, trainer.eval_dataset) if part is not None]
-    rows = [list(ids) for part in data for ids in part['input_ids']]
+    rows = [list(ids) for part in data for ids in part['input_ids']] + [[0]]*(process_count() > 1)   # the empty row
     updates = count_updates(len(trainer.train_dataset), config, process_count())
     plan = plan_trunk(config, model, rows, updates, process_count())
     why_not = plan.why_not or ('' if trainer.identity.get('base') else 'the hash of the base is not known')
+    if not why_not and trainer.accelerator.distributed_type.value not in ('NO', 'MULTI_CPU', 'MULTI_GPU'):
+        why_not = 'processes that share out the weights of the model were not tried'
     if why_not:
         if config.trunk_cache == 'on': log.warning('trunk_cache: not used: %s', why_not)
         return None
@@ -585,7 +587,9 @@ def begin_above_trunk(
     how = f'{config.quantize} {base.config.to_json_string()}'
     folder = trunk_folder(trainer.identity['base'], plan.lowest, str(model.dtype), how)
     with at_rest(model), torch.no_grad():
-        if not (trunk := fill_trunk(plan, base, rows, folder, config.trunk_cache_gb, bool(trainer.most))): return None
+        trunk = fill_trunk(plan, base, rows, folder, config.trunk_cache_gb, bool(trainer.most),
+                           trainer.args.process_index, process_count(), trainer.accelerator.wait_for_everyone)
+        if not trunk: return None
         whole, _ = loss_per_token(model, collate(two, pad))
         layers = drop_trunk(base, plan.lowest)
         try: check_loss(model, loss_per_token(model, collate(two, pad, trunk))[0], whole, '')
@@ -613,15 +617,18 @@ def tokens_at_once(
 # %% ../nbs/14_train_pytorch.ipynb #7e31e045
 @torch.no_grad()
 def prove_trees(
-    trainer, # whose model computes attention along branches
+    trainer, # before its first update; its model computes attention along branches afterwards
 ) -> tuple:  # the losses of a tree and of its rows, per trained token
-    "Compare the loss of a tree with that of its rows; `AspFtError` where they differ."
+    "Compare the loss of a tree with that of its rows, computed as ever; `AspFtError` where they differ."
     model, data = trainer.model, trainer.train_dataset
     some = rows_to_prove([list(ids) for ids in data[:LOOKED_AT]['input_ids']])
     batch = trainer.data_collator([data[i] for i in some])
+    joined, found = share_prefixes([batch], batch['input_ids'].numel()), []
     with at_rest(model):
-        alone, _ = loss_per_token(model, batch)
-        tree, _ = loss_per_token(model, *share_prefixes([batch], batch['input_ids'].numel()))
+        for attention, computed in (('sdpa', [batch]), (ATTENTION, joined)):
+            model.get_base_model().set_attn_implementation(attention)
+            found.append(loss_per_token(model, *computed)[0])
+    alone, tree = found
     check_loss(model, tree, alone, 'train with --shared_prefixes off, or report it')
     return tree, alone
 
@@ -636,11 +643,11 @@ def begin_with_trees(
     plan = plan_prefixes(config, model, [rows[i] for i in order], process_count())
     if plan.why_not:
         if config.shared_prefixes == 'on': log.warning('shared_prefixes: not used: %s', plan.why_not)
+        elif config.shared_prefixes == 'auto' and plan.saved > SAVED:
+            log.info('rows share %.0f%% of their tokens, and are computed on their own: %s', 100*plan.saved, plan.why_not)
         return 0
     base = model.get_base_model()
-    try:
-        base.set_attn_implementation(ATTENTION)
-        prove_trees(trainer)
+    try: prove_trees(trainer)
     except (AspFtError, ValueError, TypeError, RuntimeError, AttributeError) as e:   # of any model's code
         base.set_attn_implementation('sdpa')
         log.warning('shared_prefixes: not used, it would change the loss: %s', first_line(e))

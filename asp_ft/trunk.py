@@ -245,7 +245,6 @@ def plan_trunk(
         'it is switched off': config.trunk_cache == 'off',
         'no layer is frozen': not lowest,
         'neftune_alpha adds noise to the embeddings': config.neftune_alpha,
-        'several processes train together, which was not tried': processes > 1,
         f'they take {gb:.1f} GB, more than trunk_cache_gb, {config.trunk_cache_gb:g}': gb > config.trunk_cache_gb,
         f'they take {gb:.1f} GB, more than half of the free disk': gb > free/2,
         'each row is seen about once': config.trunk_cache == 'auto' and seen < 1.5*len(rows),
@@ -265,16 +264,24 @@ def fill_trunk(
     folder: Path,      # of `trunk_folder`
     limit: float,      # GB that all caches of this kind may take together
     trees: bool=False, # whether the model computes attention along branches
+    process: int=0,    # the number of this process
+    processes: int=1,  # that share the work
+    wait=None,         # waits for all of them
 ) -> TrunkCache:       # None where the disk does not suffice
     "Compute what is missing of the states of the frozen layers."
     width, dtype = model.config.get_text_config().hidden_size, str(model.dtype).rpartition('.')[2]
-    make_room(limit-plan.gb, keep=folder)
-    trunk = TrunkCache(folder, width, dtype)
+    if not process: make_room(limit-plan.gb, keep=folder)
+    trunk, failed = TrunkCache(folder, width, dtype), 'another process could not write its part'
+    own = [row for row in trunk.missing(rows) if int(_row_key(row), 16) % processes == process]
     try:
-        if missing := trunk.missing(rows): trunk.add(model, missing, plan.lowest, trees=trees)
+        if own: trunk.add(model, own, plan.lowest, trees=trees)
         os.utime(folder)
-    except (OSError, AspFtError) as e:
-        log.warning('trunk_cache: not used, the states cannot be kept: %s', e)
+    except (OSError, AspFtError) as e: failed = e
+    if wait:
+        wait()
+        trunk = TrunkCache(folder, width, dtype)   # with the parts of the others
+    if trunk.missing(rows):
+        log.warning('trunk_cache: not used, the states cannot be kept: %s', failed)
         return None
     log.info('the %d frozen layers are computed once: %.2f GB in %s', plan.lowest, plan.gb, show_path(folder))
     return trunk
