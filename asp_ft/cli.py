@@ -17,10 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fastcore.script import Param
-from .core import (AspFtError, counted, NANO, RunConfig, Screen, Workspace, decode_text, first_process, LARGEST,
-                         load_config, log, on_screen, package_versions, paint, read_bytes, read_json, read_jsonl,
-                         read_text, require, resolve_backend, save_config, setup_env, show_path, sole_writer, TASK_ROW,
-                         unknown_name, user_error, visible, write_jsonl, write_text)
+from .core import (AspFtError, counted, install_line, NANO, RunConfig, Screen, Workspace, decode_text,
+                         first_process, LARGEST, load_config, log, on_screen, package_versions, paint, read_bytes,
+                         read_json, read_jsonl, read_text, require, resolve_backend, save_config, setup_env, show_path,
+                         sole_writer, TASK_ROW, unknown_name, user_error, visible, working, write_jsonl, write_text)
 from .arguments import Command, command_parser, load_place, TRUST, UsageError
 
 # %% ../nbs/24_cli.ipynb #6fed01e9
@@ -44,7 +44,7 @@ def doctor(
     env, versions = setup_env(workspace), package_versions()
     where = next(p for p in (Path(workspace).resolve(), *Path(workspace).resolve().parents) if p.exists())
     backends = [n for n, module in (('pytorch', 'trl'), ('mlx', 'mlx_lm')) if find_spec(module)]
-    rows = dict(backends=', '.join(backends) or "none: pip install 'asp_ft[torch]'",
+    rows = dict(backends=', '.join(backends) or f"none: {install_line('torch')}",
                 chosen=resolve_backend() if backends else 'none',
                 devices='; '.join(devices()), disk=f'{shutil.disk_usage(where).free/1e9:.0f} GB free',
                 nano='present' if (NANO/'config.json').exists() else 'missing',
@@ -560,9 +560,10 @@ def _demo(workspace, backend, seed, quick):
 # %% ../nbs/24_cli.ipynb #e85a6f08
 def _apart(a, b):
     "The greatest difference of two logs: (difference, field, update); and whether they have the same lines."
-    rows = [read_jsonl(Path(f)/'log.jsonl') for f in (a, b)]
-    found = [(abs(x[k]-y[k]), k, x['step']) for x, y in zip(*rows) for k in ('loss', 'eval_loss') if k in {*x} & {*y}]
-    return max(found, default=(0., 'loss', 0)), len(rows[0]) == len(rows[1])
+    logs = [{(r['step'], k): r[k] for r in read_jsonl(Path(f)/'log.jsonl') for k in ('loss', 'eval_loss') if k in r}
+            for f in (a, b)]
+    found = [(abs(logs[0][at]-logs[1][at]), *at[::-1]) for at in logs[0] if at in logs[1]]
+    return max(found, default=(0., 'loss', 0)), logs[0].keys() == logs[1].keys()
 
 def _surroundings(manifest):
     "Device, hardware and versions of a run, flat."
@@ -886,9 +887,11 @@ def _run(name, command, argv):
     "What a command does, and its exit code."
     args = vars(make_parser(name).parse_args(_given(argv, command.first)))
     setup_env(args.get('workspace') or '.')
-    if not command.loads: return load_place(command.finish)(load_place(command.function)(**args))
-    from asp_ft.models import trusting
-    with trusting(args.pop(TRUST)): return load_place(command.finish)(load_place(command.function)(**args))
+    def work(): return load_place(command.finish)(load_place(command.function)(**args))
+    with working(name):
+        if not command.loads: return work()
+        from asp_ft.models import trusting
+        with trusting(args.pop(TRUST)): return work()
 
 # %% ../nbs/24_cli.ipynb #e15de9d1
 def main():

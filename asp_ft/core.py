@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['FULL', 'CLOSED', 'COLOURS', 'LARGEST', 'LARGEST_JSON', 'LONGEST', 'TURNS', 'TASK_ROW', 'COMPLETION_ROW',
            'VERDICT_ROW', 'SHAPES', 'ENV_NAMES', 'LARGEST_ENV', 'NANO', 'PACKAGES', 'LINES', 'AspFtError', 'nearest',
-           'unknown_name', 'require', 'show_path', 'counted', 'named_errors', 'size_text', 'check_room', 'disk_error',
-           'user_error', 'visible', 'Screen', 'paint', 'on_screen', 'atomic_write', 'sole_writer', 'atomic_dir',
-           'cache_folder', 'write_text', 'write_json', 'write_jsonl', 'UnreadableFile', 'regular_size', 'read_bytes',
-           'decode_text', 'read_text', 'misfit', 'read_jsonl', 'read_json', 'Workspace', 'read_env', 'setup_env',
-           'RunConfig', 'load_config', 'save_config', 'resolve_backend', 'text_hash', 'file_hash', 'package_versions',
-           'run_manifest', 'first_process', 'process_count', 'progress', 'renamed', 'log']
+           'unknown_name', 'install_line', 'require', 'show_path', 'counted', 'named_errors', 'size_text', 'check_room',
+           'disk_error', 'user_error', 'visible', 'Screen', 'paint', 'on_screen', 'atomic_write', 'sole_writer',
+           'atomic_dir', 'cache_folder', 'write_text', 'write_json', 'write_jsonl', 'UnreadableFile', 'regular_size',
+           'read_bytes', 'decode_text', 'read_text', 'misfit', 'read_jsonl', 'read_json', 'Workspace', 'read_env',
+           'setup_env', 'RunConfig', 'load_config', 'save_config', 'resolve_backend', 'text_hash', 'file_hash',
+           'package_versions', 'run_manifest', 'first_process', 'process_count', 'clock_text', 'ProgressLines',
+           'progress', 'working', 'renamed', 'log']
 
 # %% ../nbs/00_core.ipynb #65c0c613
 import _thread, errno, glob, hashlib, json, os, re, shutil, stat, sys, time
@@ -47,6 +48,19 @@ def unknown_name(
     remedy = f'did you mean {best!r}?' if best else f'known are {", ".join(known)}'
     return AspFtError(f'unknown {kind} {name!r}: {remedy}')
 
+# %% ../nbs/00_core.ipynb #47f31980
+def install_line(
+    extra: str, # of asp_ft, e.g. "torch"
+) -> str:       # such as "python -m pip install 'asp_ft[torch]'"
+    "The command that installs an extra for the Python that runs now."
+    from importlib import metadata
+    python = 'python' if shutil.which('python') == sys.executable else show_path(sys.executable)
+    try: metadata.distribution('asp_ft')          # it is installed: pip looks for what it lacks, and not for it
+    except metadata.PackageNotFoundError:
+        clone = show_path(Path(__file__).resolve().parents[1]) if '__file__' in globals() else '..'
+        return f"{python} -m pip install '{clone}[{extra}]'"
+    return f"{python} -m pip install 'asp_ft[{extra}]'"
+
 # %% ../nbs/00_core.ipynb #af2e5ef1
 def require(
     extra: str,    # the extra of asp_ft that brings the modules, e.g. "torch"
@@ -54,7 +68,7 @@ def require(
 ):
     "Raise `AspFtError` with the install command where a module of an extra is missing."
     missing = [m for m in modules if util.find_spec(m) is None]
-    if missing: raise AspFtError(f"not installed: {', '.join(missing)}; run  pip install 'asp_ft[{extra}]'")
+    if missing: raise AspFtError(f"not installed: {', '.join(missing)}; run  {install_line(extra)}")
 
 # %% ../nbs/00_core.ipynb #1805483f
 def show_path(
@@ -67,10 +81,11 @@ def show_path(
 # %% ../nbs/00_core.ipynb #a7c1e2d0
 def counted(
     n: int,    # how many
-    word: str, # what is counted, in the singular; the plural has an s more
+    word: str, # what is counted, in the singular; the plural ends in s, or in es where it must
 ) -> str:      # such as "1 row"
     "A number and its noun."
-    return f'{n} {word}' + 's'*(n != 1)
+    plural = 'es' if word.endswith(('s', 'x', 'ch', 'sh')) else 's'
+    return f'{n} {word}' + plural*(n != 1)
 
 # %% ../nbs/00_core.ipynb #4a64e6e0
 FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG                # no more can be written
@@ -804,29 +819,134 @@ def process_count() -> int: # 1 without a launcher
     if hosts := os.environ.get('MLX_HOSTFILE'): return len(read_json(hosts, kind=list))
     return int(os.environ.get('WORLD_SIZE', os.environ.get('MLX_WORLD_SIZE', 1)))
 
+# %% ../nbs/00_core.ipynb #682633c5
 LINES = 30.  # seconds between two lines of a log, where there is no terminal to draw a bar on
 
-class _Lines:
-    "Standard error for a progress bar that is not redrawn: each state has a line of its own."
-    def write(self, text):
-        if text.strip(): print(text.strip(), file=sys.stderr)
-    def flush(self): sys.stderr.flush()
+def clock_text(
+    seconds: float, # a time
+) -> str:           # minutes and seconds, in front of them hours where there are some
+    "A time as progress shows it."
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f'{hours}:{minutes:02}:{rest:02}' if hours else f'{minutes}:{rest:02}'
 
+# %% ../nbs/00_core.ipynb #947ce93f
+_bars, _speaking = [], _thread.allocate_lock()  # weak references to those that have not ended; held to print a line
+_teller = None                                  # the number of the process in which a thread prints them
+
+def _tell_regularly():
+    "Print the line of the newest bar every `LINES` seconds, until there is none."
+    global _teller
+    while True:
+        time.sleep(LINES)
+        with _speaking:
+            _bars[:] = [bar for bar in _bars if bar() and not bar().ended]
+            if not _bars:
+                _teller = None
+                return
+            if newest := _bars[-1](): newest.tell()
+
+def _begin(bar):
+    "Let a bar have its say."
+    global _teller
+    import threading, weakref
+    with _speaking:
+        _bars.append(weakref.ref(bar))
+        if _teller == os.getpid(): return
+        _teller = os.getpid()
+        threading.Thread(target=_tell_regularly, daemon=True).start()
+
+class ProgressLines:
+    "Progress in a log: a plain line on standard error every `LINES` seconds; of several bars the newest has it."
+    def __init__(self,
+        iterable=None,    # what to walk through; None: `update` says how far it is
+        total: int=None,  # the number of steps, where the iterable has no length
+        desc: str='',     # what is going on
+        unit: str='step', # what is counted; B: bytes
+    ):
+        self.iterable, self.desc, self.unit, self.unit_scale = iterable, desc, unit, False
+        self.total = len(iterable) if total is None and hasattr(iterable, '__len__') else total
+        self.n, self.initial, self.postfix, self.start = 0, 0, '', time.monotonic()
+        self.told, self.ended = False, False
+        if first_process(): _begin(self)
+
+    def __iter__(self):
+        try:
+            for item in self.iterable:
+                yield item
+                self.n += 1
+        finally: self.close()
+
+    def __enter__(self): return self
+    def __exit__(self, *_): self.close()
+
+    def update(self,
+        n: int=1, # steps that are done now
+    ):
+        "Count steps."
+        self.n += n
+
+    def set_postfix_str(self,
+        text: str, # such as the loss
+    ):
+        "Say more at the end of the lines to come."
+        self.postfix = text
+
+    def line(self,
+        seconds: float,   # since the beginning
+        last: bool=False, # nothing comes after it
+    ) -> str:             # such as "adding: 3 of 4 steps (75 %), 1.0 s each, 0:03 so far, 0:01 left"
+        "How far it is."
+        amount = size_text if self.unit == 'B' else '{:,}'.format
+        unit = '' if self.unit == 'B' else ' '+counted(self.total or self.n, self.unit).partition(' ')[2]
+        done, of = self.n-self.initial, f' of {amount(self.total)}' if self.total else ''
+        parts = [f'{amount(self.n)}{of}{unit}'+(f' ({100*self.n//self.total} %)' if of else '')]*bool(of or self.n)
+        if done > 0 and seconds > 0:
+            each, many = seconds/done, f'{amount(round(done/seconds))} a second'
+            parts.append(many if done > 10*seconds else f'{1/each:.1f} a second' if each < 1 else f'{each:.1f} s each')
+        parts.append(f"{clock_text(seconds)} {'in all' if last else 'so far'}")
+        if done > 0 and of and not last: parts.append(f'{clock_text(seconds*(self.total-self.n)/done)} left')
+        return f"{self.desc}: {', '.join(parts)}" + (f'; {self.postfix}' if self.postfix else '')
+
+    def tell(self,
+        last: bool=False, # nothing comes after it
+    ):
+        "Print the line."
+        self.told = True
+        print(self.line(time.monotonic()-self.start, last), file=sys.stderr, flush=True)
+
+    def close(self):
+        "Print the last line, where there has been one."
+        with _speaking:
+            if self.told and not self.ended: self.tell(last=True)
+            self.ended = True
+
+# %% ../nbs/00_core.ipynb #ec5b9565
 def progress(
     iterable=None,  # what to walk through; None: update the bar by hand
     total=None,     # the number of steps, where the iterable has no length
     desc: str='',   # what is going on
-    unit: str='it', # what is counted
-):
+    unit: str='step', # what is counted
+):                  # a bar of tqdm, or `ProgressLines`
     "A tqdm bar on standard error; without a terminal or Jupyter a plain line every `LINES` seconds."
     jupyter = 'ipykernel' in sys.modules
+    if not (jupyter or sys.stderr.isatty()): return ProgressLines(iterable, total, desc, unit)
     plain = jupyter and not util.find_spec('ipywidgets')   # a bar of letters, without the red of standard error
     if plain: from tqdm.std import tqdm
     else: from tqdm.auto import tqdm
-    watched = sys.stderr.isatty() or jupyter
     how = dict(file=sys.stdout) if plain else dict(dynamic_ncols=True)
-    if not watched: how = dict(file=_Lines(), ascii=True, mininterval=LINES, delay=LINES, miniters=1)
     return tqdm(iterable, total=total, desc=desc, unit=unit, disable=not first_process(), **how)
+
+# %% ../nbs/00_core.ipynb #c5143f65
+@contextmanager
+def working(
+    desc: str, # what is going on
+):
+    "In a log, a line every `LINES` seconds while the block has no bar of its own to say more."
+    if 'ipykernel' in sys.modules or sys.stderr.isatty():
+        yield
+        return
+    with ProgressLines(desc=desc): yield
 
 # %% ../nbs/00_core.ipynb #227e7f45
 _all_ = ['log']

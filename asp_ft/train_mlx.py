@@ -22,7 +22,7 @@ from .chat import Encoded, load_tokenizer, pad_id
 from .adapters import adapter_settings
 from .training import (batch_order, better, compare_losses, disk_error, drop_old, left_behind, LOOKED_AT,
                              no_space, proof_rows, read_mlx_config, read_run, seal_checkpoint, tell_layers,
-                             to_mlx_config, train_once, training_rows)
+                             tell_log, to_mlx_config, train_once, training_rows)
 
 require('mlx', 'mlx', 'mlx_lm')
 import mlx.core as mx, mlx.nn as nn, mlx.optimizers as optim, numpy as np
@@ -423,6 +423,7 @@ class Driver:
         updates: int, # of the whole run
     ):
         "Train to the end, or until somebody interrupts."
+        if self.run.rows['valid'] and not self.run.step: _say('log', line=dict(step=0, eval_loss=self.run.evaluate()))
         while self.run.step < updates:
             line, last = self.run.update(), self.run.step == updates
             self.report(line, last)
@@ -494,7 +495,9 @@ class Watch:
         self.lines, self.best, self.before = record.get('log', []), record.get('best'), record.get('seconds', 0.)
         self.start, self.tokens, self.step, self.last = time.time(), 0, record.get('step', 0), deque(maxlen=15)
         self.device, self.trainable, self.ending = None, None, None
-        if first_process(): write_jsonl(self.work/'log.jsonl', self.lines)
+        if first_process():
+            write_jsonl(self.work/'log.jsonl', self.lines)
+            tell_log(self.work, updates, self.step)
         self.bar = progress(total=updates, desc='training', unit='update'); self.bar.initial = self.bar.n = self.step
 
     def seconds(self):
@@ -555,7 +558,9 @@ def stock_line(
     "What a line of mlx-lm's output says."
     line = COLOURS.sub('', line).rstrip()
     for pattern, key in (VALID, 'eval_loss'), (TRAIN, 'loss'):
-        if m := pattern.match(line): return dict(step=int(m[1])//micro) | {key: float(m[2])}
+        if not (m := pattern.match(line)): continue
+        first = key == 'eval_loss' and m[1] == '1'   # before the first update
+        return dict(step=0 if first else int(m[1])//micro) | {key: float(m[2])}
     return {}
 
 class StockWatch(Watch):

@@ -16,16 +16,16 @@ from importlib import util
 from itertools import islice
 from pathlib import Path
 
-from .core import (AspFtError, first_process, log, process_count, progress, read_json, require, RunConfig,
-                         save_config, show_path, write_json, write_jsonl)
+from .core import (AspFtError, first_process, install_line, log, process_count, progress, read_json, require,
+                         RunConfig, save_config, show_path, write_json, write_jsonl)
 from .models import (first_line, model_folder, MODELS, quiet, remote_code, settle_dtype, unreadable_part,
                            weights_hash)
 from .support import check_fusable, check_training, empty_model, stored_names
 from .chat import Encoded, IGNORE, pad_batch, pad_id
 from .adapters import adapter_settings, rows_of_stacks, some_names, weight_shapes
 from .training import (batch_order, better, compare_losses, count_updates, disk_error, drop_old, left_behind,
-                             LOOKED_AT, no_space, proof_rows, read_checkpoint, read_run, seal_checkpoint, train_once,
-                             warmup_updates)
+                             LOOKED_AT, no_space, proof_rows, read_checkpoint, read_run, seal_checkpoint, tell_log,
+                             train_once, warmup_updates)
 from .estimate import (checkpointed, memory_needed, memory_parts, memory_text, model_shape, to_lora_config,
                              training_device)
 from .prefixes import (ATTENTION, grouped_order, plan_prefixes, prefix_groups, rows_to_prove, SAVED,
@@ -119,7 +119,7 @@ def load_base(
 def _need(config):
     "What this run needs beside the libraries above is installed."
     if config.quantize == '4bit' and util.find_spec('bitsandbytes') is None:
-        raise AspFtError("quantize: 4bit needs bitsandbytes: run  pip install 'asp_ft[torch]' , or train without "
+        raise AspFtError(f"quantize: 4bit needs bitsandbytes: run  {install_line('torch')} , or train without "
                          '--quantize')
     if config.report_to and util.find_spec(config.report_to) is None:
         raise AspFtError(f'report_to: {config.report_to} is not installed: run  pip install {config.report_to} , or '
@@ -437,11 +437,14 @@ class Watch(TrainerCallback):
         control, # what it is to do next
         **_,     # what else it tells
     ):
-        "Begin the log and the bar."
+        "Begin the log and the bar; where nothing is trained yet, with the loss on the validation rows."
         path = self.folder/'log.jsonl'
-        if first_process(): write_jsonl(path, self.lines)   # of a resumed run: up to its checkpoint
+        if first_process():
+            write_jsonl(path, self.lines)   # of a resumed run: up to its checkpoint
+            tell_log(self.folder, state.max_steps, state.global_step)
         self.start, self.bar = time.time(), progress(total=state.max_steps, desc='training', unit='update')
         self.bar.initial = self.bar.n = state.global_step
+        if self.trainer.eval_dataset is not None and not state.global_step: self.trainer.evaluate()
 
     def on_step_end(self,
         args,    # the settings of the trainer
@@ -479,8 +482,8 @@ class Watch(TrainerCallback):
         metrics=None, # of the evaluation; the score is added
         **_,     # what else it tells
     ):
-        "Ask the solver, and write a line with what was found."
-        if self.score is not None:
+        "Ask the solver, but of an untrained adapter, and write a line with what was found."
+        if self.score is not None and state.global_step:
             metrics['solver_equal'], = broadcast_object_list([_scored(self)])
         self.write(step=state.global_step, **metrics)
         self.trainer.log({'eval_'+k.removeprefix('eval_'): v for k, v in metrics.items()})   # for `report_to`

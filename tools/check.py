@@ -360,8 +360,27 @@ def markup():
         for line, tag in tags: yield f'{name}:{line}: {tag} in a string: put it into a file in asp_ft/web'
 
 
+def lab():
+    "tools/lab.py gives JupyterLab a notebook as the kernel would leave it, and saves it as it was"
+    code = """if True:
+        import asyncio, pathlib, runpy
+        from ipykernel.kernelspec import get_kernel_dict
+        from traitlets.config import Config
+        given = runpy.run_path('tools/lab.py', init_globals=dict(get_config=Config))
+        files, name = given['c'].ServerApp.contents_manager_class(root_dir='.'), 'nbs/index.ipynb'
+        before = pathlib.Path(name).read_bytes()
+        model = asyncio.run(files.get(name))
+        found = model['content']['metadata']
+        assert found['kernelspec']['display_name'] == get_kernel_dict()['display_name'], found
+        assert found['language_info']['version'] == '{}.{}.{}'.format(*__import__('sys').version_info), found
+        asyncio.run(files.save(dict(type='notebook', format='json', content=model['content']), name))
+        assert pathlib.Path(name).read_bytes() == before, 'another file is saved'
+    """
+    return in_copy('nbs/index.ipynb', 'see tools/lab.py', *PYTHON, '-c', code)
+
+
 GATES = [clean, export, readme, figures, notebooks, imports, rhythm, order, size, markup, web, docments, light,
-         quick_help, machine_paths]
+         quick_help, machine_paths, lab]
 
 
 def main():

@@ -8,11 +8,14 @@ from nbmd import nb2md
 FEATURES = ['navigation.sections', 'navigation.top', 'content.code.copy', 'search.suggest', 'search.highlight']
 EXTENSIONS = ['attr_list', 'md_in_html', 'admonition', 'tables', 'pymdownx.superfences', 'pymdownx.details',
               {'pymdownx.highlight': dict(pygments_lang_class=True)}, {'toc': dict(permalink=True)}]
-# room for lines of 120 characters; what a cell prints looks different from the cell
+# room for lines of 120 characters; what a cell prints looks different from the cell; commands are
+# never cut off, and where other lines are, a bar shows it
 STYLE = '''.md-grid { max-width: 75rem }
 .md-typeset pre > code { font-size: .7rem }
 .md-typeset .language-text pre { border-left: .15rem solid #8886 }
 .md-typeset .language-text pre > code { background: none; padding-block: .2em }
+.md-typeset pre > code { scrollbar-color: #8888 transparent }
+.md-typeset .language-sh pre > code { white-space: pre-wrap; overflow-wrap: anywhere }
 '''
 PALETTE = [dict(media=f'(prefers-color-scheme: {name})', scheme=scheme, primary='blue',
                 toggle=dict(icon='material/brightness-6', name=f'Switch to {other}'))
@@ -85,6 +88,7 @@ def site(src, work, out):
         (docs/name).parent.mkdir(parents=True, exist_ok=True)
         (docs/name).write_text(head+md, encoding='utf-8')
     (docs/'wide.css').write_text(STYLE, encoding='utf-8')
+    shutil.copytree(src/'images', docs/'images')
     theme = dict(name='material', font=False, palette=PALETTE, features=FEATURES)
     config = dict(site_name=web['title'], site_url=web['site-url'], repo_url=web['repo-url'], theme=theme,
                   use_directory_urls=False, extra_css=['wide.css'], markdown_extensions=EXTENSIONS, plugins=['search'],
