@@ -63,7 +63,8 @@ class _Statement:
             if kind == _MARK: marks.append(i)
             elif kind == _OPEN:
                 if words[i] == '{' and len(stack) == 1: self.braces.append(i)
-                stack.append(i); marks = self.marks[i] = []
+                stack.append(i)
+                marks = self.marks[i] = []
             elif kind == _CLOSE and len(stack) > 1:
                 self.close[stack.pop()] = i
                 marks = self.marks[stack[-1]]
@@ -108,6 +109,7 @@ def _elements(s, owner, start, stop, ends=';'):
             parts, ranges = [], []
     return found
 
+# %% ../nbs/02_lint.ipynb #ea13adaf
 def _atom(s, start, stop):
     "The token that names the atom of a literal; None where it is none."
     i = start
@@ -116,6 +118,7 @@ def _atom(s, start, stop):
     last = s.close[i+1] if i+1 < stop and s.words[i+1] == '(' else i
     return i if last+1 == stop else None
 
+# %% ../nbs/02_lint.ipynb #81cfd4c8
 def _signatures(s, i):
     "The predicates that an atom names."
     name, paren = ('-' if i and s.words[i-1] == '-' else '')+s.words[i], i+1
@@ -136,10 +139,12 @@ def _literal(s, start, stop, inner=False):
     way = 'inner' if inner else 'not' if s.words[start] == 'not' else 'plain'
     s.uses += [(name, i, stop, way) for name in _signatures(s, i)]
 
+# %% ../nbs/02_lint.ipynb #f04e429e
 def _derive(s, start, stop):
     i = _atom(s, start, stop)
     if i is not None: s.derived += [(name, i, stop) for name in _signatures(s, i)]
 
+# %% ../nbs/02_lint.ipynb #590c4157
 def _set(s, brace, start, head):
     "Note what stands between braces: elements of a choice, an aggregate, an optimisation, a theory atom."
     stop, function = s.close[brace], s.words[brace-1] if brace else ''
@@ -154,6 +159,7 @@ def _set(s, brace, start, head):
         for k, part in enumerate(parts if plain else parts[1:]):
             for r in part: _derive(s, *r) if head and k == 0 else _literal(s, *r, inner=True)
 
+# %% ../nbs/02_lint.ipynb #0722e3db
 def _interpret(s):
     "Find atoms, scopes and sums of a statement."
     if s.kind in ('#const', '#defined', '#program'): return s
@@ -178,7 +184,7 @@ def _interpret(s):
     return s
 
 # %% ../nbs/02_lint.ipynb #0852eab4
-def _scoped(s):
+def _variables_by_scope(s):
     "The named variables of each scope, with the place of each; -1 is the statement outside of its scopes."
     found, scopes = {-1: {}}, s.scopes
     for i in s.variables:
@@ -189,11 +195,13 @@ def _scoped(s):
         found.setdefault(scope, {}).setdefault(word, []).append(i)
     return found
 
+# %% ../nbs/02_lint.ipynb #b32298a8
 def _within(i, ranges):
     "Whether a token lies in one of the ranges, which are in order."
     k = bisect_right(ranges, (i, i))-1
     return k >= 0 and i < ranges[k][1]
 
+# %% ../nbs/02_lint.ipynb #a050c625
 def _singletons(s, scoped):
     "(token, whether _ may stand for it) of variables that occur once."
     atoms = sorted({(i, stop) for _, i, stop, way in s.uses if way != 'not' and 'not' not in s.words[max(i-2, 0):i]})
@@ -205,7 +213,8 @@ def _singletons(s, scoped):
             if name[0] == name[-1] == "'" or _within(places[0], s.counted): continue
             yield places[0], _within(places[0], atoms)
 
-def _once(found, line_of):
+# %% ../nbs/02_lint.ipynb #be9d51d4
+def _singleton_finding(found, line_of):
     "One finding for all variables that occur once; `found` are (position, name, whether _ may stand for it)."
     if not found: return
     found, lines = sorted(found), {}
@@ -230,7 +239,7 @@ def _equal_tuples(s, scoped):
         start, stop = terms[0]
         first, last = sorted((terms, conditions))[0][0][0], max(terms[-1][1], conditions[-1][1])
         variables = s.variables[bisect_left(s.variables, first):bisect_left(s.variables, last)]
-        inside = lambda i, ranges: any(a <= i < b for a, b in ranges)
+        def inside(i, ranges): return any(a <= i < b for a, b in ranges)
         if any(inside(i, terms[1:]) for i in variables): continue
         weight = {s.words[i] for i in variables if start <= i < stop}
         glob = set() if s.kind == ':~' else set(scoped[-1])
@@ -245,49 +254,6 @@ def _equal_tuples(s, scoped):
         text = f'equal tuples count once, so {value} is added once for all matches: write {tuple_}{named}'
         yield 'equal_tuples', start, text
 
-# %% ../nbs/02_lint.ipynb #5b0e77a1
-def _same_tuples(p):
-    "Elements of one sum, or of all optimisation at one level, with the same tuple and different conditions."
-    groups = {}
-    for s in p.statements:
-        for terms, conditions, brace in s.sums:
-            words = s.words[terms[0][0]:terms[-1][1]] if terms else []
-            optimises = s.kind in (*_OPTIMISE, ':~')
-            first, last = (terms[0][0], max([terms[-1][1], *(r[1] for r in conditions)])) if terms else (0, 0)
-            variables = s.variables[bisect_left(s.variables, min([first, *(r[0] for r in conditions)])):]
-            if not words or {';', '..'} & {*words} or any(first <= i < terms[-1][1] for i in s.variables): continue
-            if optimises and any(i < last for i in variables): continue
-            key = (s.kind.startswith('#max'),) if optimises else (id(s), brace)
-            whole = ''.join(words).removesuffix('@0').replace('@0,', ',')
-            groups.setdefault((key, whole), {}).setdefault(tuple(s.text(*r) for r in conditions), (s, terms))
-    for (_, whole), found in groups.items():
-        texts = [' , '.join(c) for c in found]
-        if len(found) < 2 or len(found) == 2 and ('not '+texts[0] == texts[1] or 'not '+texts[1] == texts[0]): continue
-        s, terms = next(iter(found.values()))
-        own = [c[0] if len(c) == 1 and not c[0].startswith('not') and '=' not in c[0] else str(k)
-               for k, c in enumerate(found, 1)][:3]
-        if s.kind == ':~': tuples = ' and '.join(f'[{whole},{name}]' for name in own)
-        else: tuples = '{ '+'; '.join(f"{whole},{name} : {', '.join(c) or '#true'}" for name, c in zip(own, found))+' }'
-        text = f'equal tuples count once: {whole} stands here {len(found)} times, and is added once: write {tuples}'
-        yield 'equal_tuples', s.at(terms[0][0]), text
-
-def _weights(p):
-    "Tuples that begin with a term which is no number: an atom, as in older languages, or a look-up."
-    for s in p.statements:
-        for terms, conditions, _ in s.sums:
-            if not terms or s.kinds[terms[0][0]] != _NAME: continue
-            start, stop = terms[0]
-            end = next((i for i in range(start, stop) if s.words[i] == '@'), stop)
-            if _atom(s, start, end) is None or s.words[start+1:start+2] != ['(']: continue
-            atom, level = s.text(start, end), s.text(end, stop)
-            names = list(dict.fromkeys(s.words[i] for i in s.variables if start <= i < end and s.words[i] != '_'))
-            remedy = 'begin with a number, or a variable that stands for one'
-            if {*_signatures(s, start)} & p.known and not terms[1:]:
-                inner = f"1{level},{','.join(names) or atom}"
-                body = dict.fromkeys([atom, *(s.text(*r) for r in conditions)])
-                remedy = f'write [{inner}]' if s.kind == ':~' else f"write {{ {inner} : {', '.join(body)} }}"
-            yield 'weight', s.at(start), f'{atom} is no number, so this tuple is ignored: {remedy}'
-
 # %% ../nbs/02_lint.ipynb #07ae68a1
 def _or(s):
     "A semicolon between plain literals of a body."
@@ -296,23 +262,24 @@ def _or(s):
         text = '; in a body means "and": write a comma, or for "or" one rule for each alternative'
         if i is not None: yield 'or', i, text
 
-def _swallowed(s, scoped):
+# %% ../nbs/02_lint.ipynb #ab21a9c6
+def _swallow(s, scoped):
     "Literals after a conditional literal that have become part of its condition."
     parts = s.bodies[-1]
     if len(parts) != 2: return
     scope = s.scopes.index((parts[0][0][0], parts[1][-1][1])) if parts[0] and parts[1] else -1
     names = {i: n for n, places in scoped.get(scope, {}).items() for i in places}
-    local = lambda a, b: {n for i, n in names.items() if a <= i < b and n not in scoped[-1]}
+    def local(a, b): return {n for i, n in names.items() if a <= i < b and n not in scoped[-1]}
     if not local(*parts[0][0]) & set().union(*(local(*r) for r in parts[1])): return
     last = max(k for k, r in enumerate(parts[1]) if local(*r))
     for start, stop in parts[1][last+1:last+2]:
         text = s.text(start, stop)
         yield 'swallowed', start, f'{text} is read as part of the condition after the colon: write ; in front of {text}'
-
 _COMPARE = ('=', '==', '!=', '<>', '<', '>', '<=', '>=')
 _FUNCTIONS = {'count': '#count { ... }', 'sum': '#sum { ... }', 'abs': '|X|'}
 _FUNCTIONS |= {'min': '#min { ... }', 'max': '#max { ... }', 'sqrt': 'X*X <= Y'}
 
+# %% ../nbs/02_lint.ipynb #ab179249
 def _comparisons(s):
     "Comparisons that compute or look up nothing."
     for start, stop in s.compared:
@@ -351,6 +318,7 @@ def _disjunctions(s):
         head, body = s.text(*s.heads[0][0][0]), s.text(s.heads[0][1][0][0], s.head[1])
         yield 'colon', marks[0], f'without a body this chooses one: write {head} :- {body}. or {{ {head} : {body} }}.'
 
+# %% ../nbs/02_lint.ipynb #683304cf
 def _arrow(s):
     "`a <- b`"
     if s.kind == 'rule' and s.neck is None and '<' in s.words:
@@ -358,6 +326,7 @@ def _arrow(s):
         if s.words[i+1:i+2] == ['-'] and s.at(i+1) == s.at(i)+1 and not s.braces and not s.theory:
             yield 'arrow', i, '<- is read as a comparison with a minus: write :-'
 
+# %% ../nbs/02_lint.ipynb #8d3868c1
 def _choices(s, scoped):
     "A choice with bounds over one element that is one atom only."
     if s.body[0] >= s.body[1] or len(s.choice[2]) != 1 or len(s.derived) != 1: return
@@ -380,7 +349,6 @@ _PRODUCT = re.compile(r"(?<![\w'])[\w']+(?:\s*\*\*?\s*[\w']+)+", re.A)
 _CONST = re.compile(r'#const\s+([\w\']+)\s*=\s*(\d{1,10})\s*\.', re.A)
 _QUOTED = re.compile(r"(?<![\w'])'([A-Za-z]\w*)'(?![\w'])", re.A)
 _XOR = re.compile(r"(?<![\w'])([\w']+)\s*\^\s*(\d+)", re.A)
-
 def _value(product, consts):
     "The value of a product of powers, for example `3*2**40`; None where a factor is not known."
     value = 1
@@ -392,6 +360,7 @@ def _value(product, consts):
         value = min(value*result, 2**99)
     return value
 
+# %% ../nbs/02_lint.ipynb #2c20e688
 def _numbers(bare):
     "Numbers that 32 bits do not hold."
     for m in _WRAPS.finditer(bare):
@@ -403,24 +372,26 @@ def _numbers(bare):
         if (_value(m[0], consts) or 0) >= 2**31:
             yield 'overflow', m.start(), f'{m[0][:40]} is beyond 32 bits and wraps around: stay below 2147483648'
 
-def _counted(found):
+# %% ../nbs/02_lint.ipynb #85ad0d07
+def _with_count(found):
     "The first of several findings, with their number."
     found = list(found)
     more = f' (and in {len(found)-1} more places)' if found[2:] else ' (and in one more place)' if found[1:] else ''
     return [(code, pos, text+more) for code, pos, text in found[:1]]
 
+# %% ../nbs/02_lint.ipynb #52b30c56
 def _in_text(bare):
     "Findings that need no structure."
     yield from _numbers(bare)
-    def quoted(m):
+    def quote_remedy(m):
         if m[1][0].isupper(): return f"{m[0]} is a variable in clingo: write \"{m[1]}\" or {m[1][0].lower()+m[1][1:]}"
         return f'{m[0]} is not the constant {m[1]}: write {m[1]}, without quotes'
-    if "'" in bare: yield from _counted(('quotes', m.start(), quoted(m)) for m in _QUOTED.finditer(bare))
+    if "'" in bare: yield from _with_count(('quotes', m.start(), quote_remedy(m)) for m in _QUOTED.finditer(bare))
     if '&' in bare: return  # theories have operators of their own
-    yield from _counted(('equals', m.start(), '== works, but clingo writes =') for m in re.finditer('==', bare))
+    yield from _with_count(('equals', m.start(), '== works, but clingo writes =') for m in re.finditer('==', bare))
     text = '{} is an exclusive or of bits: for the power write {}**{}'
     found = (('xor', m.start(), text.format(m[0], m[1], m[2])) for m in _XOR.finditer(bare)) if '^' in bare else ()
-    yield from _counted(found)
+    yield from _with_count(found)
 
 # %% ../nbs/02_lint.ipynb #029b961b
 _ALL, _COUNT = SIGNS['∀'], '#count { ... }'
@@ -429,7 +400,6 @@ _FOREIGN = {'true': '#true', 'false': '#false', 'fail': '#false', 'forall': _ALL
             'member': 'a predicate of facts', 'append': 'a recursive rule', 'between': 'X = 1..9', 'write': '#show',
             'print': '#show', 'format': '#show', 'nl': '#show', 'assert': 'a rule', 'cut': 'a constraint'}
 _SUGGEST = 300  # names to which misspelt ones are compared; difflib takes about 20 microseconds for each
-
 def _explain(name, p):
     "(code, sentence) for a predicate that nothing derives."
     word, arity = name.rsplit('/', 1)
@@ -441,10 +411,10 @@ def _explain(name, p):
         return 'underived', f'nothing derives {name}: for "not derivable" write not {word[1:]}'
     if found := _nearest(word, arity, p): return 'typo', f'nothing derives {name}: is {found}/{arity} meant?'
     return 'underived', f'nothing derives {name}, and nothing gives it: add a rule, or check the name'
-
 _NEVER_DATA = {'forall', 'for_all', 'foreach', 'findall'}   # words that no instance uses for a predicate
 _NO_ATOMS = {'true', 'false', 'fail', 'nl', 'cut'}           # nor these without arguments
 
+# %% ../nbs/02_lint.ipynb #20bc298d
 def _slip(name, p):
     "The same where nothing is known of inputs: only what looks like a slip, else None."
     word, arity = name.rsplit('/', 1)
@@ -457,8 +427,10 @@ def _slip(name, p):
         if min(uses, len(p.uses[other])) > 1 or (uses, name) > (len(p.uses[other]), other): continue
         return 'typo', f'{name} is much like {other}, and nothing derives either: are they the same?'
 
+# %% ../nbs/02_lint.ipynb #9f2e41b3
 def _shorter(word): return {word, *(word[:i]+word[i+1:] for i in range(1, len(word)))}
 
+# %% ../nbs/02_lint.ipynb #ef638d26
 def _one_slip(a, b):
     "Whether two words differ as by a slip of the hand; endings, plurals and single letters for names do not count."
     short, long = sorted((a, b), key=len)
@@ -468,17 +440,26 @@ def _one_slip(a, b):
     swapped = short[:i]+short[i+1:i+2]+short[i]+short[i+2:] if i+1 < len(short) else ''
     return long == swapped or len(short) > 4 and short[i+1:] == long[i+1:] and not ends
 
+# %% ../nbs/02_lint.ipynb #fcccc579
 def _nearest(word, arity, p):
     "A known name much like `word`."
     near = [w for w, same in p.names.items() if f'{w}/{arity}' in same] if p.lookups < _SUGGEST else []
     p.lookups += len(near)
     return next(iter(difflib.get_close_matches(word, near[:_SUGGEST], 1, .75)), None)
 
+# %% ../nbs/02_lint.ipynb #127aa9a7
 def _declared_name(s):
     "The signature in `#show p/1.`, `#defined p/1.`, `#project p/1.`; None where there is none."
     words = s.words[1:s.end]
     if len(words) >= 3 and words[-2] == '/' and words[-1].isdigit() and s.kinds[s.end-3] == _NAME and len(words) < 5:
         return ''.join(words)
+
+# %% ../nbs/02_lint.ipynb #080a90ae
+_END = re.compile(r'(?<!\.)\.(?!\.)(?:\s*\[[^\]]*\])?\s*')
+_FLAT = r'[^(){}\[\]:;|#&<>=!A-Z]*'
+_FACT = re.compile(rf'((?:-\s*)?[a-z]\w*)(?:\s*\(({_FLAT}(?:\({_FLAT}\){_FLAT})*)\))?\s*', re.A)
+_INNER = re.compile(r'\([^()]*\)')
+_DIGIT = re.compile(r'\d')
 
 # %% ../nbs/02_lint.ipynb #58c65dd6
 class _Program:
@@ -526,21 +507,59 @@ class _Program:
             for name, i, stop in s.derived: self.derived.setdefault(name, []).append((s, i, stop))
         for name, i, _, way in s.uses: self.uses.setdefault(name, []).append((s, i, way))
 
-# %% ../nbs/02_lint.ipynb #080a90ae
-_END = re.compile(r'(?<!\.)\.(?!\.)(?:\s*\[[^\]]*\])?\s*')
-_FLAT = r'[^(){}\[\]:;|#&<>=!A-Z]*'
-_FACT = re.compile(rf'((?:-\s*)?[a-z]\w*)(?:\s*\(({_FLAT}(?:\({_FLAT}\){_FLAT})*)\))?\s*', re.A)
-_INNER = re.compile(r'\([^()]*\)')
-_DIGIT = re.compile(r'\d')
+# %% ../nbs/02_lint.ipynb #5b0e77a1
+def _same_tuples(p):
+    "Elements of one sum, or of all optimisation at one level, with the same tuple and different conditions."
+    groups = {}
+    for s in p.statements:
+        for terms, conditions, brace in s.sums:
+            words = s.words[terms[0][0]:terms[-1][1]] if terms else []
+            optimises = s.kind in (*_OPTIMISE, ':~')
+            first, last = (terms[0][0], max([terms[-1][1], *(r[1] for r in conditions)])) if terms else (0, 0)
+            variables = s.variables[bisect_left(s.variables, min([first, *(r[0] for r in conditions)])):]
+            if not words or {';', '..'} & {*words} or any(first <= i < terms[-1][1] for i in s.variables): continue
+            if optimises and any(i < last for i in variables): continue
+            key = (s.kind.startswith('#max'),) if optimises else (id(s), brace)
+            whole = ''.join(words).removesuffix('@0').replace('@0,', ',')
+            groups.setdefault((key, whole), {}).setdefault(tuple(s.text(*r) for r in conditions), (s, terms))
+    for (_, whole), found in groups.items():
+        texts = [' , '.join(c) for c in found]
+        if len(found) < 2 or len(found) == 2 and ('not '+texts[0] == texts[1] or 'not '+texts[1] == texts[0]): continue
+        s, terms = next(iter(found.values()))
+        own = [c[0] if len(c) == 1 and not c[0].startswith('not') and '=' not in c[0] else str(k)
+               for k, c in enumerate(found, 1)][:3]
+        if s.kind == ':~': tuples = ' and '.join(f'[{whole},{name}]' for name in own)
+        else: tuples = '{ '+'; '.join(f"{whole},{name} : {', '.join(c) or '#true'}" for name, c in zip(own, found))+' }'
+        text = f'equal tuples count once: {whole} stands here {len(found)} times, and is added once: write {tuples}'
+        yield 'equal_tuples', s.at(terms[0][0]), text
 
-def _underived(p, outputs):
+# %% ../nbs/02_lint.ipynb #5ead1878
+def _weights(p):
+    "Tuples that begin with a term which is no number: an atom, as in older languages, or a look-up."
+    for s in p.statements:
+        for terms, conditions, _ in s.sums:
+            if not terms or s.kinds[terms[0][0]] != _NAME: continue
+            start, stop = terms[0]
+            end = next((i for i in range(start, stop) if s.words[i] == '@'), stop)
+            if _atom(s, start, end) is None or s.words[start+1:start+2] != ['(']: continue
+            atom, level = s.text(start, end), s.text(end, stop)
+            names = list(dict.fromkeys(s.words[i] for i in s.variables if start <= i < end and s.words[i] != '_'))
+            remedy = 'begin with a number, or a variable that stands for one'
+            if {*_signatures(s, start)} & p.known and not terms[1:]:
+                inner = f"1{level},{','.join(names) or atom}"
+                body = dict.fromkeys([atom, *(s.text(*r) for r in conditions)])
+                remedy = f'write [{inner}]' if s.kind == ':~' else f"write {{ {inner} : {', '.join(body)} }}"
+            yield 'weight', s.at(start), f'{atom} is no number, so this tuple is ignored: {remedy}'
+
+# %% ../nbs/02_lint.ipynb #529eb54b
+def _unknown_atoms(p, outputs):
     "Atoms that nothing derives or gives."
     for name, uses in p.uses.items():
         if name in p.known: continue
         said = _slip(name, p) if p.unknown else _explain(name, p)
         if said is None: continue
         (code, text), (s, i, _) = said, uses[0]
-        yield _counted([(code, s.at(i), text)]*len(uses))[0]
+        yield _with_count([(code, s.at(i), text)]*len(uses))[0]
     for name, pos in p.shown.items():
         if name not in {*p.known, *p.uses, *outputs}: yield 'show_underived', pos, _explain(name, p)[1]
     for s in p.statements:
@@ -549,6 +568,7 @@ def _underived(p, outputs):
             text = f'this prints the term {s.text(1, s.end)} in every answer set: for the predicate write #show {name}.'
             if name in p.known: yield 'show_term', s.at(1), text
 
+# %% ../nbs/02_lint.ipynb #0e2db899
 def _contract(p, inputs, outputs):
     "Inputs that are derived, and outputs that are not."
     for name in dict.fromkeys(inputs):
@@ -561,38 +581,87 @@ def _contract(p, inputs, outputs):
         if name in p.known: continue
         yield 'output_underived', p.shown.get(name, 0), f'{name} is an output: ' + _explain(name, p)[1]
 
+# %% ../nbs/02_lint.ipynb #874401e6
 def _repeats(s, name, i, stop):
     "Whether the body of a rule holds the very atom that its head derives."
     return any(u == name and way == 'plain' and s.words[j:end] == s.words[i:stop] for u, j, end, way in s.uses)
 
 # %% ../nbs/02_lint.ipynb #ec8fedca
-def _unbounded(p):
+def _free_choices(p):
     "A choice `{ color(X,C) : col(C) } :- node(X).` of whose atoms nothing demands any."
     for s in p.statements:
         if not s.choice or len(s.choice[2]) != 1 or len(s.derived) != 1: continue
         if s.choice[0] or s.choice[1]+1 < s.head[1]: continue  # it has bounds
         name, i, stop = s.derived[0]
-        scoped = _scoped(s)
+        scoped = _variables_by_scope(s)
         local = {n for n in scoped.get(0, {}) if n not in scoped[-1]}
         inside = {s.words[v] for v in s.variables if i < v < stop}
         simple = all(way == 'plain' for _, j, _, way in s.uses if j > s.choice[1]) and not s.compared
         if not (local & inside and inside & set(scoped[-1]) and simple and s.bodies): continue
-        if len(p.derived[name]) == 1 and name not in p.facts and name not in p.declared and not _demanded(p, name):
+        if len(p.derived[name]) == 1 and name not in p.facts and name not in p.declared and not _has_demand(p, name):
             atom, condition = s.text(i, stop), s.text(s.choice[2][0][1][0][0], s.choice[1])
             text = f'nothing demands any {s.words[i]}, so none at all is an answer: '
             yield 'unbounded', s.at(i), text + f'for exactly one each write {{ {atom} : {condition} }} = 1'
 
-def _demanded(p, name):
+# %% ../nbs/02_lint.ipynb #fd9ce12f
+def _has_demand(p, name):
     "Whether some statement uses the predicate, or one that depends on it, but in a plain literal of a rule."
     todo, seen = [name], {name}
     while todo:
         for s, _, way in p.uses.get(todo.pop(), ()):
             if way != 'plain' or s.kind not in ('rule', '#show'): return True
             new = {n for n, _, _ in s.derived} - seen
-            todo += new; seen |= new
+            todo += new
+            seen |= new
     return False
 
 # %% ../nbs/02_lint.ipynb #dbd08b60
+_THEORY = re.compile(r'#theory[^{]*\{(?:[^{}]|\{[^{}]*\})*\}\s*\.')
+def lint(
+    statements,   # what `parse` gave
+    program: str, # the text they were parsed from
+    given=None,   # signatures that come from elsewhere: predicates of the instance; None: not known
+    inputs=(),    # input predicates of the contract; () where there is none
+    outputs=(),   # output predicates of the contract; () where there is none
+) -> list:        # (code, line, column, text) of each finding, in the order of the text; codes are the keys of `LINT`
+    "Mistakes that clingo accepts. For a program that parses; runs inside the sandbox."
+    bare = strip_comments(program)
+    if '#theory' in bare: bare = _THEORY.sub(lambda m: blank(m[0]), bare)
+    p = _Program(bare)
+    p.learn(*given or (), *inputs, unknown=given is None and not inputs)
+    found = [*_in_text(bare), *_unknown_atoms(p, outputs), *_contract(p, inputs, outputs), *_free_choices(p)]
+    found += [*_same_tuples(p), *_weights(p), *_duplicates(statements, program)]
+    if p.unknown: found += _constants(bare)
+    once, alternatives = [], []
+    for s in p.statements:
+        here, single = _in_statement(s)
+        found += [(code, s.at(i), text) for code, i, text in here if code != 'or']
+        alternatives += [(code, s.at(i), text) for code, i, text in here if code == 'or']
+        once += [(s.at(i), s.words[i], free) for i, free in single]
+    ends = [m.start() for m in re.finditer('\n', program)] if once else ()
+    found += [*_with_count(alternatives), *_singleton_finding(once, lambda pos: bisect_left(ends, pos)+1)]
+    return _places(program, found)
+
+# %% ../nbs/02_lint.ipynb #ac7bae78
+def _in_statement(s):
+    "What is wrong with one statement by itself, and its variables that occur once."
+    scoped = _variables_by_scope(s)
+    found = list(_equal_tuples(s, scoped)) if s.sums else []
+    single = [] if found else list(_singletons(s, scoped))
+    if s.bodies: found += [*_or(s), *_swallow(s, scoped)]
+    if s.compared: found += _comparisons(s)
+    if s.heads: found += [*_disjunctions(s), *_arrow(s)]
+    if s.choice: found += _choices(s, scoped)
+    return found, single
+
+# %% ../nbs/02_lint.ipynb #616c310b
+def _places(text, found):
+    "Findings in the order of the text, with line and column."
+    ends = [-1, *(m.start() for m in re.finditer('\n', text))]
+    rows = [(code, bisect_left(ends, pos), pos, message) for code, pos, message in sorted(found, key=lambda f: f[1:])]
+    return [(code, line, pos-ends[line-1], message) for code, line, pos, message in rows]
+
+# %% ../nbs/02_lint.ipynb #18650e6c
 def _duplicates(statements, program):
     "Statements that stand in a program twice."
     if len(set(statements)) == len(statements): return
@@ -608,14 +677,14 @@ def _duplicates(statements, program):
         begin = again[0].location.begin
         column = len(lines[begin.line-1].encode()[:begin.column-1].decode(errors='ignore'))
         text = f'this stands in line {first.location.begin.line} already: leave it out'
-        yield _counted([('duplicate', starts[begin.line-1]+column, text)]*len(again))[0]
+        yield _with_count([('duplicate', starts[begin.line-1]+column, text)]*len(again))[0]
 
+# %% ../nbs/02_lint.ipynb #518f3265
 _HOLDER = re.compile(r"(?<![\w'#@])([_']*[a-z][\w']*)\s*(?:\.\.|[-+*/\\]\s*[\w'(])|(?:\.\.\s*|[\w')|]\s*[-+*/\\]\s*)"
                      r"([_']*[a-z][\w']*)(?![\w'(]|\s*\()", re.A)
 _SIGNATURES = re.compile(r"#(?:show|defined|project)\s+-?\s*[\w']+\s*/\s*\d+", re.A)
 _DEFINED = re.compile(r"#const\s+([\w']+)|#program\s+\w+\s*\(([^()]*)\)", re.A)
 _CONSTANT = ' a number, and nothing here says which: say so with #const {0} = 5. or --const {0}=5'
-
 def _constants(bare):
     "Constants that are calculated with and that no `#const` defines: they come with the instance or the command."
     if '&' in bare: return  # theories have terms of their own
@@ -629,49 +698,7 @@ def _constants(bare):
     stands = ' stands for' if len(found) == 1 else ' stand for'
     yield 'constant', min(found.values()), ' and '.join(found) + stands + _CONSTANT.format(min(found, key=found.get))
 
-_THEORY = re.compile(r'#theory[^{]*\{(?:[^{}]|\{[^{}]*\})*\}\s*\.')
-
-def lint(
-    statements,   # what `parse` gave
-    program: str, # the text they were parsed from
-    given=None,   # signatures that come from elsewhere: predicates of the instance; None: not known
-    inputs=(),    # input predicates of the contract; () where there is none
-    outputs=(),   # output predicates of the contract; () where there is none
-) -> list:        # (code, line, column, text) of each finding, in the order of the text; codes are the keys of `LINT`
-    "Mistakes that clingo accepts. For a program that parses; runs inside the sandbox."
-    bare = strip_comments(program)
-    if '#theory' in bare: bare = _THEORY.sub(lambda m: blank(m[0]), bare)
-    p = _Program(bare)
-    p.learn(*given or (), *inputs, unknown=given is None and not inputs)
-    found = [*_in_text(bare), *_underived(p, outputs), *_contract(p, inputs, outputs), *_unbounded(p)]
-    found += [*_same_tuples(p), *_weights(p), *_duplicates(statements, program)]
-    if p.unknown: found += _constants(bare)
-    once, alternatives = [], []
-    for s in p.statements:
-        here, single = _in_statement(s)
-        found += [(code, s.at(i), text) for code, i, text in here if code != 'or']
-        alternatives += [(code, s.at(i), text) for code, i, text in here if code == 'or']
-        once += [(s.at(i), s.words[i], free) for i, free in single]
-    ends = [m.start() for m in re.finditer('\n', program)] if once else ()
-    found += [*_counted(alternatives), *_once(once, lambda pos: bisect_left(ends, pos)+1)]
-    return _places(program, found)
-
-def _in_statement(s):
-    "What is wrong with one statement by itself, and its variables that occur once."
-    scoped = _scoped(s)
-    found = list(_equal_tuples(s, scoped)) if s.sums else []
-    single = [] if found else list(_singletons(s, scoped))
-    if s.bodies: found += [*_or(s), *_swallowed(s, scoped)]
-    if s.compared: found += _comparisons(s)
-    if s.heads: found += [*_disjunctions(s), *_arrow(s)]
-    if s.choice: found += _choices(s, scoped)
-    return found, single
-
-def _places(text, found):
-    "Findings in the order of the text, with line and column."
-    ends = [-1, *(m.start() for m in re.finditer('\n', text))]
-    rows = [(code, bisect_left(ends, pos), pos, message) for code, pos, message in sorted(found, key=lambda f: f[1:])]
-    return [(code, line, pos-ends[line-1], message) for code, line, pos, message in rows]
+# %% ../nbs/02_lint.ipynb #86298f24
 def said_better(
     found,     # what `lint` found
     code: str, # of a message of clingo, see `Message`
@@ -739,6 +766,7 @@ _HINTS = {  # code -> sentence and patterns; a group marks the place
 _HINTS = {code: (text, [re.compile(p, re.A | re.M) for p in patterns])
           for code, (text, *patterns) in _HINTS.items()}
 
+# %% ../nbs/02_lint.ipynb #717b55d1
 def _split(text, mark):
     "A text cut at a mark outside of brackets."
     parts, depth = [''], 0
@@ -748,6 +776,7 @@ def _split(text, mark):
         else: parts[-1] += c
     return [' '.join(part.split()) for part in parts]
 
+# %% ../nbs/02_lint.ipynb #bf6c2ea6
 def _as_set(inside):
     "What stood between the square brackets of gringo 3, as a set of tuples; each element keeps a tuple of its own."
     elements, all_ = [], _split(inside, ',')
@@ -762,6 +791,7 @@ def _as_set(inside):
         elements.append(f"{value}{'@'+level if level else ''},{key} : {', '.join([literal, *conditions])}")
     return '{ '+'; '.join(elements[:3])+('; ...' if elements[3:] else '')+' }'
 
+# %% ../nbs/02_lint.ipynb #c86fbb23
 def _gringo3(bare):
     "Words and brackets of gringo 3, in which many a collection is written, with today's way."
     for m in {m[1]: m for m in reversed(list(_OLD.finditer(bare)))}.values():
@@ -774,6 +804,7 @@ def _gringo3(bare):
         remedy = f'write {word} {written}' if written else f'write {word} {{ 1,X : p(X) }}, a tuple of its own for each'
         yield 'gringo3', m.start(2), f'square brackets are of gringo 3: {remedy}'
 
+# %% ../nbs/02_lint.ipynb #f52192f2
 def hints(
     program: str, # a text that does not parse
 ) -> list:        # (code, line, column, text), at most five

@@ -352,7 +352,7 @@ def draw_some(
         solver.sign_def, solver.rand_freq = ('pos', 'neg', 'rnd')[min(seed, 2)], str(int(seed > 1))
         solver.seed = str(seed)
         some = draw.sample(side.open, min(len(side.open), seed % 4)) if seed > 1 else ()
-        drawn |= dict.fromkeys(side.drawn([literal*draw.choice((1, -1)) for _, literal in some]))
+        drawn |= dict.fromkeys(side.answer_sets([literal*draw.choice((1, -1)) for _, literal in some]))
     return list(drawn)
 
 def first_lacking(

@@ -23,13 +23,13 @@ from .core import AspFtError, text_hash
 # %% ../nbs/01_syntax.ipynb #67e810a9
 _OUTSIDE = re.compile(r'"[^"\\\n]*+(?:\\["\\n][^"\\\n]*+)*+("?)|%\*|%[^\n]*')  # a string goes as far as it can
 _INSIDE = re.compile(r'%\*|\*%|%[^\n]*')  # in a block comment a line comment hides the closing mark, a string does not
-
 def blank(
     text: str, # any
 ) -> str:      # as many lines, as long, of spaces
     "A text without its words, so that what stands behind it keeps its place."
     return '\n'.join(' '*len(line) for line in text.split('\n'))
 
+# %% ../nbs/01_syntax.ipynb #5953d643
 def strip_comments(
     program: str, # a program
 ) -> str:         # as long as the program, with comments and the insides of strings blanked
@@ -50,9 +50,9 @@ def strip_comments(
 _FORBIDDEN = re.compile(r"#(?:include|script|theory|program|external)\b|@\s*[_']*[a-z][\w']*\s*\(", re.A)
 _OPENS = {')': '(', ']': '[', '}': '{'}
 _ALLOWED_OWN = ('#program', '#external', '#theory')
-
 def _place(text, pos): return text.count('\n', 0, pos)+1, pos-text.rfind('\n', 0, pos)
 
+# %% ../nbs/01_syntax.ipynb #adef4ac5
 def _deeper(text, limit):
     "Whether brackets are nested, or prefix operators chained, more than `limit` deep."
     if any(len(re.sub(r'\s', '', c)) > limit for c in re.findall(r'(?:[-~]\s*){9,}', text)): return True
@@ -60,7 +60,8 @@ def _deeper(text, limit):
     for bracket in re.findall(r'[()\[\]{}]', text):
         kind = _OPENS.get(bracket)
         if kind is None:
-            opened[bracket] += 1; depth += 1
+            opened[bracket] += 1
+            depth += 1
             if depth > limit: return True
         elif opened[kind]: opened[kind] -= 1; depth -= 1
     return False
@@ -71,7 +72,6 @@ SIGNS = {  # signs that no program has -> what clingo has for them
     '→': ':-, head first', '←': ':-', '⇒': ':-, head first', '⇐': ':-', '…': '..', '−': '-', '–': '-', '×': '*',
     '·': '*', '“': '"', '”': '"', '‘': '"', '’': '"', '∈': 'an atom', '∀': 'a conditional literal, p(X) : q(X)',
     '∃': 'the atom itself'}
-
 def prescan(
     program: str,           # the text to look at
     max_bytes: int=100_000, # longest text, in bytes of UTF-8
@@ -88,8 +88,10 @@ def prescan(
     if '%*' in bare: return _bad_text('comment', bare, bare.index('%*'), 'a comment %* is never closed: add *%')
     return _prescan_bare(bare, max_depth, strict)
 
+# %% ../nbs/01_syntax.ipynb #57c59950
 def _bad_text(code, text, pos, message): return 'SYNTAX_ERROR', code, *_place(text, pos), message
 
+# %% ../nbs/01_syntax.ipynb #64697a38
 def _prescan_bare(bare, max_depth, strict):
     "The look at a text without comments and strings."
     harmless = None
@@ -163,9 +165,7 @@ _CODES = {'syntax error': 'syntax', 'lexer error': 'syntax', 'unsafe variables':
           'redefinition': 'redefinition', 'cyclic constant definition': 'redefinition',
           'interval undefined': 'undefined_operation', 'tuple ignored': 'tuple_ignored',
           'no atoms over signature': 'nothing_shown'}
-
 _OWN_WORDS = re.compile(r'#(?:sum|count|min|max|show|external|false|true|inf|sup|edge|project|heuristic)\b')
-
 def _unsafe(body):
     "What clingo says of unsafe variables, without the names that it gave to things for itself."
     said, _, _ = body.partition('\n<')
@@ -181,6 +181,7 @@ def _unsafe(body):
     rewritten = '#' in _OWN_WORDS.sub('', statement) or re.search(r'<=0|::|:\.|\{0[:,]', statement)
     return f'unsafe variables: {unsafe}' if rewritten else f'unsafe variables in: {statement} {unsafe}'
 
+# %% ../nbs/01_syntax.ipynb #9bbc2718
 def read_message(
     text: str,      # a message as clingo gives it
     lines: int=0,   # lines of the program; what lies below is the instance
@@ -196,6 +197,7 @@ def read_message(
     if line > lines > 0: return Message(code, line-lines, column, body, where)
     return Message(code, line, column, body)
 
+# %% ../nbs/01_syntax.ipynb #38f7d642
 def in_characters(
     message: Message, # as clingo gives it, with a column in bytes
     text: str,        # that it is about
@@ -233,6 +235,7 @@ def signature_parts(
     "Signatures taken apart."
     return {(n.lstrip('-').split('/')[0], int(n.split('/')[1]), not n.startswith('-')) for n in names}
 
+# %% ../nbs/01_syntax.ipynb #27ec4dd9
 def atom_of(
     name: str,  # a signature
     order=None, # the place of each argument
@@ -253,6 +256,7 @@ def head_atoms(
     if kind == 'HeadAggregate': return [a for e in head.elements for a in head_atoms(e.condition)]
     return [a for e in head.elements for a in head_atoms(e)] if kind in ('Aggregate', 'Disjunction') else []
 
+# %% ../nbs/01_syntax.ipynb #95adb16e
 def head_predicates(
     statements, # what `parse` gave
 ) -> list:      # sorted signatures
@@ -281,6 +285,7 @@ def atoms_below(
     for part in parts:
         if part is not None: yield from atoms_below(part)
 
+# %% ../nbs/01_syntax.ipynb #758ccd53
 def _conditions(head):
     "The conditions of a head's elements."
     kind = head.ast_type.name
@@ -289,6 +294,7 @@ def _conditions(head):
     elements = head.elements if kind in ('Aggregate', 'Disjunction') else ()
     return [e.condition for e in elements if e.ast_type.name == 'ConditionalLiteral']
 
+# %% ../nbs/01_syntax.ipynb #b9a737b3
 def _names_of(atoms): return {name for atom in atoms for name in signature(atom.symbol)}
 
 # %% ../nbs/01_syntax.ipynb #d4c7e2f3
@@ -319,7 +325,8 @@ def is_fact(
     if statement.ast_type.name != 'Rule' or len(statement.body): return False
     return statement.head.ast_type.name == 'Literal' and bool(head_atoms(statement.head))
 
-def _chosen(rules):
+# %% ../nbs/01_syntax.ipynb #3194f5fb
+def _choice_predicates(rules):
     "The predicates in choices, and in disjunctions of more than one."
     found = set()
     for rule in rules:
@@ -341,7 +348,7 @@ def infer_contract(
     if not derived and (missing or not stated): return Contract((), tuple(sorted(missing)), open=True)
     inputs = missing or stated & used
     serving = set().union(*(used_predicates(r) - {*head_predicates([r])} for r in rules if head_atoms(r.head)))
-    outputs = shown_predicates(statements) or _chosen(rules) | (derived - serving) or derived or stated
+    outputs = shown_predicates(statements) or _choice_predicates(rules) | (derived - serving) or derived or stated
     return Contract(tuple(sorted(inputs)), tuple(sorted(outputs)), stated=not missing and bool(inputs))
 
 # %% ../nbs/01_syntax.ipynb #0a378489
@@ -438,7 +445,7 @@ def statement_spans(
     return list(zip(begins, ends))
 
 # %% ../nbs/01_syntax.ipynb #9c09d514
-def _edited(text, edits):
+def _edit(text, edits):
     "A text with (begin, end, new text) carried out."
     out, at = [], 0
     for begin, end, new in sorted(edits):
@@ -446,6 +453,7 @@ def _edited(text, edits):
         at = end
     return ''.join(out)+text[at:]
 
+# %% ../nbs/01_syntax.ipynb #d562561c
 def without_display(
     program: str, # a program that parses
     bare: str,    # the same as `strip_comments` leaves it
@@ -453,7 +461,7 @@ def without_display(
     "The text that decides the answer sets."
     spans = statement_spans(bare) if '#show' in bare or '#project' in bare else ()
     display = [(b, e) for b, e in spans if bare.startswith(('#show', '#project'), b)]
-    return _edited(program, [(b, e, blank(program[b:e])) for b, e in display])
+    return _edit(program, [(b, e, blank(program[b:e])) for b, e in display])
 
 # %% ../nbs/01_syntax.ipynb #b5e20d93
 _OPTIMISES = re.compile(r':~|#m(?:in|ax)imi[sz]e\b')
@@ -496,14 +504,13 @@ def harmless_directives(
 ) -> list:     # (begin, end) of each directive
     "`#program base.`, externals that nothing derives, theories without atoms; empty where one does change things."
     found = list(_HARMLESS.finditer(bare))
-    rest = _edited(bare, [(*m.span(), ' ') for m in found])
+    rest = _edit(bare, [(*m.span(), ' ') for m in found])
     used = may_derive(rest, [m['atom'] for m in found if m['atom']])
     if used or '#program' in rest or '#theory' in bare and _THEORY_ATOM.search(rest): return []
     return [m.span() for m in found]
 
 # %% ../nbs/01_syntax.ipynb #722687e9
 _BODY = re.compile(r'[()\[\]{}]|:[-~]|[:,;]')
-
 def body_spans(
     bare: str,  # as `strip_comments` leaves it
     begin: int, # of the statement
@@ -521,9 +528,10 @@ def body_spans(
         elif token == ':': conditional = True
         elif cuts and (token == ';' or not conditional): cuts, conditional = [*cuts, m.start(), m.end()], False
     cuts = [*cuts, stop] if cuts else []
-    return [_trimmed(bare, *cut) for cut in zip(cuts[::2], cuts[1::2]) if bare[slice(*cut)].strip()]
+    return [_trim(bare, *cut) for cut in zip(cuts[::2], cuts[1::2]) if bare[slice(*cut)].strip()]
 
-def _trimmed(text, begin, end):
+# %% ../nbs/01_syntax.ipynb #6f7469f6
+def _trim(text, begin, end):
     piece = text[begin:end]
     return begin+len(piece)-len(piece.lstrip()), end-len(piece)+len(piece.rstrip())
 
@@ -554,6 +562,7 @@ class _Source:
         for node in self.statements: found.setdefault(bisect_right(at, self.at(node.location.begin))-1, []).append(node)
         return [(*self.spans[i], nodes) for i, nodes in sorted(found.items()) if i >= 0]
 
+# %% ../nbs/01_syntax.ipynb #4f663a6c
 def tree_nodes(
     node, # of the syntax tree
 ):        # yields nodes
@@ -573,12 +582,21 @@ def split_facts(
     source, names = _Source(program, statements), {*predicates}
     spans = [(begin, end) for begin, end, nodes in source.written()
              if all(is_fact(node) and names.issuperset(head_predicates([node])) for node in nodes)]
-    left = _edited(program, [(begin, end, blank(program[begin:end])) for begin, end in spans])
+    left = _edit(program, [(begin, end, blank(program[begin:end])) for begin, end in spans])
     lines = [new for new, old in zip(left.split('\n'), program.split('\n')) if new.strip() or not old.strip()]
     return '\n'.join(lines), '\n'.join(program[begin:end] for begin, end in spans)
 
+# %% ../nbs/01_syntax.ipynb #4bbf9e15
+class _Draw:
+    "Draws that a seed decides, by hashing: a process that has loaded `random` seeds it anew in every fork."
+    def __init__(self, seed): self.seed, self.calls = seed, 0
+    def sample(self, population, k):
+        "`k` different ones of some, which are all different."
+        self.calls += 1
+        return sorted(population, key=lambda x: text_hash(f'{self.seed} {self.calls} {x}'))[:k]
+
 # %% ../nbs/01_syntax.ipynb #ac7b0aec
-def _shuffled_rules(source, draw):
+def _shuffle_rules(source, draw):
     "Rules in another order, with the comments that stand above or behind them."
     T = 'Rule', 'Minimize'
     stops = [_line_end(source, end) for _, end, _ in source.written()]
@@ -594,21 +612,24 @@ def _shuffled_rules(source, draw):
     moved = ''.join(gap+blocks[n].strip() for gap, n in zip(gaps, order))
     return source.text[:_header(source)] + moved + source.text[stops[-1] if stops else 0:]
 
+# %% ../nbs/01_syntax.ipynb #10413c3a
 def _kind(node): return node.ast_type.name
 
+# %% ../nbs/01_syntax.ipynb #a9e3de34
 def _line_end(source, end):
     "Where the line of a statement ends, if only a comment follows there; else where the statement does."
     stop = source.text.find('\n', end)
     stop = len(source.text) if stop < 0 else stop
     return end if source.bare[end:stop].strip() else stop
 
+# %% ../nbs/01_syntax.ipynb #42474c70
 def _header(source):
     "Where the comment at the top of the file ends: at the last empty line above the first statement."
     first = source.spans[0][0] if source.spans else 0
     return max(source.text.rfind('\n\n', 0, first)+1, 0)
 
 # %% ../nbs/01_syntax.ipynb #6858f906
-def _shuffled_bodies(source, draw):
+def _shuffle_bodies(source, draw):
     "The literals of each body in another order; layout and comments between them stay."
     edits = []
     for begin, end, nodes in source.written():
@@ -619,13 +640,13 @@ def _shuffled_bodies(source, draw):
         for (_, b), (e, _), taken in zip(spans, spans[1:], order):
             mark = ';' if _kind(nodes[0].body[taken]) == 'ConditionalLiteral' else ','
             edits.append((b, e, source.text[b:e].replace(source.bare[b:e].strip(), mark, 1)))
-    return _edited(source.text, edits)
+    return _edit(source.text, edits)
 
 # %% ../nbs/01_syntax.ipynb #8fa82551
 _NAMES = ('X Y Z A B C D E N M I J K V W S T U P Q R Node Item From To First Other Who What When Time Day Place Value '
           'Left Right One Two Old New').split()
 
-def _renamed_variables(source, draw):
+def _rename_variables(source, draw):
     "New names for the variables of each statement, one for one."
     edits = []
     for begin, end in source.spans:
@@ -634,19 +655,10 @@ def _renamed_variables(source, draw):
         pool = _NAMES + [f'X{i}' for i in range(len(old))]
         names = dict(zip(old, draw.sample(pool, len(old))))
         edits += [(*m.span(), names[m[0]]) for m in found]
-    return _edited(source.text, edits)
+    return _edit(source.text, edits)
 
-# %% ../nbs/01_syntax.ipynb #4bbf9e15
-class _Draw:
-    "Draws that a seed decides, by hashing: a process that has loaded `random` seeds it anew in every fork."
-    def __init__(self, seed): self.seed, self.calls = seed, 0
-    def sample(self, population, k):
-        "`k` different ones of some, which are all different."
-        self.calls += 1
-        return sorted(population, key=lambda x: text_hash(f'{self.seed} {self.calls} {x}'))[:k]
-
+# %% ../nbs/01_syntax.ipynb #179e7850
 REWRITES = ('rules', 'bodies', 'variables', 'printed')  # what `rewrite` can do
-
 def rewrite(
     program: str, # a program that parses
     statements,   # what `parse` gave
@@ -656,7 +668,7 @@ def rewrite(
     "Change how a program is written, and not what it means. Runs clingo for `printed` only, to print."
     source, draw = _Source(program, statements), _Draw(f'{kind} {seed}')
     if kind == 'printed': return '\n'.join(map(str, statements))
-    return dict(rules=_shuffled_rules, bodies=_shuffled_bodies, variables=_renamed_variables)[kind](source, draw)
+    return dict(rules=_shuffle_rules, bodies=_shuffle_bodies, variables=_rename_variables)[kind](source, draw)
 
 # %% ../nbs/01_syntax.ipynb #67fd212c
 def _name_span(source, symbol):
@@ -665,6 +677,7 @@ def _name_span(source, symbol):
     m = re.compile(r"(?:-\s*)*([\w']+)", re.A).match(source.bare, begin)
     return m.span(1)
 
+# %% ../nbs/01_syntax.ipynb #c52ae974
 def _atom_edits(source, atom, renaming):
     "What renaming does to one atom."
     names = signature(atom.symbol)
@@ -677,9 +690,9 @@ def _atom_edits(source, atom, renaming):
     edits = [(*_name_span(source, atom.symbol), name)]
     spans = [source.span(a) for a in inner.arguments] if order else []
     return edits + [(*span, source.text[slice(*spans[n])]) for span, n in zip(spans, order or ())]
-
 _SIGNATURE = re.compile(r"(-?)\s*([a-z_'][\w']*)\s*/\s*(\d+)", re.A)
 
+# %% ../nbs/01_syntax.ipynb #f197154a
 def rename(
     program: str,       # a program, or an instance
     statements,         # what `parse` gave
@@ -687,7 +700,7 @@ def rename(
     constants: dict={}, # name -> new name
 ) -> str:
     "Rename predicates and constants, all at once; `ValueError` where a pool p(1;2,3) cannot follow."
-    as_it_is = lambda order: not order or list(order) == list(range(len(order)))
+    def as_it_is(order): return not order or list(order) == list(range(len(order)))
     predicates = {old: (name, None if as_it_is(o) else tuple(o)) for old, (name, o) in predicates.items()}
     source, edits = _Source(program, statements), []
     for node in (n for s in statements for n in tree_nodes(s)):
@@ -698,7 +711,7 @@ def rename(
         if _kind(nodes[0]) not in ('ShowSignature', 'Defined', 'ProjectSignature'): continue
         for m in _SIGNATURE.finditer(source.bare, begin, end):
             if new := predicates.get(f'{m[1]}{m[2]}/{m[3]}'): edits.append((*m.span(2), new[0]))
-    return _edited(source.text, set(edits))
+    return _edit(source.text, set(edits))
 
 # %% ../nbs/01_syntax.ipynb #36ffd088
 MUTATIONS = dict(rule_dropped='a statement is left out', literal_dropped='a literal or an element is left out',
@@ -727,6 +740,7 @@ def _drops(spans, empty):
     for i in range(len(spans) if len(spans) > 1 else 0):
         yield (spans[i][0], spans[i+1][0], '') if i+1 < len(spans) else (spans[i-1][1], spans[i][1], '')
 
+# %% ../nbs/01_syntax.ipynb #f38984c6
 def _sibling_edits(source, nodes, spans, empty='#true'):
     "What can happen to the literals of a body or a condition."
     for edit in _drops(spans, empty): yield 'literal_dropped', *edit
@@ -739,18 +753,19 @@ def _sibling_edits(source, nodes, spans, empty='#true'):
 # %% ../nbs/01_syntax.ipynb #f9649833
 _FLIPS = {'<': ('<=', '>'), '<=': ('<', '>='), '>': ('>=', '<'), '>=': ('>', '<='),
           '=': ('!=',), '==': ('!=',), '!=': ('=',)}
-
 def _operator_edits(source, kind, begin, end):
     "Other operators for the one that stands between two positions."
     for m in re.compile(r'[<>=!]+').finditer(source.bare, begin, end):
         for new in _FLIPS.get(m[0], ()): yield kind, *m.span(), new
 
+# %% ../nbs/01_syntax.ipynb #0723376b
 def _comparison_edits(source, node):
     "Flips of the operators of a comparison, which may have several."
     terms = [source.span(t) for t in (node.term, *(g.term for g in node.guards))]
     for left, right in zip(terms, terms[1:]):
         if left and right: yield from _operator_edits(source, 'comparison_flipped', left[1], right[0])
 
+# %% ../nbs/01_syntax.ipynb #23c8f059
 def _bound_edits(source, term):
     "One more and one less; a term that is no number gets + 1 and - 1."
     if not (span := source.span(term)) or not (text := source.text[slice(*span)]): return
@@ -768,6 +783,7 @@ def _guard_edits(source, node):
         if found := behind or before: yield from _operator_edits(source, 'bound_changed', *found.span())
         if not found and _kind(node) == 'Aggregate': yield 'bound_changed', begin, end, ''
 
+# %% ../nbs/01_syntax.ipynb #c734da8d
 def _number_edits(source, node):
     "Numbers in intervals, comparisons and arithmetic."
     if _kind(node) == 'Interval': terms = (node.left, node.right)
@@ -789,6 +805,7 @@ def _argument_edits(source, atom):
         one, two = source.text[b1:e1], source.text[b2:e2]
         if one != two: yield 'arguments_swapped', b1, e2, two+source.text[e1:b2]+one
 
+# %% ../nbs/01_syntax.ipynb #d8ccf254
 def _node_edits(source, node):
     "The edits that belong to one node of the tree."
     kind = _kind(node)
@@ -806,9 +823,10 @@ def _node_edits(source, node):
 def _scales(source, node, weight):
     "Whether another weight only scales the costs of a level: a positive number, and the only one there."
     level = [n for n in source.statements if _kind(n) == 'Minimize' and str(n.priority) == str(node.priority)]
-    positive = lambda text: text.isdigit() and int(text) > 0
+    def positive(text): return text.isdigit() and int(text) > 0
     return len(level) == 1 and positive(str(node.weight)) and positive(weight)
 
+# %% ../nbs/01_syntax.ipynb #0241850b
 def _minimize_edits(source, begin, end, nodes):
     "Edits of `#minimize`, `#maximize` and weak constraints beside those of their literals."
     m = re.compile(r'#(mini|maxi)mi[sz]e').match(source.bare, begin)
@@ -824,6 +842,7 @@ def _minimize_edits(source, begin, end, nodes):
             for edit in _bound_edits(source, term):
                 if term is node.priority or not _scales(source, node, edit[-1]): yield edit
 
+# %% ../nbs/01_syntax.ipynb #cd150b13
 def _statement_edits(source, begin, end, nodes):
     "All edits of one statement."
     kind = _kind(nodes[0])
@@ -844,6 +863,6 @@ def mutants(
     source, found = _Source(program, statements), {}
     for statement in source.written():
         for kind, begin, end, new in _statement_edits(source, *statement):
-            text, old = _edited(program, [(begin, end, new)]), program[begin:end]
+            text, old = _edit(program, [(begin, end, new)]), program[begin:end]
             found.setdefault(text, Mutant(kind, *source.place(begin), old.strip(), new.strip(), text))
     return sorted(found.values(), key=lambda m: (m.line, m.column))

@@ -3,7 +3,7 @@
 
 The last line is `N passed, N failed`; the exit code is 1 where a gate fails.
 """
-import ast, contextlib, filecmp, importlib, inspect, io, json, os, re, resource, shutil, subprocess, sys
+import ast, contextlib, filecmp, importlib, inspect, io, json, math, os, re, resource, shutil, subprocess, sys
 import tempfile
 from pathlib import Path
 
@@ -229,6 +229,137 @@ def machine_paths():
             for m in MACHINE.findall(line): yield f'{name}:{i}: {m}'
 
 
+NOT_YET = ROOT/'tools'/'not_yet.json'    # figures that notebooks may reach until they are rewritten
+RHYTHM = dict(wide=0, several=12, stretch=80)    # long lines; % of cells with several definitions; exported lines
+EXPORTED = re.compile(r'^#\|\s*(export|exports|exporti)\b', re.M)
+HIDDEN = re.compile(r'^#\|\s*hide\b', re.M)
+TAG = re.compile(r'</?(?:html|head|body|div|span|p|pre|br|hr|h[1-6]|ul|ol|li|table|thead|tbody|tr|td|th|img|svg|button|'
+                 r'input|style|script|link|meta|title|details|summary|section)(?:\s+[\w-]+=[^<>]*)?/?>|<a\s+href')
+
+
+def library_notebooks():
+    "(path, [(number of the cell, source)]) of the code cells of each notebook that is part of the documentation"
+    for path in sorted((ROOT/'nbs').rglob('*.ipynb')):
+        if any(part[0] in '._' for part in path.relative_to(ROOT).parts): continue
+        cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+        yield path, [(i, ''.join(cell['source'])) for i, cell in enumerate(cells) if cell['cell_type'] == 'code']
+
+
+def parse_cell(source):
+    "The syntax tree of a cell; an empty one where it holds magics"
+    try: return ast.parse(source)
+    except SyntaxError: return ast.parse('')
+
+
+def wide_lines(cells):
+    "(number, what is wrong) of the lines over `LINE` characters"
+    wide = [(i, len(line)) for i, source in cells for line in source.splitlines() if len(line) > LINE]
+    return len(wide), [f'cell {i}: a line has {length} characters, {LINE} are allowed: break it' for i, length in wide]
+
+
+def cells_with_several(cells):
+    "(share in percent, what is wrong) of the exported cells that define more than one thing"
+    counts = {}
+    for i, source in cells:
+        if not EXPORTED.search(source): continue
+        kinds = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
+        counts[i] = sum(isinstance(node, kinds) for node in parse_cell(source).body)
+    several = [i for i, n in counts.items() if n > 1]
+    share = 100*len(several)/max(1, sum(n > 0 for n in counts.values()))
+    return share, [f'cell {i} defines {counts[i]} things: give each a cell, and run it' for i in several]
+
+
+def longest_stretch(cells):
+    "(lines, what is wrong) of the longest exported stretch without a visible run"
+    longest, begin, lines, first = 0, 0, 0, 0
+    for i, source in cells:
+        if EXPORTED.search(source):
+            if not lines: first = i
+            lines += sum(bool(line.strip()) and not line.startswith('#|') for line in source.splitlines())
+            if lines > longest: longest, begin = lines, first
+        elif not HIDDEN.search(source): lines = 0
+    message = f'cell {begin}: {longest} exported lines from here on without a visible run: show or test them earlier'
+    return longest, [message]
+
+
+FIGURES = dict(wide=wide_lines, several=cells_with_several, stretch=longest_stretch)
+
+
+def notebook_figures():
+    "{notebook: {figure: (value, what is wrong)}}"
+    return {str(path.relative_to(ROOT/'nbs')): {name: measure(cells) for name, measure in FIGURES.items()}
+            for path, cells in library_notebooks()}
+
+
+def rhythm():
+    "Notebooks have short lines, one definition a cell, and show what they export (but for tools/not_yet.json)"
+    not_yet = json.loads(NOT_YET.read_text(encoding='utf-8'))
+    for notebook, measured in notebook_figures().items():
+        for name, (value, errors) in measured.items():
+            allowed = max(RHYTHM[name], not_yet.get(notebook, {}).get(name, 0))
+            if value <= allowed: continue
+            yield f'{notebook}: {name} is {value:.3g}, {allowed} is allowed'
+            for error in errors: yield f'  {notebook}: {error}'
+
+
+def lower_ceilings():
+    "Write into not_yet.json what has been reached: its limits fall and never rise. Without the file all are set anew"
+    old = json.loads(NOT_YET.read_text(encoding='utf-8')) if NOT_YET.exists() else None
+    measured = {name: {figure: math.ceil(value) for figure, (value, _) in figures.items()}
+                for name, figures in notebook_figures().items()}
+    measured |= {name: dict(tags=len(tags)) for name, tags in tags_in_strings().items()}
+    new = {}
+    for name, values in measured.items():
+        for figure, value in values.items():
+            wanted = RHYTHM.get(figure, 0)
+            ceiling = value if old is None else min(value, old.get(name, {}).get(figure, wanted))
+            if ceiling > wanted: new.setdefault(name, {})[figure] = ceiling
+    NOT_YET.write_text(json.dumps(new, indent=1)+'\n', encoding='utf-8')
+
+
+def imported_modules(source):
+    "Names of the modules of asp_ft that a cell imports"
+    for node in ast.walk(parse_cell(source)):
+        names = []
+        if isinstance(node, ast.ImportFrom): names = [f'{node.module}.{alias.name}' for alias in node.names]
+        if isinstance(node, ast.Import): names = [alias.name for alias in node.names]
+        yield from (name.split('.')[1] for name in names if name.startswith('asp_ft.'))
+
+
+def order():
+    "A module imports only from notebooks with lower numbers"
+    notebooks, made_by = list(library_notebooks()), {}
+    for path, cells in notebooks:
+        for _, source in cells:
+            named = re.search(r'^#\|\s*default_exp\s+(\S+)', source, re.M)
+            if named: made_by[named[1]] = path.name
+    for path, cells in notebooks:
+        for i, source in cells:
+            if not EXPORTED.search(source): continue
+            for module in imported_modules(source):
+                if made_by.get(module, '') <= path.name: continue
+                remedy = 'move what it needs to a lower number'
+                yield f'{path.name}: cell {i} imports {module} of {made_by[module]}: {remedy}'
+
+
+def tags_in_strings():
+    "{file: [(line, tag)]} of the HTML tags in strings of Python files"
+    tags = {}
+    for path in [*modules(), *sorted(ROOT.glob('tools/*.py')), *sorted(ROOT.glob('benchmarks/*.py'))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str): continue
+            for tag in TAG.findall(node.value): tags.setdefault(path.name, []).append((node.lineno, tag))
+    return tags
+
+
+def markup():
+    "No HTML in Python strings: pages are made of the files in asp_ft/web (but for tools/not_yet.json)"
+    not_yet = json.loads(NOT_YET.read_text(encoding='utf-8'))
+    for name, tags in tags_in_strings().items():
+        if len(tags) <= not_yet.get(name, {}).get('tags', 0): continue
+        for line, tag in tags: yield f'{name}:{line}: {tag} in a string: put it into a file in asp_ft/web'
+
+
 def lab():
     "tools/lab.py gives JupyterLab a notebook as the kernel would leave it, and saves it as it was"
     code = """if True:
@@ -248,11 +379,12 @@ def lab():
     return in_copy('nbs/index.ipynb', 'see tools/lab.py', *PYTHON, '-c', code)
 
 
-GATES = [clean, export, readme, figures, notebooks, imports, size, web, docments, light, quick_help, machine_paths,
-         lab]
+GATES = [clean, export, readme, figures, notebooks, imports, rhythm, order, size, markup, web, docments, light,
+         quick_help, machine_paths, lab]
 
 
 def main():
+    if '--lower' in sys.argv[1:]: return lower_ceilings()
     wanted = [g for g in GATES if g.__name__ in sys.argv[1:]] or GATES
     failed = 0
     for gate in wanted:
