@@ -378,7 +378,9 @@ def _dry_run(config):
     from asp_ft.rewards import trainer_of
     from asp_ft.training import training_rows, warn_without_validation
     backend = _backend_of(trainer_of(config), config).partition(' ')[0]
-    if models.only_shape(config.model): from asp_ft.estimate import estimate_unseen as cost; return print(cost(config))
+    if models.only_shape(config.model):
+        from asp_ft.estimate import estimate_unseen
+        return _print_lines(estimate_unseen(config))
     support.check_training(config, models.model_folder(config.model, weights=False), backend)
     path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model, config.thinking)
     raw = read_jsonl(path); report = chat.preflight(tokenizer, raw, config, show_path(path))
@@ -389,9 +391,13 @@ def _dry_run(config):
     print(chat.preflight_table(report))
     warn_without_validation(config)
     if backend == 'mlx': return print('time, memory    are estimated for --backend pytorch only')
-    from asp_ft.estimate import estimate_run, estimate_table
-    rows = training_rows(config, tokenizer)
-    print(estimate_table(estimate_run(config, models.model_folder(config.model, weights=False), rows)))
+    from asp_ft.estimate import estimate_lines
+    rows, folder = training_rows(config, tokenizer), models.model_folder(config.model, weights=False)
+    _print_lines(estimate_lines(config, folder, rows))
+
+def _print_lines(lines):
+    "Show each as soon as it is known."
+    for line in lines: print(line, flush=True)
 
 # %% ../nbs/24_cli.ipynb #41c69e2b
 DEMO = dict(new=('mutual', 'siblings', 'untouched', 'symmetric'),      # families that nano has not seen

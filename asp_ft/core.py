@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FULL', 'CLOSED', 'COLOURS', 'LARGEST', 'LARGEST_JSON', 'LONGEST', 'TURNS', 'TASK_ROW', 'COMPLETION_ROW',
            'VERDICT_ROW', 'SHAPES', 'ENV_NAMES', 'LARGEST_ENV', 'NANO', 'PACKAGES', 'LINES', 'AspFtError', 'nearest',
-           'unknown_name', 'install_line', 'require', 'show_path', 'counted', 'named_errors', 'size_text', 'check_room',
+           'unknown_name', 'show_path', 'install_line', 'require', 'counted', 'named_errors', 'size_text', 'check_room',
            'disk_error', 'user_error', 'visible', 'Screen', 'paint', 'on_screen', 'atomic_write', 'sole_writer',
            'atomic_dir', 'cache_folder', 'write_text', 'write_json', 'write_jsonl', 'UnreadableFile', 'regular_size',
            'read_bytes', 'decode_text', 'read_text', 'misfit', 'read_jsonl', 'read_json', 'Workspace', 'read_env',
@@ -48,6 +48,14 @@ def unknown_name(
     remedy = f'did you mean {best!r}?' if best else f'known are {", ".join(known)}'
     return AspFtError(f'unknown {kind} {name!r}: {remedy}')
 
+# %% ../nbs/00_core.ipynb #1805483f
+def show_path(
+    path, # any path
+) -> str: # relative to the current folder where it lies below it, else as given
+    "A path as messages show it."
+    try: return os.path.relpath(path) if Path(os.path.realpath(path)).is_relative_to(Path.cwd()) else str(path)
+    except (OSError, ValueError): return str(path)
+
 # %% ../nbs/00_core.ipynb #47f31980
 def install_line(
     extra: str, # of asp_ft, e.g. "torch"
@@ -69,14 +77,6 @@ def require(
     "Raise `AspFtError` with the install command where a module of an extra is missing."
     missing = [m for m in modules if util.find_spec(m) is None]
     if missing: raise AspFtError(f"not installed: {', '.join(missing)}; run  {install_line(extra)}")
-
-# %% ../nbs/00_core.ipynb #1805483f
-def show_path(
-    path, # any path
-) -> str: # relative to the current folder where it lies below it, else as given
-    "A path as messages show it."
-    try: return os.path.relpath(path) if Path(os.path.realpath(path)).is_relative_to(Path.cwd()) else str(path)
-    except (OSError, ValueError): return str(path)
 
 # %% ../nbs/00_core.ipynb #a7c1e2d0
 def counted(

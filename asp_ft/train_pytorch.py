@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['SCHEDULES', 'AT_ONCE', 'trainer_settings', 'one_gpu', 'to_sft_config', 'load_base', 'head_logits', 'add_masked_loss',
            'collate', 'stop_training', 'at_rest', 'check_loss', 'own_loss', 'loss_per_token', 'two_rows', 'prove_loss',
-           'prompts_together', 'MaskedTrainer', 'checkpoint_layers', 'out_of_memory', 'Watch', 'same_random',
-           'scattered', 'Surviving', 'begin_above_trunk', 'tokens_at_once', 'prove_trees', 'begin_with_trees',
-           'SurvivingTrainer', 'Keeper', 'gathered', 'save_adapter', 'adapter_differences', 'load_adapter',
-           'load_policy', 'watch_over', 'make_trainer', 'run_trainer', 'train_pytorch', 'training_result']
+           'end_to_end', 'prove_apart', 'prompts_together', 'MaskedTrainer', 'checkpoint_layers', 'out_of_memory',
+           'Watch', 'same_random', 'scattered', 'Surviving', 'begin_above_trunk', 'tokens_at_once', 'prove_trees',
+           'begin_with_trees', 'SurvivingTrainer', 'Keeper', 'gathered', 'save_adapter', 'adapter_differences',
+           'load_adapter', 'load_policy', 'watch_over', 'make_trainer', 'run_trainer', 'train_pytorch',
+           'training_result']
 
 # %% ../nbs/14_train_pytorch.ipynb #c4423ea6
 import contextlib, functools, json, math, os, platform, random, shutil, signal, tempfile, threading, time
@@ -16,18 +17,18 @@ from importlib import util
 from itertools import islice
 from pathlib import Path
 
-from .core import (AspFtError, first_process, install_line, log, process_count, progress, read_json, require,
-                         RunConfig, save_config, show_path, write_json, write_jsonl)
+from .core import (AspFtError, counted, first_process, install_line, log, process_count, progress, read_json,
+                         require, RunConfig, save_config, show_path, write_json, write_jsonl)
 from .models import (first_line, model_folder, MODELS, quiet, remote_code, settle_dtype, unreadable_part,
                            weights_hash)
 from .support import check_fusable, check_training, empty_model, stored_names
 from .chat import Encoded, IGNORE, pad_batch, pad_id
 from .adapters import adapter_settings, rows_of_stacks, some_names, weight_shapes
 from .training import (batch_order, better, compare_losses, count_updates, disk_error, drop_old, left_behind,
-                             LOOKED_AT, no_space, proof_rows, read_checkpoint, read_run, seal_checkpoint, tell_log,
-                             train_once, warmup_updates)
-from .estimate import (checkpointed, memory_needed, memory_parts, memory_text, model_shape, to_lora_config,
-                             training_device)
+                             LOOKED_AT, micro_batches, no_space, proof_rows, read_checkpoint, read_run, ROUNDING,
+                             rows_at_once, seal_checkpoint, tell_log, train_once, warmup_updates)
+from .estimate import (checkpointed, gpu_memory, memory_needed, memory_parts, memory_text, model_shape, settle_run,
+                             to_lora_config, training_device)
 from .prefixes import (ATTENTION, grouped_order, plan_prefixes, prefix_groups, rows_to_prove, SAVED,
                              share_prefixes, trained_losses)
 from .trunk import drop_trunk, fill_trunk, give_states, plan_trunk, restore_trunk, trunk_folder
@@ -93,7 +94,9 @@ def to_sft_config(
     n_rows: int,       # training rows
 ):                     # a trl.SFTConfig
     "Translate a configuration for `SFTTrainer`."
-    settings = trainer_settings(config, folder, count_updates(n_rows, config, process_count()))
+    settings = trainer_settings(config, folder, count_updates(n_rows, config, process_count())) | dict(
+        per_device_train_batch_size=config.batch_size*config.grad_accumulation,
+        gradient_accumulation_steps=1)   # all rows of an optimizer step; `MaskedTrainer` cuts them into micro-batches
     return one_gpu(SFTConfig(**settings, max_length=None, packing=False, prediction_loss_only=True,
                              dataset_kwargs=dict(skip_prepare_dataset=True)))
 
@@ -117,7 +120,11 @@ def load_base(
         raise unreadable_part(config.model, 'the weights', e) from None
 
 def _need(config):
-    "What this run needs beside the libraries above is installed."
+    "What this run needs beside the libraries above is installed, and its wishes go together."
+    if config.padding_free and config.neftune_alpha: raise AspFtError(
+        'padding_free: neftune_alpha scales its noise by the length of a row, which is not known then; leave one out')
+    if config.padding_free and config.shared_prefixes == 'on': raise AspFtError(
+        'padding_free: with shared_prefixes on the rows of a step are trees, without padding; leave one out')
     if config.quantize == '4bit' and util.find_spec('bitsandbytes') is None:
         raise AspFtError(f"quantize: 4bit needs bitsandbytes: run  {install_line('torch')} , or train without "
                          '--quantize')
@@ -254,23 +261,73 @@ def prove_loss(
     check_loss(model, ours, theirs, 'take another model, or report it')
     return ours, theirs
 
+# %% ../nbs/14_train_pytorch.ipynb #5b1e0a22
+def end_to_end(
+    rows: list, # {"input_ids", "labels"} of the dataset
+    pad=None,   # not needed; as for `collate`
+    trunk=None, # a `TrunkCache`, of which the batch gets the states of its rows
+) -> dict:      # tensors: input_ids, position_ids, labels of one long row; lengths of the rows; states
+    "A batch of tensors without padding."
+    ids = [list(r['input_ids']) for r in rows]
+    labels = [label for r in rows for label in (IGNORE, *r['labels'][1:])]
+    lengths = [len(r['input_ids'])*any(label != IGNORE for label in r['labels']) for r in rows]
+    tensors = dict(input_ids=torch.tensor([sum(ids, [])]), labels=torch.tensor([labels]), lengths=torch.tensor(lengths),
+                   position_ids=torch.cat([torch.arange(len(row)) for row in ids])[None])
+    return tensors | (dict(states=torch.cat([trunk.batch([row])[0] for row in ids])[None]) if trunk else {})
+
+# %% ../nbs/14_train_pytorch.ipynb #5b1e0a25
+@torch.no_grad()
+def prove_apart(
+    model, # a causal language model, with or without adapter
+    rows,  # {"input_ids", "labels"} each
+) -> float:# the largest difference of logits, as a share of the largest logit
+    "Compare the logits of rows laid end to end with those of each alone; `AspFtError` where the rows see each other."
+    if getattr(model.config.get_text_config(), 'attention_chunk_size', None): raise AspFtError(
+        f'padding_free: {model.config.model_type} attends within chunks, which are counted from the beginning of a '
+        'batch; train without --padding_free')
+    two = two_rows(rows)
+    three, place = two+two[:1], dict(device=model.device)
+    batch = end_to_end(three)
+    with at_rest(model):
+        together = model(input_ids=batch['input_ids'].to(**place), position_ids=batch['position_ids'].to(**place),
+                         use_cache=False).logits[0].float()
+        alone = torch.cat([model(input_ids=torch.tensor([list(row['input_ids'])], **place), use_cache=False).logits[0]
+                           for row in three]).float()
+    apart = ((together-alone).abs().max()/alone.abs().max()).item()
+    if apart <= ROUNDING[str(model.dtype).rpartition('.')[2]]: return apart
+    raise AspFtError(f'padding_free: {model.config.model_type} does not keep rows apart that are laid end to end '
+                     f'(logits differ by {apart:.0%} of the largest), so nothing was trained; train without '
+                     '--padding_free')
+
 # %% ../nbs/14_train_pytorch.ipynb #9ac5f221
+def _shared_out(order, size, batches, processes):
+    "The rows of each optimizer step, those of the first process first: its part of every batch, then the next one's."
+    wide = size*batches*processes
+    steps = [order[i:i+wide] for i in range(0, len(order), wide)]
+    return [row for step in steps for first in range(0, size*processes, size)
+            for i in range(first, wide, size*processes) for row in step[i:i+size]]
+
 class _Order:
     """The rows of an epoch, as a sampler; the trainer says which epoch it is, also after it was resumed.
-    Several processes get equally many batches: empty rows fill up the last ones."""
-    def __init__(self, lengths, batch_size, seed, state, order=None):
-        self.args, self.state, self.order = (lengths, batch_size, seed), state, order
+    Several processes get equally many rows at each step: empty ones fill up the last."""
+    def __init__(self, lengths, size, batches, seed, state, order=None):
+        self.lengths, self.size, self.batches, self.seed = lengths, size, batches, seed
+        self.state, self.given = state, order
     def __len__(self):
-        lengths, size, _ = self.args
-        return len(lengths) + (-len(lengths) % size if process_count() > 1 else 0)
+        n, processes = len(self.lengths), process_count()
+        return n + (-n % (self.size*self.batches*processes) if processes > 1 else 0)
+    def order(self):
+        "The rows without the empty ones."
+        epoch = int(self.state().epoch or 0)
+        if self.given: return self.given(epoch)
+        return batch_order(self.lengths, self.size*process_count(), self.seed, epoch)
     def __iter__(self):
-        n, epoch = len(self.args[0]), int(self.state().epoch or 0)
-        order = self.order(epoch) if self.order else batch_order(*self.args, epoch)
-        return iter(order + [n]*(len(self)-n))
+        n = len(self.lengths)
+        return iter(_shared_out(self.order() + [n]*(len(self)-n), self.size, self.batches, process_count()))
 
 class _AsTheyAre(_Order):
     "The rows of an evaluation."
-    def __iter__(self): return iter(range(len(self)))
+    def order(self): return [*range(len(self.lengths))]
 
 class _Rows:
     "The rows by their numbers; behind the last stands an empty one, of which nothing is trained."
@@ -278,14 +335,20 @@ class _Rows:
     def __len__(self): return len(self.data)
     def __getitem__(self, i): return self.data[i] if i < len(self.data) else dict(input_ids=[0], labels=[IGNORE])
 
-def _loader(trainer, data, sampler):
-    "The batches of this process: every n-th of those that n processes share."
-    args, lengths = trainer.args, [len(i) for i in data['input_ids']]
-    order = sampler(lengths, args.per_device_train_batch_size*process_count(), args.seed, lambda: trainer.state,
-                    trainer.order)
-    return trainer.accelerator.prepare(DataLoader(
-        _Rows(data), args.per_device_train_batch_size, sampler=order, collate_fn=trainer.data_collator,
-        pin_memory=args.dataloader_pin_memory))
+class _Step:
+    "The rows of an optimizer step, which no library is to look into, pad or move."
+    def __init__(self, rows): self.rows = rows
+
+def _loader(trainer, data, sampler, rows, collate_fn):
+    "Data in portions of so many rows for this process."
+    size, lengths = trainer.batch_size or rows, [len(i) for i in data['input_ids']]
+    order = sampler(lengths, size, rows//size, trainer.args.seed, lambda: trainer.state, trainer.order)
+    return trainer.accelerator.prepare(DataLoader(_Rows(data), rows, sampler=order, collate_fn=collate_fn,
+                                                  pin_memory=trainer.args.dataloader_pin_memory))
+
+def _step_of(rows): return dict(step=_Step(rows))
+
+def _length(row): return len(row['input_ids'])
 
 # %% ../nbs/14_train_pytorch.ipynb #7e31e044
 def prompts_together(
@@ -302,38 +365,23 @@ def prompts_together(
 class MaskedTrainer(SFTTrainer):
     "`SFTTrainer` with our order, our loss, and no telemetry."
     loss_is_scaled_for_ga = True
-    tokens = 0   # seen so far by this process, without padding
-    order = None # epoch -> row numbers; None: `batch_order`
-    most = 0     # tokens of a forward pass in which rows are a tree; 0: rows are computed on their own
+    tokens = 0        # seen so far by this process, without padding
+    batch_size = None # rows that are grouped by length; None: all rows of a step
+    at_once = None    # rows that go through the model together; None: `batch_size`
+    order = None      # epoch -> row numbers; None: `batch_order`
+    most = 0          # tokens of a forward pass in which rows are a tree; 0: rows are computed on their own
     def _send_telemetry(self): "Nothing is sent."
 
     def get_train_dataloader(self):
-        "The batches of an epoch."
-        return _loader(self, self.train_dataset, _Order)
+        "The rows of an epoch, in portions of an optimizer step."
+        return _loader(self, self.train_dataset, _Order, self.args.per_device_train_batch_size, _step_of)
 
     def get_eval_dataloader(self,
         eval_dataset=None, # None: the trainer's own
     ):
         "The batches of an evaluation."
-        return _loader(self, eval_dataset or self.eval_dataset, _AsTheyAre)
-
-    def get_batch_samples(self,
-        epoch_iterator, # of the batches
-        num_batches,    # of an optimizer step
-        device,         # of the loss
-    ):
-        "The batches of an optimizer step, their rows joined to trees where that was found to be exact."
-        batches, trained = super().get_batch_samples(epoch_iterator, num_batches, device)
-        return (share_prefixes(batches, self.most) if self.most and batches else batches), trained
-
-    def training_step(self,
-        model,                   # base and adapter
-        inputs,                  # of `get_batch_samples`
-        num_items_in_batch=None, # trained tokens of the whole update
-    ):
-        "Both passes of a batch; none where its rows are in the tree of a later one."
-        if not inputs['input_ids'].numel(): return torch.zeros((), device=self.args.device)
-        return super().training_step(model, inputs, num_items_in_batch)
+        rows = self.args.per_device_eval_batch_size
+        return _loader(self, eval_dataset or self.eval_dataset, _AsTheyAre, rows, self.data_collator)
 
     def seen(self):
         "Tokens without padding, of all processes; to be called by all of them."
@@ -344,13 +392,52 @@ class MaskedTrainer(SFTTrainer):
         model,                   # base and adapter
         inputs,                  # a batch of `collate`
         return_outputs=False,    # never asked for
-        num_items_in_batch=None, # trained tokens of the whole update; None: those of this batch
+        num_items_in_batch=None, # trained tokens of the whole step; None: those of this batch
     ):
-        "The loss of a batch, as its part of the update."
+        "The loss of a batch, as its part of the optimizer step."
         if num_items_in_batch is None: num_items_in_batch = (inputs['labels'][:, 1:] != IGNORE).sum()
         self.tokens = self.tokens + inputs.pop('lengths').sum()
         loss = model(**inputs, masked_loss=True)/num_items_in_batch.clamp(min=1)
         return loss*self.accelerator.num_processes
+
+    def training_step(self,
+        model,                   # base and adapter
+        inputs,                  # the rows of a step
+        num_items_in_batch=None, # not known to the library, which does not look into them
+    ):
+        "Loss and gradient of an optimizer step, in micro-batches; with fewer rows at once where memory runs out."
+        rows, before = inputs['step'].rows, (self.tokens, _random_state(self.args.device))
+        trained = sum(label != IGNORE for row in rows for label in row['labels'][1:])
+        total = self.accelerator.reduce(torch.tensor(trained, device=self.args.device), 'sum')
+        while True:
+            try: return self._in_parts(model, rows, total)
+            except torch.cuda.OutOfMemoryError:
+                if not self._fewer_rows(len(rows)): raise
+            model.zero_grad()   # what is left of the attempt; behind the `except`, which holds on to its tensors
+            torch.cuda.empty_cache()
+            self.tokens = before[0]
+            _set_random_state(self.args.device, before[1])
+
+    def _in_parts(self, model, rows, total):
+        """The summed loss of the micro-batches, their rows joined to trees where that was found to be exact. The last
+        one shares the gradient with the other processes."""
+        size, loss = self.batch_size or len(rows), 0.
+        parts = micro_batches(rows, self.at_once or size, size, _length)
+        if self.most: parts = _trees([self.data_collator(part) for part in parts], self.most)
+        for part in parts:
+            with contextlib.nullcontext() if part is parts[-1] else self.accelerator.no_sync(model):
+                loss = loss + super().training_step(model, part if self.most else self.data_collator(part), total)
+        return loss
+
+    def _fewer_rows(self, n):
+        "Halve the rows that go through the model at once; False where that is not possible."
+        before = min(self.at_once or self.batch_size or n, n)
+        if before == 1 or self.accelerator.num_processes > 1: return False   # the others would wait for a gradient
+        self.at_once = self.lowered = before//2
+        self.most //= 2
+        log.warning('memory ran out at update %d, with %s at once: it is computed again with %d at once, as are those '
+                    'after it', self.state.global_step+1, counted(before, 'row'), self.at_once)
+        return True
 
     def evaluate(self,
         eval_dataset=None,        # None: the trainer's own
@@ -369,6 +456,18 @@ class MaskedTrainer(SFTTrainer):
         metrics = {f'{metric_key_prefix}_loss': loss/max(n, 1)}
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+def _trees(batches, most):
+    "Batches whose rows are joined to trees, those without rows left out."
+    return [batch for batch in share_prefixes(batches, most) if batch['input_ids'].numel()]
+
+def _random_state(device):
+    "Where the random numbers of dropout and noise come from."
+    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == 'cuda' else None
+
+def _set_random_state(device, state):
+    torch.set_rng_state(state[0])
+    if state[1] is not None: torch.cuda.set_rng_state(state[1], device)
 
 # %% ../nbs/14_train_pytorch.ipynb #4a875637
 def checkpoint_layers(
@@ -392,8 +491,8 @@ def out_of_memory(
     rows = [Encoded(r['input_ids'], [label != IGNORE for label in r['labels']]) for r in dataset]
     parts = memory_needed(config, model_shape(model_folder(config.model, weights=False)), rows)
     return AspFtError(
-        f'the GPU has too little memory; needed are about {memory_text(parts)}. Lower --batch_size (now '
-        f'{config.batch_size}) and raise --grad_accumulation by as much, set --gradient_checkpointing true (now '
+        f'the GPU has too little memory; needed are about {memory_text(parts)}. Lower --micro_batch (now '
+        f'{rows_at_once(config)}), which leaves the result as it is, set --gradient_checkpointing true (now '
         f'{config.gradient_checkpointing}), lower --max_length (now {config.max_length}), or train with --quantize '
         '4bit')
 
@@ -515,7 +614,7 @@ def _fill_checkpoint(trainer, tmp, folder):
     wait()
     for save in (trainer._save_optimizer_and_scheduler, trainer._save_scaler, trainer._save_rng_state): save(str(tmp))
     write_json(tmp/f'process-{number}.json', dict(tokens=int(trainer.tokens), loss=trainer._tr_loss.item(),
-        total_loss=trainer._total_loss_scalar, logged=trainer._globalstep_last_logged))
+        total_loss=trainer._total_loss_scalar, logged=trainer._globalstep_last_logged, lowered=trainer.lowered))
     save_adapter(trainer.model, tmp, trainer.watch.config.model)
     wait()
     if main:
@@ -537,6 +636,7 @@ def scattered(
 class Surviving:
     "What every trainer here has: checkpoints that are whole or not there, and an end where the loss is no number."
     identity, waiting = {}, None   # what the run depends on; sums to take over once training begins
+    lowered = None                 # rows that go through the model at once, since memory ran out
 
     def diverged(self,
         loss, # what it is
@@ -567,7 +667,8 @@ class Surviving:
             own.copy_(scattered(stored[name], own))
         self.watch.lines, self.watch.before, self.keeper.best = record['log'], record['seconds'], record['best']
         self.waiting = read_json(folder/f'process-{self.args.process_index}.json')
-        self.tokens = self.waiting['tokens']
+        self.tokens, self.lowered = self.waiting['tokens'], self.waiting.get('lowered')
+        if self.lowered: self.at_once = min(self.lowered, self.at_once or self.lowered)
 
 # %% ../nbs/14_train_pytorch.ipynb #7e31e013
 def begin_above_trunk(
@@ -610,7 +711,7 @@ def tokens_at_once(
     longest: int,      # tokens of the longest row
 ) -> int:
     "How many tokens a tree may have: those of the largest batch, or what half of the free memory of a CPU can hold."
-    least = config.batch_size*longest
+    least = rows_at_once(config)*longest
     if training_device() != 'cpu': return least
     shape = model_shape(model_folder(config.model, weights=False))
     parts = memory_parts(config, shape, 1, 1, checkpointed(config.gradient_checkpointing))
@@ -670,9 +771,20 @@ class SurvivingTrainer(Surviving, MaskedTrainer):
         "Compare the loss with the model's own before the first update, and leave the frozen layers to the disk."
         pad = self.data_collator.keywords['pad']
         prove_loss(self.model, self.train_dataset, pad)
-        self.most = begin_with_trees(self)
-        self.data_collator = functools.partial(collate, pad=pad, trunk=begin_above_trunk(self, pad))
+        flat = self.watch.config.padding_free
+        if flat: prove_apart(self.model, self.train_dataset)
+        else: self.most = begin_with_trees(self)
+        trunk = begin_above_trunk(self, pad)
+        self.data_collator = functools.partial(end_to_end if flat else collate, pad=pad, trunk=trunk)
         if self.most: prove_trees(self)
+        if flat: self._prove_flat(collate(two_rows(self.train_dataset), pad, trunk))
+
+    @torch.no_grad()
+    def _prove_flat(self, padded):
+        "The loss of rows end to end is that of the padded ones."
+        with at_rest(self.model):
+            ours, _ = loss_per_token(self.model, self.data_collator(two_rows(self.train_dataset)))
+            check_loss(self.model, ours, loss_per_token(self.model, padded)[0], 'train without --padding_free')
 
     def evaluate(self,
         *args,   # of `MaskedTrainer.evaluate`
@@ -857,6 +969,7 @@ def make_trainer(
     score=None,        # folder of an adapter -> share of tasks solved
 ):                     # the trainer, ready for `.train()`
     "Put model, adapter, rows and settings together."
+    if gpu_memory(): config = settle_run(config, model_shape(base_folder), rows['train'])
     set_seed(config.seed)
     model = load_policy(config, base_folder); base = model.get_base_model()
     data = {k: Dataset.from_dict(dict(input_ids=[e.input_ids for e in part], labels=[e.labels for e in part]))
@@ -865,6 +978,7 @@ def make_trainer(
                                train_dataset=data['train'],
                                eval_dataset=data.get('valid'), processing_class=tokenizer,
                                data_collator=functools.partial(collate, pad=pad_id(tokenizer)))
+    trainer.batch_size, trainer.at_once = config.batch_size, rows_at_once(config)
     add_masked_loss(base); checkpoint_layers(base, config.gradient_checkpointing)
     if config.group_prefixes: trainer.order = prompts_together(config, rows['train'])
     return watch_over(trainer, Watch(config, trainer, Path(folder), score))
@@ -882,7 +996,7 @@ def run_trainer(
         with _interruptible(trainer.keeper):
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         trainer.check_finite()
-    except torch.cuda.OutOfMemoryError: raise out_of_memory(config, trainer.encoded()) from None
+    except torch.cuda.OutOfMemoryError: raise out_of_memory(trainer.watch.config, trainer.encoded()) from None
     if trainer.keeper.interrupted(): raise KeyboardInterrupt(
         f'interrupted after update {trainer.state.global_step} of {trainer.state.max_steps}, which is saved: go on '
         'with the same command and --resume')
