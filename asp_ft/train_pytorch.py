@@ -27,7 +27,8 @@ from .adapters import adapter_settings, rows_of_stacks, some_names, weight_shape
 from .training import (batch_order, better, compare_losses, count_updates, disk_error, drop_old, left_behind,
                              LOOKED_AT, micro_batches, no_space, proof_rows, read_checkpoint, read_run, ROUNDING,
                              rows_at_once, seal_checkpoint, tell_log, train_once, warmup_updates)
-from .estimate import (checkpointed, gpu_memory, memory_needed, memory_parts, memory_text, model_shape, settle_run,
+from .estimate import (checkpointed, gpu_memory, memory_needed, memory_parts, memory_text, model_shape,
+                             settle_run,
                              to_lora_config, training_device)
 from .prefixes import (ATTENTION, grouped_order, plan_prefixes, prefix_groups, rows_to_prove, SAVED,
                              share_prefixes, trained_losses)
