@@ -293,10 +293,8 @@ class ExactRun:
         return math.ceil(math.ceil(len(self.lengths)/self.settings['batch_size']/self.world.size())/self.micro)
 
     def epoch(self):
-        "How often all rows have been seen."
-        batches = math.ceil(len(self.lengths)/self.settings['batch_size']/self.world.size())
-        whole, updates = divmod(self.step, self.epoch_updates())
-        return round(whole+updates*self.micro/batches, 4)
+        "Optimizer steps so far, in epochs; the last step of an epoch counts as one, also where it has fewer rows."
+        return round(self.step/self.epoch_updates(), 4)
 
     def window(self):
         "All rows of the next update, and this process' part of each of its micro-batches."
