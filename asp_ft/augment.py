@@ -497,9 +497,9 @@ def augment(
         raise AspFtError(f'{show_path(source)}: no tasks.jsonl; write it with asp_ft convert')
     if any(Path(out).glob('*')) and not (Path(out)/'augment.json').exists():
         raise AspFtError(f'{show_path(out)}: holds something else, and would be replaced; name another --out')
+    training = _training(source/'tasks.jsonl')   # the first to read it: it refuses what is no file
     settings = dict(kinds=wanted, copies=copies, seed=seed, data=file_hash(source/'tasks.jsonl'))
     if not force: refuse_other_settings(Path(out), settings)
-    training = _training(source/'tasks.jsonl')
     tasks = [t for t in training if t['outputs']]
     left_out = [t['id'] for t in training if not t['outputs']]
     with atomic_dir(out) as folder:

@@ -37,9 +37,9 @@ def load_model(
     import torch
     from transformers import AutoModelForCausalLM, GenerationConfig
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    options = dict(dtype='auto', use_safetensors=True, **remote_code())
+    stored = dict(dtype='auto', use_safetensors=True)
     try:
-        with quiet(): model = AutoModelForCausalLM.from_pretrained(str(folder), **options)
+        with quiet(): model = AutoModelForCausalLM.from_pretrained(str(folder), **stored, **remote_code())
     except Exception as e: raise unreadable_part(folder, 'the model', e) from None
     if device == 'cpu' and model.dtype != torch.float32: model = model.to(getattr(torch, fast_dtype('cpu')))
     if adapter is not None:
