@@ -266,7 +266,7 @@ def prefix_groups(
     prompts: list, # tokens of each in front of the first one that is trained
 ) -> list:         # the number of its group, of each
     "Which rows belong together: those of one prompt, and those whose prompt begins with another row."
-    groups, leader, number = [0]*len(rows), None, -1
+    groups, leader, before, number = [0]*len(rows), None, None, -1   # before: the row in front, in this order
     for i in sorted(range(len(rows)), key=rows.__getitem__):
         prompt = rows[i][:prompts[i]]
         if leader is not None and rows[i][:len(leader)] == leader: pass

@@ -28,8 +28,7 @@ from .training import (batch_order, better, compare_losses, count_updates, disk_
                              LOOKED_AT, micro_batches, no_space, proof_rows, read_checkpoint, read_run, ROUNDING,
                              rows_at_once, seal_checkpoint, tell_log, train_once, warmup_updates)
 from .estimate import (checkpointed, gpu_memory, memory_needed, memory_parts, memory_text, model_shape,
-                             settle_run,
-                             to_lora_config, training_device)
+                             settle_run, to_lora_config, training_device)
 from .prefixes import (ATTENTION, grouped_order, plan_prefixes, prefix_groups, rows_to_prove, SAVED,
                              share_prefixes, trained_losses)
 from .trunk import drop_trunk, fill_trunk, give_states, plan_trunk, restore_trunk, trunk_folder
@@ -213,7 +212,7 @@ def check_loss(
     model,        # whose loss it is
     ours: float,  # the loss that will be trained, per trained token
     theirs: float,# the model's own
-    remedy: str,  # the end of the message
+    remedy: str,  # the end of the message; '': the run goes on in another way
 ):
     "Refuse to train where the two differ by more than rounding in the model's type."
     compare_losses(ours, theirs, str(model.dtype).rpartition('.')[2], model.config.model_type, remedy)
@@ -722,8 +721,9 @@ def tokens_at_once(
 # %% ../nbs/14_train_pytorch.ipynb #7e31e045
 @torch.no_grad()
 def prove_trees(
-    trainer, # before its first update; its model computes attention along branches afterwards
-) -> tuple:  # the losses of a tree and of its rows, per trained token
+    trainer,       # before its first update; its model computes attention along branches afterwards
+    remedy: str='',# the end of the message; '': the run goes on with rows
+) -> tuple:        # the losses of a tree and of its rows, per trained token
     "Compare the loss of a tree with that of its rows, computed as ever; `AspFtError` where they differ."
     model, data = trainer.model, trainer.train_dataset
     some = rows_to_prove([list(ids) for ids in data[:LOOKED_AT]['input_ids']])
@@ -734,7 +734,7 @@ def prove_trees(
             model.get_base_model().set_attn_implementation(attention)
             found.append(loss_per_token(model, *computed)[0])
     alone, tree = found
-    check_loss(model, tree, alone, 'train with --shared_prefixes off, or report it')
+    check_loss(model, tree, alone, remedy)
     return tree, alone
 
 # %% ../nbs/14_train_pytorch.ipynb #7e31e043
@@ -777,7 +777,7 @@ class SurvivingTrainer(Surviving, MaskedTrainer):
         else: self.most = begin_with_trees(self)
         trunk = begin_above_trunk(self, pad)
         self.data_collator = functools.partial(end_to_end if flat else collate, pad=pad, trunk=trunk)
-        if self.most: prove_trees(self)
+        if self.most: prove_trees(self, 'train with --shared_prefixes off, or report it')
         if flat: self._prove_flat(collate(two_rows(self.train_dataset), pad, trunk))
 
     @torch.no_grad()

@@ -139,12 +139,13 @@ def compare_losses(
     theirs: float, # what the model's own logits give
     dtype: str,    # in which the model computes
     model: str,    # what kind of model it is
-    remedy: str,   # the end of the message
+    remedy: str,   # the end of the message; '': the run goes on in another way
 ):
     "Raise `AspFtError` with both numbers where two ways to the same loss differ by more than rounding."
     if abs(ours-theirs) <= ROUNDING[dtype]*max(1., abs(theirs)): return
+    end = f', so nothing was trained; {remedy}' if remedy else ''
     raise AspFtError(f'the loss that would be trained is {ours:.5f} on two rows, and the model says {theirs:.5f}: '
-                     f'{model} is not computed rightly here, so nothing was trained; {remedy}')
+                     f'{model} is not computed rightly here{end}')
 
 # %% ../nbs/12_training.ipynb #c9b09982
 def adapted_layers(
