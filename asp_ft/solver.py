@@ -246,11 +246,13 @@ def compare_many(
                 yield _batch_job(batch)
     total = len(items) if hasattr(items, '__len__') else None
     bar = progress(total=total, desc=desc, unit='program') if desc else None
-    for reply in run_jobs(batch_jobs(), TABLE, workers, executor=executor):
-        for state in _batch_replies(waiting.popleft(), reply, workers, executor):
-            if bar is not None: bar.update()
-            yield verdict_of(state)
-    if bar is not None: bar.close()
+    try:
+        for reply in run_jobs(batch_jobs(), TABLE, workers, executor=executor):
+            for state in _batch_replies(waiting.popleft(), reply, workers, executor):
+                if bar is not None: bar.update()
+                yield verdict_of(state)
+    finally:   # also where nobody asks for the rest
+        if bar is not None: bar.close()
 
 # %% ../nbs/04_solver.ipynb #9053b1e6
 def _batch_job(jobs):
