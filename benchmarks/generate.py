@@ -144,6 +144,39 @@ def grammar(args):
         print(f'| {size:,} | {sum(map(len, texts)):,} | {costs[0]} | {costs[1]} |')
 
 
+def names(args):
+    "The same with the names of each prompt: in its first completion, and in further ones."
+    from asp_ft.chat import load_tokenizer
+    from asp_ft.decode import GRAMMAR, Matchers, compile_grammar, grammar_tokenizer
+    from asp_ft.names import names_grammar, names_in
+    from asp_ft.problems import generate_problems
+    tokenizer, problems = load_tokenizer('nano'), [*generate_problems(n=60)]
+    size, end = len(tokenizer), tokenizer.eos_token_id
+    texts = [grammar_tokenizer(tokenizer, size, (end,)).greedy_tokenize(p.asp) for p in problems]
+
+    def cost(grammars):
+        "Milliseconds a prompt before the first token, microseconds a token after it."
+        matchers, before, tokens = Matchers(tokenizer, size, (end,), grammars), 0., 0.
+        for row, text in enumerate(texts):
+            started = time.process_time()
+            matchers.mask(row)
+            begun = time.process_time()
+            for token in text: assert matchers.mask(row)[token]; matchers.take(row, token)
+            before, tokens = before+begun-started, tokens+time.process_time()-begun
+        return 1e3*before/len(texts), 1e6*tokens/sum(map(len, texts))
+    named = [names_grammar(GRAMMAR, names_in(p.nl+p.asp)) for p in problems]
+    kinds = {'plain grammar': None, 'names, first completion': named, 'names, further ones': named}
+    print(f'\n{len(problems)} prompts; processor time\n')
+    print('| | ms before the first token | microseconds a token |\n|---|---|---|')
+    for kind, grammars in kinds.items():
+        costs = []
+        for _ in range(args.runs):
+            if 'first' in kind: compile_grammar.cache_clear()
+            costs.append(cost(grammars))
+        before, tokens = zip(*costs)
+        print(f"| {kind} | {spread(before)} | {spread(tokens, '{:.0f}')} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--runs', type=int, default=5, help='runs of which the median counts (default: 5)')
@@ -157,7 +190,7 @@ def main():
     packages = ', '.join(f'{p} {version(p)}' for p in ('torch', 'transformers', 'llguidance'))
     print(f'nano, float32; median (least, most) of {args.runs} runs; {args.threads} thread{"s"*(args.threads > 1)}, '
           f'Python {platform.python_version()}, {packages}')
-    batches(args); samples(args); grammar(args)
+    batches(args); samples(args); grammar(args); names(args)
 
 
 if __name__ == '__main__': main()
