@@ -853,6 +853,7 @@ class Answerer:
 # %% ../nbs/18_decode.ipynb #89ba1bcc
 def open_source(
     source,        # of `find_source`
+    answer_with=None, # in the place of `answer_batch`, with PyTorch: another loop with the same arguments
 ) -> Answerer:     # ready
     "Load the model, or get ready to ask its server."
     if source.backend == 'server':
@@ -860,7 +861,7 @@ def open_source(
         return Answerer(list, ask, 10**9)
     tokenizer = load_tokenizer(source.model, source.thinking, source.adapter)
     if source.backend == 'mlx': load, answer_with = load_model_mlx, answer_batch_mlx
-    else: load, answer_with = load_model, answer_batch
+    else: load, answer_with = load_model, answer_with or answer_batch
     model = load(source.model, tokenizer, source.adapter)
     def encode(messages): return encode_prompt(tokenizer, messages)
     def answer(*args): return answer_with(model, tokenizer, *args)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BETA', 'PREFERENCE', 'REMEDY', 'POLICY', 'STUCK', 'RUNAWAY', 'CUT', 'LOGGED', 'prompt_and_answer', 'better_row',
-           'PreferenceTrainer', 'train_dpo', 'Rollouts', 'diagnosis', 'RewardWatch', 'RewardTrainer', 'reward_function',
-           'train_grpo', 'prompt_order', 'reward_plot']
+           'pair_parts', 'rows_of_pass', 'check_router', 'PreferenceTrainer', 'train_dpo', 'Rollouts', 'diagnosis',
+           'RewardWatch', 'RewardTrainer', 'reward_function', 'train_grpo', 'prompt_order', 'reward_plot']
 
 # %% ../nbs/21_policy.ipynb #82f12d0b
 import json, math, random, warnings
@@ -18,11 +18,12 @@ from .sources import strip_fences
 from .models import model_folder, quiet, settle_dtype
 from .support import check_training
 from .chat import encode, encode_prompt, IGNORE
-from .training import train_once
+from .training import micro_batches, train_once
 from .estimate import training_device
 from .train_pytorch import (at_rest, check_loss, checkpoint_layers, load_policy, one_gpu, own_loss, run_trainer,
                                   Surviving, trainer_settings, training_result, Watch, watch_over)
 from .decode import decode, end_tokens, gumbel_noise, positions, sample_seed
+from .engines import decode_continuous
 
 import torch
 from datasets import Dataset
@@ -56,16 +57,74 @@ def better_row(
     prompt, chosen = pair['prompt_ids'], pair['chosen_ids']
     return dict(input_ids=prompt+chosen, labels=[IGNORE]*len(prompt)+chosen)
 
+# %% ../nbs/21_policy.ipynb #4c553f40
+def pair_parts(
+    batch: dict, # tensors of TRL's collator: the better answers, and below them the others
+    size: int,   # pairs of a part, at most
+) -> list:       # (part, its share of the pairs, its share of the better answers' tokens) of each
+    "Cut a batch of pairs into parts, without the padding that a part does not need."
+    n, lengths = len(batch['input_ids'])//2, batch['attention_mask'].sum(1).tolist()
+    tokens, parts = batch['completion_mask'][:n, 1:].sum(1), []
+    for pairs in micro_batches([*range(n)], min(size, n), n, lambda i: max(lengths[i], lengths[i+n])):
+        rows = [*pairs, *(i+n for i in pairs)]
+        part = {name: tensor[rows, :max(lengths[i] for i in rows)] for name, tensor in batch.items()}
+        parts.append((part, len(pairs)/n, (tokens[pairs].sum()/tokens.sum()).item()))
+    return parts
+
+# %% ../nbs/21_policy.ipynb #817564c5
+def rows_of_pass(
+    config: RunConfig, # batch_size, micro_batch
+    method: str,       # dpo or grpo
+    update: int=0,     # with grpo: samples of an update
+) -> int:              # pairs, or samples
+    "What goes through the model at once; `AspFtError` for what only supervised training knows."
+    only = dict(padding_free=True, group_prefixes=True, shared_prefixes='on', trunk_cache='on', micro_batch='fit')
+    if asked := [f'{name} {value}' for name, value in only.items() if getattr(config, name) == value]: raise AspFtError(
+        f'{asked[0]}: {method} does not know it; leave it out, or take --method reject')
+    name = 'batch_size' if config.micro_batch == 'auto' else 'micro_batch'
+    rows = getattr(config, name)
+    if method == 'grpo' and update % rows: raise AspFtError(
+        f'{name}: expected a divisor of prompts_per_update times samples, {update}; found {rows}')
+    if method == 'dpo' and rows > config.batch_size: raise AspFtError(
+        f'micro_batch: expected at most batch_size pairs, {config.batch_size}; found {rows}: raise '
+        '--batch_size, and lower --grad_accumulation by as much')
+    return rows
+
+# %% ../nbs/21_policy.ipynb #1f595675
+def check_router(
+    trainer,           # of TRL
+    config: RunConfig, # micro_batch
+):
+    "`AspFtError` where the loss has a term that is no sum over rows."
+    if config.micro_batch != 'auto' and trainer.aux_loss_enabled: raise AspFtError(
+        f'micro_batch: {config.micro_batch}: the loss of this family has a term for its router, which belongs to a '
+        'whole batch; leave it out, and lower --batch_size')
+
 # %% ../nbs/21_policy.ipynb #93440bec
 class PreferenceTrainer(Surviving, DPOTrainer):
     "TRL's `DPOTrainer` on rows that are encoded already."
-    tokens = 0   # those of earlier processes, where a run goes on
+    tokens = 0      # those of earlier processes, where a run goes on
+    at_once = None  # pairs that go through the model together; None: those of a batch
     def _send_telemetry(self): "Nothing is sent."
     def _prepare_dataset(self, dataset, *_): return dataset
 
     def seen(self):
         "Tokens so far."
         return int(self.state.num_input_tokens_seen or self._total_train_tokens)
+
+    def training_step(self,
+        model,                   # base and adapter
+        inputs,                  # a batch of pairs
+        num_items_in_batch=None, # not used by TRL
+    ):
+        "Loss and gradient of a batch, in micro-batches: each has its share of both terms."
+        weights, loss = self.loss_weights, 0.
+        try:
+            for part, *shares in pair_parts(inputs, self.at_once or len(inputs['input_ids'])):
+                self.loss_weights = [weight*share for weight, share in zip(weights, shares, strict=True)]
+                loss = loss + super().training_step(model, part, num_items_in_batch)
+        finally: self.loss_weights = weights
+        return loss
 
     def encoded(self):
         "The better answers as training rows, for an estimate of memory."
@@ -112,6 +171,7 @@ def _preference_trainer(config, tokenizer, pairs, folder, work):
     if left := len(pairs)-len(data): log.warning('%d pairs longer than max_length %d tokens are left out', left,
                                                  config.max_length)
     if not data: raise AspFtError('dpo: there is no pair to train on')
+    at_once = rows_of_pass(config, 'dpo')
     updates = max(1, math.ceil(len(data)/(config.batch_size*config.grad_accumulation))*math.ceil(config.epochs))
     settings = trainer_settings(config, work, config.max_steps or updates)
     args = one_gpu(DPOConfig(**settings, max_length=None, beta=BETA, loss_type=[*PREFERENCE],
@@ -119,6 +179,8 @@ def _preference_trainer(config, tokenizer, pairs, folder, work):
     model = load_policy(config, folder)
     trainer = PreferenceTrainer(model=model, args=args, train_dataset=Dataset.from_list(data),
                                 processing_class=tokenizer)
+    trainer.at_once = at_once
+    check_router(trainer, config)
     checkpoint_layers(model.get_base_model(), config.gradient_checkpointing)
     watch = Watch(config, trainer, Path(work))
     watch.more = {'rewards/accuracies': 'accuracy', 'rewards/margins': 'margin', 'logps/chosen': 'chosen'}
@@ -146,7 +208,10 @@ class Rollouts:
         seed: int,            # of the run
         temperature: float,   # of the samples
         max_new_tokens: int,  # tokens of an answer
-    ): self.tokenizer, self.seed, self.temperature, self.longest = tokenizer, seed, temperature, max_new_tokens
+        library: bool=False,  # transformers' continuous batching decodes, with one random stream for all
+    ):
+        self.tokenizer, self.seed, self.temperature, self.longest = tokenizer, seed, temperature, max_new_tokens
+        self.library = library
 
     def __call__(self,
         prompts: list, # conversations
@@ -172,7 +237,10 @@ class Rollouts:
         limits = [min(self.longest, positions(base)-len(p)) for p in prompts]
         noise, found = gumbel_noise([sample_seed(self.seed, *key) for key in keys], self.temperature), {}
         with at_rest(model), torch.no_grad():
-            decode(base, prompts, limits, noise, lambda row, token: None, len(prompts), found.__setitem__)
+            if self.library:
+                seed = sample_seed(self.seed, json.dumps(keys), 0)
+                decode_continuous(model, prompts, limits, len(prompts), found.__setitem__, self.temperature, seed)
+            else: decode(base, prompts, limits, noise, lambda row, token: None, len(prompts), found.__setitem__)
         return [found[i] for i in range(len(prompts))]
 
 # %% ../nbs/21_policy.ipynb #e06a0275
@@ -293,26 +361,28 @@ def _reward_trainer(config, plan, tokenizer, tasks, rows, rewarder, folder, work
     "Put model, adapter, prompts, rewards and settings together."
     set_seed(config.seed)
     size = plan.prompts_per_update*plan.samples
-    if size % config.batch_size: raise AspFtError(
-        f'batch_size: expected a divisor of prompts_per_update times samples, {size}; found {config.batch_size}')
+    at_once = rows_of_pass(config, 'grpo', size)
     updates = config.max_steps or max(1, math.floor(len(tasks)*config.epochs/plan.prompts_per_update))
     settings = trainer_settings(config, work, updates) | dict(
-        gradient_accumulation_steps=size//config.batch_size, max_steps=updates, logging_steps=1)
-    ways = dict(own={}, transformers={}, continuous=dict(use_transformers_continuous_batching=True),
-                vllm=dict(use_vllm=True, vllm_mode='colocate', vllm_enable_sleep_mode=True))
-    args = one_gpu(GRPOConfig(**settings, **POLICY, **ways[plan.rollouts], num_generations=plan.samples,
+        per_device_train_batch_size=at_once, gradient_accumulation_steps=size//at_once, max_steps=updates,
+        logging_steps=1)
+    way = dict(use_vllm=True, vllm_mode='colocate', vllm_enable_sleep_mode=True) if plan.rollouts == 'vllm' else {}
+    args = one_gpu(GRPOConfig(**settings, **POLICY, **way, num_generations=plan.samples,
                               temperature=plan.temperature, max_completion_length=plan.max_new_tokens,
                               generation_batch_size=size, shuffle_dataset=False))
     model = load_policy(config, folder)
     stops = end_tokens(folder, tokenizer)
     model.generation_config.eos_token_id = model.get_base_model().generation_config.eos_token_id = [*stops]
-    own = Rollouts(tokenizer, config.seed, plan.temperature, plan.max_new_tokens) if plan.rollouts == 'own' else None
+    own = None
+    if plan.rollouts in ('own', 'continuous'):
+        own = Rollouts(tokenizer, config.seed, plan.temperature, plan.max_new_tokens, plan.rollouts == 'continuous')
     data = Dataset.from_list(prompt_order(tasks, updates*plan.prompts_per_update, config.seed))
     with warnings.catch_warnings():
         warnings.filterwarnings('ignore', message='.*rollout_func')   # TRL may change it; the versions are bounded
         trainer = RewardTrainer(model=model, args=args, train_dataset=data, processing_class=tokenizer,
                                 rollout_func=own, reward_funcs=reward_function(rewarder, {*stops}))
     trainer.rows = [dict(input_ids=e.input_ids, labels=e.labels) for e in rows['train']]
+    check_router(trainer, config)
     checkpoint_layers(model.get_base_model(), config.gradient_checkpointing)
     return watch_over(trainer, RewardWatch(config, trainer, Path(work)))
 

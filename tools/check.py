@@ -12,7 +12,8 @@ LINE, FUNCTION = 120, 60        # characters a line; lines a function, with a li
 OUTPUTS = 200_000               # bytes of outputs a notebook may hold
 HELP = 0.5                      # CPU seconds `asp_ft --help` may take
 HEAVY = {'torch', 'transformers', 'mlx', 'mlx_lm', 'datasets', 'peft', 'trl', 'matplotlib', 'pandas', 'distributed'}
-OF_EXTRAS = {'estimate', 'train_pytorch', 'train_mlx', 'export', 'exports', 'policy', 'trunk', 'prefixes'}   # of extras
+OF_EXTRAS = {'estimate', 'train_pytorch', 'train_mlx', 'export', 'exports', 'policy', 'trunk', 'prefixes',
+             'engines'}   # of extras
 MACHINE = re.compile(r'(?<![\w.:/])/(?:root|home|Users|tmp|private|var/folders|work|opt)/[\w.~-]+')
 PYTHON = [sys.executable, '-W', 'error::SyntaxWarning']
 
