@@ -26,7 +26,7 @@ from .syntax import Task
 from .solver import compare_many
 from .instances import mutate_many, rename_many, rewrite_many
 from .sources import repair_prompt, SHORT
-from .problems import COMPARISONS, draw_lines, draw_sentence, FAMILIES, frame_words, listed, NOUNS, words
+from .problems import COMPARISONS, draw_lines, draw_sentence, FAMILIES, frame_words, join_names, NOUNS, words
 
 # %% ../nbs/09_augment.ipynb #160ab9f8
 @dataclass(frozen=True)
@@ -280,7 +280,7 @@ def reword(
     inputs = [slots[slot] for slot in family.inputs]
     rng.shuffle(inputs)
     noun, comparison = rng.choice(NOUNS), rng.choice(COMPARISONS.get(slots.get('op'), ('',)))
-    words = {'n': noun, 'in': listed(inputs), 'cmp': comparison, 'constants': listed(facts or ['']),
+    words = {'n': noun, 'in': join_names(inputs), 'cmp': comparison, 'constants': join_names(facts or ['']),
              'comma': ', '.join(facts)}
     draw = draw_sentence if task['source'] == 'NL' else draw_lines
     return draw(family, rng, 'train', slots | words)
