@@ -23,9 +23,9 @@ from fastcore.script import Param
 
 from .core import (AspFtError, atomic_write, counted, file_hash, install_line, read_json, read_jsonl, show_path,
                          VERDICT_ROW, write_json, write_text)
-from .evaluate import (GROUPS, MISTAKES, NO_COMPLETION, RARE_SHARES, ROWS, SHARE_SAYS, SHARES, Run, compare_runs,
-                             comparison_line, group_runs, interval_of, mistake, paired, read_completions, read_tasks,
-                             run_lines, scores, share_label, tell_apart, writing)
+from .evaluate import (GROUPS, MISTAKES, NO_COMPLETION, RARE_SHARES, ROWS, SHARES, Run, compare_rows,
+                             compare_runs, comparison_line, distinct_names, group_runs, interval_of, mistake,
+                             read_completions, read_tasks, run_lines, scores, share_label, task_group, writing)
 
 # %% ../nbs/21_report.ipynb #44b19543
 def plot_scores(
@@ -288,7 +288,7 @@ def page_data(
     data = dict(runs=[run.name for run in runs], mistakes=MISTAKES, tasks=[])
     for id in dict.fromkeys(id for answers in by_task for id in answers):
         task = dict(id=id, text=_description(tasks[id]), gold=tasks[id]['gold'])
-        task |= {name: str(group_of(tasks[id]) or 'none') for name, group_of in GROUPS.items()}
+        task |= {name: task_group(tasks[id], name) for name in GROUPS}
         data['tasks'].append(task | dict(answers=[answers.get(id, []) for answers in by_task]))
     return json.dumps(data, separators=(',', ':')).translate({ord(c): f'\\u{ord(c):04x}' for c in '<>&'})
 
@@ -301,7 +301,7 @@ def _description(task):
 # %% ../nbs/21_report.ipynb #6ecfdc6e
 def headline(
     runs,        # of `Run`
-    comparisons, # of `paired`, one for each run after the first
+    comparisons, # of `compare_rows`, one for each run after the first
     tasks,       # of `read_tasks`
 ) -> list:       # markup of fastcore.xml
     "The share that is right, of all tasks or of each group of them."
@@ -309,7 +309,7 @@ def headline(
     if not groups: return _group_headline('', runs, comparisons)
     lines = []
     for title, parts in groups.items():
-        compared = [paired(parts[0].rows, run.rows, tasks) for run in parts[1:]]
+        compared = [compare_rows(parts[0].rows, run.rows, tasks) for run in parts[1:]]
         lines += _group_headline(title, parts, compared)
     return lines
 
@@ -338,7 +338,7 @@ def figure_sections(
     colours, # run -> number of its colour
 ) -> list:   # markup of fastcore.xml
     "Everything above the list of tasks."
-    meanings = '; '.join(f'{share_label(name)}: {SHARE_SAYS[name]}' for name in _frequent_shares(runs))
+    meanings = '; '.join(f'{share_label(name)}: {SHARES[name]}' for name in _frequent_shares(runs))
     parts = [ft.H2('How far the answers come'), share_table('share', ladder(runs), colours),
              ft.P(meanings+'.', cls='classes')]
     if any(len(run.scores['pass_at']) > 1 for run in runs):
@@ -393,7 +393,7 @@ def _field(name, label, *options):
 def report_page(
     runs,           # of `Run`; the first is what the others are compared with
     tasks,          # of `read_tasks`
-    comparisons=(), # of `paired`, or of `compare_runs`, one for each run after the first
+    comparisons=(), # of `compare_rows`, or of `compare_runs`, one for each run after the first
 ) -> str:           # HTML
     "One self-contained page: shares with intervals, before and after, mistakes, and each task with its programs."
     # 1. The head: the policy lets the browser run our script alone.
@@ -462,7 +462,7 @@ def report(
     "Write report.html on one run, or on several side by side; nothing is judged again."
     folders = [Path(folder) for folder in ([run] if isinstance(run, (str, Path)) else run)]
     rows = read_tasks(tasks)
-    runs = tell_apart([load_run(folder, tasks, rows) for folder in folders], folders)
+    runs = distinct_names([load_run(folder, tasks, rows) for folder in folders], folders)
     page, result = _page_path(out, folders), compare_runs(runs, rows)
     comparisons = result['comparisons']
     with writing(page):
