@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['REMEDY', 'PAGE', 'FORWARD', 'LOOPS', 'library_settings', 'library_errors', 'needed_pages', 'continuous_settings',
-           'running_manager', 'next_result', 'plain_model', 'decode_continuous', 'decode_static', 'answer_by_library']
+           'known_attention', 'running_manager', 'next_result', 'plain_model', 'decode_continuous', 'decode_static',
+           'answer_by_library']
 
 # %% ../nbs/18_engines.ipynb #a341f5e5
 import logging
@@ -73,6 +74,19 @@ def continuous_settings(
                                     max_batch_tokens=max(FORWARD, slots), max_requests_per_batch=slots,
                                     auto_switch_to_flash=flash)
 
+# %% ../nbs/18_engines.ipynb #df64ab25
+@contextmanager
+def known_attention(
+    model, # a transformers model
+):
+    "Inside the block its attention is one that continuous batching knows; that of shared prefixes is none."
+    before = model.config._attn_implementation
+    known = before in ('eager', 'sdpa') or 'flash' in before
+    if not known: model.set_attn_implementation('sdpa')
+    try: yield
+    finally:
+        if not known: model.set_attn_implementation(before)
+
 # %% ../nbs/18_engines.ipynb #b1530b51
 @contextmanager
 def running_manager(
@@ -81,7 +95,7 @@ def running_manager(
     how,      # of `continuous_settings`
 ):            # what takes requests and gives results
     "Continuous batching in the background, ended behind the block, also where requests are left."
-    with library_errors():
+    with library_errors(), known_attention(model):
         manager = model.init_continuous_batching(settings, how)
         try:
             manager.start()
