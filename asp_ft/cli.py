@@ -378,9 +378,11 @@ def _dry_run(config):
     from asp_ft.rewards import trainer_of
     from asp_ft.training import training_rows, warn_without_validation
     backend = _backend_of(trainer_of(config), config).partition(' ')[0]
+    if backend == 'mlx': from asp_ft.estimate_mlx import mlx_lines as lines
+    else: from asp_ft.estimate import estimate_lines as lines
     if models.only_shape(config.model):
         from asp_ft.estimate import estimate_unseen
-        return _print_lines(estimate_unseen(config))
+        return _print_lines(estimate_unseen(config, lines=lines))
     support.check_training(config, models.model_folder(config.model, weights=False), backend)
     path, tokenizer = Path(config.data)/'train.jsonl', chat.load_tokenizer(config.model, config.thinking)
     raw = read_jsonl(path); report = chat.preflight(tokenizer, raw, config, show_path(path))
@@ -390,10 +392,8 @@ def _dry_run(config):
         print(paint(title, 'place'), _show_row(view), '', sep='\n')
     print(chat.preflight_table(report))
     warn_without_validation(config)
-    if backend == 'mlx': return print('time, memory    are estimated for --backend pytorch only')
-    from asp_ft.estimate import estimate_lines
     rows, folder = training_rows(config, tokenizer), models.model_folder(config.model, weights=False)
-    _print_lines(estimate_lines(config, folder, rows))
+    _print_lines(lines(config, folder, rows))
 
 def _print_lines(lines):
     "Show each as soon as it is known."

@@ -518,6 +518,7 @@ def guessed_rows(
 def estimate_unseen(
     config: RunConfig, # of a model with a short name
     clock=time.perf_counter, # of `measure_speed`
+    lines=None,        # (configuration, folder with the shape, rows) -> further lines; None: `estimate_lines`
 ):                     # yields lines for a screen
     "What a run will cost, with a model of which nothing is on this machine, and rows that are guessed."
     rows, found = {}, {}
@@ -534,4 +535,5 @@ def estimate_unseen(
         f"{f'; {long} more may be longer than max_length' if long else ''}; with its tokenizer they are counted:",
         f"                hf download {MODELS[config.model]} --include '*.json' '*.jinja' '*.model'"])
     with tempfile.TemporaryDirectory() as folder:
-        yield from estimate_lines(config, shape_folder(config.model, folder), found, clock)
+        shape = shape_folder(config.model, folder)
+        yield from lines(config, shape, found) if lines else estimate_lines(config, shape, found, clock)

@@ -1,6 +1,7 @@
 """How many answers a second: one by one, side by side, and several samples of one prompt? What does the grammar cost?
 
     python benchmarks/generate.py [--runs 5] [--tasks 300] [--threads 1] [--vocabulary qwen.tiktoken]
+    python benchmarks/generate.py --tiny        # one run of a few prompts, to try the script
 
 Everything runs on nano in float32. The kinds of run take turns, so that a busy machine is busy for all of them; what
 carries over to another machine is the ratio. The grammar is timed on programs of the corpus, with nano's vocabulary
@@ -74,15 +75,28 @@ def plain(asked, n):
             model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=settings)
 
 
+def by_engine(asked, n, engine):
+    "A loop of transformers in the place of ours, 32 side by side."
+    from asp_ft.decode import Settings
+    from asp_ft.engines import answer_by_library
+    from asp_ft.models import quiet
+    keys, settings = [(f't{i}', 0) for i in range(n)], Settings(0., 42, 160)
+    with quiet():
+        return answer_by_library(engine, asked.model, asked.tokenizer, asked.prompts[:n], keys, settings, 32)
+
+
 def batches(args):
-    "One by one against 32 side by side, which is the default, and 128."
+    "One by one against 32 side by side, which is the default, 128, and the loops of transformers."
     from asp_ft.decode import Settings
     asked, greedy = Asked(args.tasks, 0), Settings(0., 42, 160)
     rows = [(i, 0) for i in range(args.tasks)]
     kinds = dict(plain=lambda: plain(asked, args.tasks), one=lambda: asked.answer(rows, 1, greedy),
-                 many=lambda: asked.answer(rows, 32, greedy), more=lambda: asked.answer(rows, 128, greedy))
+                 many=lambda: asked.answer(rows, 32, greedy), more=lambda: asked.answer(rows, 128, greedy),
+                 static=lambda: by_engine(asked, args.tasks, 'static'),
+                 continuous=lambda: by_engine(asked, args.tasks, 'continuous'))
     titles = dict(plain="transformers' generate, one by one", one='asp_ft, one by one', many='asp_ft, 32 side by side',
-                  more='asp_ft, 128 side by side')
+                  more='asp_ft, 128 side by side', static='--engine static, 32 side by side',
+                  continuous='--engine continuous, 32 side by side')
     written = asked.answer(rows, 32, greedy); found = take_turns(kinds, args.runs)
     print(f'{args.tasks} prompts of {asked.length} tokens, answers of {written/args.tasks:.0f} tokens\n')
     print("| | answers/s | times transformers' generate | in processor time | times asp_ft one by one "
@@ -183,14 +197,18 @@ def main():
     parser.add_argument('--tasks', type=int, default=300, help='prompts that are answered (default: 300)')
     parser.add_argument('--threads', type=int, default=1, help='of torch (default: 1)')
     parser.add_argument('--vocabulary', type=Path, help='a tiktoken file, for the cost of the grammar')
+    parser.add_argument('--tiny', action='store_true', help='one run of eight prompts, with our loop and the others')
     args = parser.parse_args()
+    if args.tiny: args.runs, args.tasks = 1, 8
     os.environ['HF_HUB_OFFLINE'] = '1'
     import torch
     torch.set_num_threads(args.threads)
     packages = ', '.join(f'{p} {version(p)}' for p in ('torch', 'transformers', 'llguidance'))
     print(f'nano, float32; median (least, most) of {args.runs} runs; {args.threads} thread{"s"*(args.threads > 1)}, '
           f'Python {platform.python_version()}, {packages}')
-    batches(args); samples(args); grammar(args); names(args)
+    batches(args)
+    if args.tiny: return
+    samples(args); grammar(args); names(args)
 
 
 if __name__ == '__main__': main()

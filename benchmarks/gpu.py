@@ -211,7 +211,7 @@ def rates(args):
 
 
 def generate(args):
-    "Tokens a second of our decoding loop and of transformers, at one width."
+    "Tokens a second of our decoding loop, and of the loops of transformers, at one width."
     import torch
     from asp_ft.chat import load_tokenizer
     from asp_ft.decode import Settings, answer_batch, load_model
@@ -237,13 +237,20 @@ def generate(args):
             with torch.inference_mode():
                 model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=new, min_new_tokens=new,
                                do_sample=False, pad_token_id=0)
-    work = ours if kind == 'asp_ft' else theirs
+
+    def engine(prompts, new):
+        from asp_ft.engines import LOOPS
+        model.generation_config.eos_token_id = [-1]
+        with torch.inference_mode():
+            LOOPS[kind](model, prompts, [new]*len(prompts), width, lambda number, tokens: None)
+    work = dict(asp_ft=ours, transformers=theirs).get(kind, engine)
+    if width == 1: prompts = prompts[:16]   # one by one, more of them say nothing else
     work(prompts[:width], 4)
     wait()
     started = time.perf_counter()
     work(prompts, new)
     wait()
-    return dict(tokens=many*new/(time.perf_counter()-started), peak=peak())
+    return dict(tokens=len(prompts)*new/(time.perf_counter()-started), peak=peak())
 
 
 def measure(what, kind, shape, args):
@@ -284,11 +291,12 @@ def report_training(shape, args, best):
 
 
 def report_generation(shape, args):
-    "Ours beside transformers, at each width."
-    print(f'\n### Generation, {shape} shape\n\n| side by side | asp_ft, tokens/s | transformers, tokens/s |')
-    print('|--:|--:|--:|')
-    for width in (4,) if args.tiny else (32, 64, 256):
-        found = [measure('generate', f'{kind} {width}', shape, args) for kind in ('asp_ft', 'transformers')]
+    "Our loop beside those of transformers, one by one and at each width."
+    print(f'\n### Generation, {shape} shape, tokens/s\n\n| side by side | asp_ft | transformers, batch by batch '
+          '| static cache | continuous batching |\n|--:|--:|--:|--:|--:|')
+    for width in (1, 4) if args.tiny else (1, 32, 64, 256):
+        found = [measure('generate', f'{kind} {width}', shape, args)
+                 for kind in ('asp_ft', 'transformers', 'static', 'continuous')]
         said = [f"{f['tokens']:,.0f}" if 'tokens' in f else f['why'] for f in found]
         print(f'| {width} | {" | ".join(said)} |', flush=True)
 
