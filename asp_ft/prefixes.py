@@ -242,6 +242,7 @@ def plan_prefixes(
     tree = sum(tree_tokens(rows[i:i+size]) for i in range(0, len(rows), size))
     reasons = {
         'it is switched off': config.shared_prefixes == 'off',
+        'compiled layers take rows, and no trees': config.compile != 'off',
         'several processes train together, which was not tried': processes > 1,
         'the attention of this model is not plain': not plain_attention(model.config, max(map(len, rows))),
         'the model computes attention with other code': model.config.get_text_config()._attn_implementation != 'sdpa',
