@@ -455,7 +455,8 @@ def run_costs(
     return counts | dict(
         parameters=shape.parameters, trainable=lora_parameters(config, shape), device=training_device(),
         dtype=config.dtype, memory=memory_needed(config, shape, rows['train']), disk=disk_needed(config, shape),
-        rows=rows_at_once(config), again=checkpointed(config.gradient_checkpointing), how=config.gradient_checkpointing)
+        rows=rows_at_once(config), again=checkpointed(config.gradient_checkpointing),
+        how=config.gradient_checkpointing)
 
 def run_time(
     config: RunConfig, # the run
