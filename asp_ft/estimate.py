@@ -449,7 +449,7 @@ def run_costs(
     config: RunConfig, # the run
     folder,            # the base model's folder; its weights are not read
     rows: dict,        # of `training_rows`
-) -> dict:             # what `count_run` counts, and parameters, trainable, device, dtype, memory, disk, rows, again, how
+) -> dict:             # of `count_run`, and parameters, trainable, device, dtype, memory, disk, rows, again, how
     "What a run will cost, but for its time."
     shape, counts = model_shape(folder), count_run(config, rows)
     return counts | dict(
