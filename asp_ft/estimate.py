@@ -451,12 +451,11 @@ def run_costs(
     rows: dict,        # of `training_rows`
 ) -> dict:             # of `count_run`, and parameters, trainable, device, dtype, memory, disk, rows, again, how
     "What a run will cost, but for its time."
-    shape, counts = model_shape(folder), count_run(config, rows)
+    shape, counts, mode = model_shape(folder), count_run(config, rows), config.gradient_checkpointing
     return counts | dict(
         parameters=shape.parameters, trainable=lora_parameters(config, shape), device=training_device(),
         dtype=config.dtype, memory=memory_needed(config, shape, rows['train']), disk=disk_needed(config, shape),
-        rows=rows_at_once(config), again=checkpointed(config.gradient_checkpointing),
-        how=config.gradient_checkpointing)
+        rows=rows_at_once(config), again=checkpointed(mode), how=mode)
 
 def run_time(
     config: RunConfig, # the run
