@@ -543,8 +543,9 @@ def run_identity(
     "What decides the result of a run: everything but where it is written and how it is watched."
     folder, tokenizer = model_folder(config.model), tokenizer or load_tokenizer(config.model, config.thinking)
     aside = ('out', 'data', 'adapter', 'backend', 'engine', 'save_steps', 'keep', 'report_to', 'trunk_cache',
-             'trunk_cache_gb', 'micro_batch', 'padding_free')
+             'trunk_cache_gb', 'micro_batch', 'padding_free', 'compile', 'fused_head')
     if config.shared_prefixes != 'on' or not config.dropout: aside += 'shared_prefixes',   # the same numbers
+    if config.lora_dtype == 'float32': aside += 'lora_dtype',   # as it was before there was a choice
     plain = json.loads(json.dumps({k: v for k, v in asdict(config).items() if k not in aside}))
     files = [p for p in (Path(config.data)/f'{n}.jsonl' for n in ('train', 'valid')) if p.is_file()]
     return dict(config=plain, data={p.name: file_hash(p) for p in files},
