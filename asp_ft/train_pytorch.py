@@ -9,12 +9,13 @@ __all__ = ['SCHEDULES', 'OPTIMIZERS', 'AT_ONCE', 'VARIANTS', 'BUCKET', 'trainer_
            'begin_with_head', 'end_to_end', 'prove_apart', 'prompts_together', 'MaskedTrainer', 'decoder_layers',
            'checkpoint_layers', 'lighten_adapters', 'out_of_memory', 'Watch', 'same_random', 'scattered', 'Surviving',
            'begin_above_trunk', 'tokens_at_once', 'prove_trees', 'begin_with_trees', 'compile_layers', 'plain_layers',
-           'prove_compiled', 'begin_compiled', 'in_buckets', 'SurvivingTrainer', 'Keeper', 'gathered', 'save_adapter',
-           'adapter_differences', 'load_adapter', 'load_policy', 'watch_over', 'make_trainer', 'run_trainer',
-           'train_pytorch', 'training_result']
+           'prove_compiled', 'begin_compiled', 'in_buckets', 'share_in_model', 'SurvivingTrainer', 'Keeper', 'gathered',
+           'save_adapter', 'adapter_differences', 'load_adapter', 'load_policy', 'watch_over', 'make_trainer',
+           'run_trainer', 'train_pytorch', 'training_result']
 
 # %% ../nbs/14_train_pytorch.ipynb #c4423ea6
 import contextlib, functools, json, math, os, platform, random, shutil, signal, tempfile, threading, time
+from dataclasses import replace
 from importlib import util
 from itertools import islice
 from pathlib import Path
@@ -32,7 +33,7 @@ from .training import (batch_order, better, compare_losses, count_updates, disk_
 from .estimate import (checkpointed, forgotten, gpu_memory, memory_needed, memory_parts, memory_text, model_shape,
                              settle_run, to_lora_config, training_device)
 from .prefixes import (ATTENTION, grouped_order, plan_prefixes, prefix_groups, rows_to_prove, SAVED,
-                             share_prefixes, trained_losses)
+                             share_prefixes, SharedForward, trained_losses)
 from .trunk import drop_trunk, fill_trunk, give_states, plan_trunk, restore_trunk, trunk_folder
 
 require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate')
@@ -935,6 +936,33 @@ def in_buckets(
         batch['position_ids'] = torch.cat([batch['position_ids'], torch.arange(more)[None]], 1)
     return batch
 
+# %% ../nbs/14_train_pytorch.ipynb #a48a42de
+def share_in_model(
+    config: RunConfig,# the run
+    model,            # a PeftModel
+    rows: list,       # token ids of each, in the order in which they are computed
+    size: int,        # rows of a forward pass
+    loss,             # () -> a loss that a trainer of TRL computes with the model
+    expected: float,  # what it has to be
+) -> bool:            # whether it is done
+    "Let the model compute once what the rows of a batch share, for trainers that read its logits."
+    plan = plan_prefixes(replace(config, batch_size=size, grad_accumulation=1), model, rows)
+    if plan.why_not:
+        if config.shared_prefixes == 'on': log.warning('shared_prefixes: not used: %s', plan.why_not)
+        return False
+    base = model.get_base_model()
+    body = base.base_model
+    base.set_attn_implementation(ATTENTION)
+    body.forward = SharedForward(body)
+    try: check_loss(model, loss(), expected, '')
+    except (AspFtError, ValueError, TypeError, RuntimeError, AttributeError) as e:   # of any model's code
+        del body.forward
+        base.set_attn_implementation('sdpa')
+        log.warning('shared_prefixes: not used, it would change the loss: %s', first_line(e))
+        return False
+    log.info('rows that begin alike are computed as trees inside the model: %.0f%% fewer tokens', 100*plan.saved)
+    return True
+
 # %% ../nbs/14_train_pytorch.ipynb #e5c79312
 class SurvivingTrainer(Surviving, MaskedTrainer):
     "`MaskedTrainer` with checkpoints that are whole or not there."
@@ -951,7 +979,7 @@ class SurvivingTrainer(Surviving, MaskedTrainer):
         else: self.most = begin_with_trees(self)
         trunk = begin_above_trunk(self, pad)
         self.data_collator = functools.partial(end_to_end if flat else collate, pad=pad, trunk=trunk)
-        if self.most: prove_trees(self, 'train with --shared_prefixes off, or report it')
+        if self.most and trunk: prove_trees(self, 'train with --shared_prefixes off, or report it')
         if flat: self._prove_flat(collate(two_rows(self.train_dataset), pad, trunk))
         self.compiled = begin_compiled(self)
         if self.compiled != 'graphs': return
