@@ -634,8 +634,9 @@ NANO = Path(__file__).parent/'nano' if '__file__' in globals() else Path('../asp
 # %% ../nbs/00_core.ipynb #ba92b72c
 _CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), engine=('exact', 'stock'),
                 dtype=('auto', 'bfloat16', 'float16', 'float32'), quantize=(None, '4bit'),
-                schedule=('cosine', 'linear', 'constant'), optimizer=('adamw',),
-                gradient_checkpointing=('auto', 'true', 'false'), trunk_cache=('auto', 'on', 'off'),
+                schedule=('cosine', 'linear', 'constant'), optimizer=('adamw', 'adamw_fused'),
+                gradient_checkpointing=('auto', 'true', 'false', 'selective', 'offload'),
+                compile=('off', 'layers', 'graphs'), lora_dtype=('float32', 'base'), trunk_cache=('auto', 'on', 'off'),
                 shared_prefixes=('auto', 'on', 'off'),
                 report_to=(None, 'tensorboard', 'trackio', 'wandb'))
 _AT_LEAST = dict(rank=1, alpha=0, dropout=0, num_layers=1, learning_rate=0, warmup_ratio=0, weight_decay=0, eps=0,
@@ -703,7 +704,7 @@ class RunConfig:
     learning_rate: float = 5e-5      # peak, after warm-up
     schedule: str = 'cosine'         # cosine, linear or constant
     warmup_ratio: float = 0.03       # share of the optimizer updates
-    optimizer: str = 'adamw'         # adamw, bias-corrected, on both backends
+    optimizer: str = 'adamw'         # adamw, bias-corrected, on both backends; adamw_fused: one kernel for all, PyTorch
     weight_decay: float = 0.01       # decoupled
     betas: tuple = (0.9, 0.999)      # of AdamW
     eps: float = 1e-8                # of AdamW
@@ -717,7 +718,10 @@ class RunConfig:
     max_length: int = 4096           # tokens a row; a longer row is an error
     skip_long: bool = False          # leave longer rows out (listed), instead of the error
     neftune_alpha: float = 0.        # noise on the embeddings; 0: none
-    gradient_checkpointing: str = 'auto'  # auto, true or false; auto: on CUDA, where memory does not suffice without
+    gradient_checkpointing: str = 'auto'  # auto: on CUDA where memory asks for it; true, false, selective, offload
+    compile: str = 'off'             # torch.compile: off, layers, or graphs, layers with CUDA graphs; PyTorch
+    fused_head: bool = False         # compute the loss in tiles, so that the logits are never there as a whole; PyTorch
+    lora_dtype: str = 'float32'      # that adapters compute in: float32, or base, as the base model does; PyTorch
     trunk_cache: str = 'auto'        # keep what the frozen layers give on the disk: auto, on or off; PyTorch
     trunk_cache_gb: float = 20.      # what all of it may take, in GB
     shared_prefixes: str = 'auto'    # compute what the rows of an optimizer step share once: auto, on or off; PyTorch
