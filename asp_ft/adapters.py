@@ -16,7 +16,7 @@ from pathlib import Path
 from .core import (AspFtError, atomic_dir, file_hash, LARGEST_JSON, read_json, regular_size, require, show_path,
                          text_hash, unknown_name, write_json)
 from .models import pickled, sealed
-from .support import assembled, check_support, empty_model, stored_names
+from .support import assemble_parameters, check_support, empty_model, stored_names
 from .training import adapter_files, check_run
 
 # %% ../nbs/13_adapters.ipynb #e956e2a0
@@ -367,7 +367,7 @@ def rows_of_stacks(
             rows, width = torch.arange(at, at+shapes[name][0]), min(PROBED, shapes[name][1])
             probes[name] = rows[:, None]*PROBED + torch.arange(width)
             begin[parameter].append((name, at, len(rows))); at += len(rows)
-    made = assembled(model, probes) if probes else {}
+    made = assemble_parameters(model, probes) if probes else {}
     for parameter, parts in begin.items(): found |= _found_rows(made[parameter], parameter, parts)
     return found
 

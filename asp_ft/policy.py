@@ -157,23 +157,6 @@ class PreferenceTrainer(Surviving, DPOTrainer):
         for kind in ('train', 'eval'): self._metrics[kind].clear()   # this batch is no part of the log
         return found, PREFERENCE['sigmoid']*math.log(2) + PREFERENCE['sft']*own
 
-# %% ../nbs/21_policy.ipynb #3128c295
-def train_dpo(
-    config: RunConfig, # `data` is a folder with train.jsonl and pairs.jsonl
-) -> Path:             # the adapter folder, `config.out`
-    "Train on pairs {prompt, chosen, rejected}; a run that is already there is not repeated."
-    folder = model_folder(config.model)
-    check_training(config, folder, 'pytorch')
-    config = settle_dtype(config, training_device())
-    file = Path(config.data)/'pairs.jsonl'
-    def train(work, checkpoint, rows, tokenizer, identity):
-        with quiet():
-            trainer = _preference_trainer(config, tokenizer, read_jsonl(file), folder, work)
-            trainer.identity = identity
-            run_trainer(trainer, config, checkpoint)
-            return training_result(config, trainer, work)
-    return train_once(config, f'pytorch dpo {file_hash(file)[:12]}', train, resume=True)
-
 # %% ../nbs/21_policy.ipynb #a1990fed
 def _preference_trainer(config, tokenizer, pairs, folder, work):
     "Put model, adapter, pairs and settings together."
@@ -203,6 +186,23 @@ def _preference_row(tokenizer, pair, longest):
     _, rejected = prompt_and_answer(tokenizer, pair['prompt'], pair['rejected'])
     if len(prompt) + max(len(chosen), len(rejected)) > longest: return None
     return dict(prompt_ids=prompt, chosen_ids=chosen, rejected_ids=rejected)
+
+# %% ../nbs/21_policy.ipynb #3128c295
+def train_dpo(
+    config: RunConfig, # `data` is a folder with train.jsonl and pairs.jsonl
+) -> Path:             # the adapter folder, `config.out`
+    "Train on pairs {prompt, chosen, rejected}; a run that is already there is not repeated."
+    folder = model_folder(config.model)
+    check_training(config, folder, 'pytorch')
+    config = settle_dtype(config, training_device())
+    file = Path(config.data)/'pairs.jsonl'
+    def train(work, checkpoint, rows, tokenizer, identity):
+        with quiet():
+            trainer = _preference_trainer(config, tokenizer, read_jsonl(file), folder, work)
+            trainer.identity = identity
+            run_trainer(trainer, config, checkpoint)
+            return training_result(config, trainer, work)
+    return train_once(config, f'pytorch dpo {file_hash(file)[:12]}', train, resume=True)
 
 # %% ../nbs/21_policy.ipynb #9c4c9204
 POLICY = dict(loss_type='dapo', beta=0., epsilon=.2, epsilon_high=.28, scale_rewards='none',

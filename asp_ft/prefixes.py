@@ -304,6 +304,7 @@ def plan_prefixes(
     tree = sum(tree_tokens(part(start+i*size)) for start in range(0, len(rows), step) for i in range(processes))
     reasons = {
         'it is switched off': config.shared_prefixes == 'off',
+        'compiled layers take rows, and no trees': config.compile != 'off',
         'the attention of this model is not plain': not plain_attention(model.config, max(map(len, rows))),
         'the model computes attention with other code': model.config.get_text_config()._attn_implementation != 'sdpa',
         'neftune_alpha adds noise that depends on the length': config.neftune_alpha,

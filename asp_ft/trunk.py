@@ -314,9 +314,11 @@ def fill_trunk(
     return trunk
 
 # %% ../nbs/13_trunk.ipynb #634602dd
-def cache_sizes() -> dict: # folder -> bytes, the one used last at the end
+def cache_sizes(
+    kinds=('trunk/*',), # patterns of folders
+) -> dict:              # folder -> bytes, the one used last at the end
     "What is kept on this machine."
-    folders = [path for path in cache_folder('trunk').glob('*') if path.is_dir()]
+    folders = [path for kind in kinds for path in cache_folder().glob(kind) if path.is_dir()]
     size = lambda folder: sum(path.stat().st_size for path in folder.rglob('*') if path.is_file())
     return {folder: size(folder) for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime)}
 
@@ -339,9 +341,9 @@ def make_room(
 def cache(
     action: str, # ls: show what is kept; rm: delete it all
 ):
-    "Hidden states of frozen layers, kept between training runs: show or delete them."
+    "Hidden states of frozen layers and compiled layers, kept between training runs: show or delete them."
     if action not in ('ls', 'rm'): raise AspFtError(f'unknown action {action!r}: expected ls or rm')
-    sizes = cache_sizes()
+    sizes = cache_sizes(('trunk/*', 'compiled'))
     for folder, size in sizes.items():
         print(f'{size/1e6:10.1f} MB  {show_path(folder)}')
         if action == 'rm': shutil.rmtree(folder)
