@@ -449,13 +449,13 @@ def run_costs(
     config: RunConfig, # the run
     folder,            # the base model's folder; its weights are not read
     rows: dict,        # of `training_rows`
-) -> dict:             # what `count_run` counts, and parameters, trainable, device, dtype, memory, disk, rows, again
+) -> dict:             # of `count_run`, and parameters, trainable, device, dtype, memory, disk, rows, again, how
     "What a run will cost, but for its time."
-    shape, counts = model_shape(folder), count_run(config, rows)
+    shape, counts, mode = model_shape(folder), count_run(config, rows), config.gradient_checkpointing
     return counts | dict(
         parameters=shape.parameters, trainable=lora_parameters(config, shape), device=training_device(),
         dtype=config.dtype, memory=memory_needed(config, shape, rows['train']), disk=disk_needed(config, shape),
-        rows=rows_at_once(config), again=checkpointed(config.gradient_checkpointing))
+        rows=rows_at_once(config), again=checkpointed(mode), how=mode)
 
 def run_time(
     config: RunConfig, # the run
@@ -497,7 +497,7 @@ def cost_lines(
     costs: dict, # of `run_costs`
 ) -> str:        # lines for a screen
     "What a run will cost, but for its time, as lines."
-    c, again = costs, 'on' if costs['again'] else 'off'
+    c, again = costs, costs['how'] if costs['how'] in ('selective', 'offload') else 'on' if costs['again'] else 'off'
     return '\n'.join([
         f"memory          about {memory_text(c['memory'])}; rows at once: {c['rows']}, gradient checkpointing: {again}",
         f"updates         {c['updates']:,}, {c['tokens']:,} tokens, {c['padding']:.1%} of them padding; "
