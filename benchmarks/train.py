@@ -109,7 +109,7 @@ def plain(config, folder, rows, tokenizer, args):
     rows = [rows['train'][i] for i in order]
     data = Dataset.from_dict(dict(input_ids=[e.input_ids for e in rows],
                                   assistant_masks=[list(map(int, e.trained)) for e in rows]))
-    n_layers = AutoConfig.from_pretrained(folder/'model').num_hidden_layers
+    n_layers = AutoConfig.from_pretrained(folder/'model', trust_remote_code=False).num_hidden_layers
     layers = list(range(n_layers))[-config.num_layers:]
     lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, lora_dropout=0, task_type='CAUSAL_LM',
                       target_modules=list(config.target_modules), layers_to_transform=layers)
