@@ -16,7 +16,7 @@ from pathlib import Path
 from .core import (AspFtError, atomic_dir, file_hash, LARGEST_JSON, read_json, regular_size, require, show_path,
                          text_hash, unknown_name, write_json)
 from .models import pickled, sealed
-from .support import assembled, check_support, empty_model, stored_names
+from .support import assemble_parameters, check_support, empty_model, stored_names
 from .training import adapter_files, check_run
 
 # %% ../nbs/13_adapters.ipynb #e956e2a0
@@ -429,7 +429,7 @@ def rows_of_stacks(
             probes[name] = torch.arange(at, at+height)[:, None]*PROBED + torch.arange(width)
             parts_of[parameter].append((name, at, height))
             at += height
-    stacks = assembled(model, probes) if probes else {}
+    stacks = assemble_parameters(model, probes) if probes else {}
     for parameter, parts in parts_of.items():
         places |= _probe_rows(stacks[parameter], parameter, parts)
     return places

@@ -176,8 +176,8 @@ GROUPS = {
     'optimizer': ('learning_rate', 'schedule', 'warmup_ratio', 'optimizer', 'weight_decay', 'betas', 'eps',
                   'max_grad_norm', 'epochs', 'max_steps', 'neftune_alpha', 'seed'),
     'length and memory': ('batch_size', 'grad_accumulation', 'micro_batch', 'padding_free', 'max_length',
-                          'skip_long', 'gradient_checkpointing', 'trunk_cache', 'trunk_cache_gb', 'shared_prefixes',
-                          'group_prefixes'),
+                          'skip_long', 'gradient_checkpointing', 'compile', 'fused_head', 'lora_dtype', 'trunk_cache',
+                          'trunk_cache_gb', 'shared_prefixes', 'group_prefixes'),
     'evaluation and saving': ('eval_steps', 'save_steps', 'keep', 'solver_eval', 'report_to')}  # fields of `RunConfig`
 
 # %% ../nbs/23_arguments.ipynb #2cd5fc28

@@ -9,9 +9,9 @@ __all__ = ['FULL', 'CLOSED', 'COLOURS', 'LARGEST', 'LARGEST_JSON', 'LONGEST', 'T
            'disk_error', 'user_error', 'visible', 'Screen', 'paint', 'on_screen', 'atomic_write', 'sole_writer',
            'atomic_dir', 'cache_folder', 'write_text', 'write_json', 'write_jsonl', 'UnreadableFile', 'regular_size',
            'read_bytes', 'decode_text', 'read_text', 'misfit', 'read_jsonl', 'read_json', 'Workspace', 'read_env',
-           'setup_env', 'RunConfig', 'load_config', 'save_config', 'resolve_backend', 'text_hash', 'file_hash',
-           'package_versions', 'run_manifest', 'first_process', 'process_count', 'clock_text', 'ProgressLines',
-           'progress', 'working', 'renamed', 'log']
+           'setup_env', 'coerce_field', 'RunConfig', 'load_config', 'save_config', 'resolve_backend', 'text_hash',
+           'file_hash', 'package_versions', 'run_manifest', 'first_process', 'process_count', 'clock_text',
+           'progress_text', 'ProgressLines', 'progress', 'working', 'renamed', 'log']
 
 # %% ../nbs/00_core.ipynb #65c0c613
 import _thread, errno, glob, hashlib, json, os, re, shutil, stat, sys, time
@@ -34,8 +34,8 @@ def nearest(
 ) -> str | None: # the most similar known name, None where nothing is similar
     "The known name that is most like `name`."
     from difflib import get_close_matches
-    found = get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
-    return found[0] if found else None
+    matches = get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
+    return matches[0] if matches else None
 
 # %% ../nbs/00_core.ipynb #5dea4870
 def unknown_name(
@@ -44,7 +44,8 @@ def unknown_name(
     known,      # iterable of the names that exist
 ) -> AspFtError: # the error to raise
     "The error for a misspelled name: it suggests the nearest, or lists what there is."
-    known = sorted(map(str, known)); best = nearest(name, known)
+    known = sorted(map(str, known))
+    best = nearest(name, known)
     remedy = f'did you mean {best!r}?' if best else f'known are {", ".join(known)}'
     return AspFtError(f'unknown {kind} {name!r}: {remedy}')
 
@@ -106,9 +107,10 @@ def named_errors(
         if (number := _error_number(e)) is None: raise
         raise OSError(number, os.strerror(number), str(path)) from None
 
+# %% ../nbs/00_core.ipynb #13bf9808
 def _error_number(e):
     "The number of the system's error of which a library has made another one; None where it is none."
-    if found := re.search(r'\(os error (\d+)\)', str(e)): return int(found[1])  # of Rust: safetensors, tokenizers
+    if match := re.search(r'\(os error (\d+)\)', str(e)): return int(match[1])  # of Rust: safetensors, tokenizers
     return errno.ENOSPC if '[write] Unable to write' in str(e) else None          # of MLX
 
 # %% ../nbs/00_core.ipynb #c2bd4d45
@@ -119,6 +121,7 @@ def size_text(
     unit, name = next(((u, n) for u, n in ((1e9, 'GB'), (1e6, 'MB'), (1e3, 'kB')) if size >= u), (1, ''))
     return f'{size/unit:.1f} {name}' if name else f'{size:.0f} bytes'
 
+# %% ../nbs/00_core.ipynb #b53b1ac7
 def _free_space(path):
     "The free bytes of the disk on which `path` lies or would lie; None where that cannot be known."
     place = Path(os.path.realpath(path))
@@ -126,6 +129,7 @@ def _free_space(path):
     except (OSError, StopIteration): return None
     return disk.free if disk.total else None  # some file systems do not say
 
+# %% ../nbs/00_core.ipynb #ef6da4b1
 def check_room(
     path,        # what is going to be written
     size: float, # bytes
@@ -136,6 +140,7 @@ def check_room(
     raise AspFtError(f'{show_path(path)}: {size_text(size)} are needed, and {size_text(free)} are free on its '
                      'disk; free some space or choose another place')
 
+# %% ../nbs/00_core.ipynb #a11a181d
 def disk_error(
     e: OSError, # what a read or a write raised
 ) -> AspFtError: # the error to raise
@@ -220,6 +225,7 @@ def _alive(pid):
     except (OSError, ValueError): return False
     return True
 
+# %% ../nbs/00_core.ipynb #4f40c187
 def _temporary(path):
     "A temporary name beside `path`; what dead processes left under such names is removed."
     for old in glob.glob(str(path.parent/f'.{glob.escape(path.name)}.*.tmp')):
@@ -240,10 +246,10 @@ def atomic_write(
     try:
         with named_errors(path, tmp), open(tmp, mode, **text) as f:
             yield f
-            f.flush(); os.fsync(f.fileno())
+            f.flush()
+            os.fsync(f.fileno())
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
-
 
 # %% ../nbs/00_core.ipynb #05d1b99b
 _holding = set()  # (path, thread) of the locks that this process holds
@@ -253,6 +259,7 @@ def _holder(lock):
     try: return 'process {pid} on {host}, since {since}'.format_map(json.loads(lock.read_bytes()))
     except (OSError, ValueError, KeyError, TypeError): return 'another process'
 
+# %% ../nbs/00_core.ipynb #32d19fa1
 def _acquire(lock, path):
     "The descriptor of a lock that is ours now; `AspFtError` says who has it."
     import fcntl, platform
@@ -308,7 +315,8 @@ def atomic_dir(
     "Yield a temporary folder that becomes `path` when the block ends without an error, and is removed otherwise."
     path = Path(path)
     with sole_writer(path):
-        tmp = _temporary(path); old = tmp.with_suffix('.old')
+        tmp = _temporary(path)
+        old = tmp.with_suffix('.old')
         shutil.rmtree(tmp, ignore_errors=True)
         try:
             with named_errors(path, tmp):
@@ -320,7 +328,6 @@ def atomic_dir(
             shutil.rmtree(tmp, ignore_errors=True)
             if old.exists() and not path.exists(): os.rename(old, path)
             shutil.rmtree(old, ignore_errors=True)
-
 
 # %% ../nbs/00_core.ipynb #7e31e001
 def cache_folder(
@@ -367,6 +374,7 @@ class UnreadableFile(AspFtError):
         self.code, self.reason, self.remedy = code, reason, remedy
         super().__init__(f'{show_path(path)}: {reason}; {remedy}')
 
+# %% ../nbs/00_core.ipynb #f5dd1e30
 def regular_size(
     path,     # what is to be read
 ) -> int:     # bytes
@@ -381,6 +389,7 @@ def regular_size(
     raise UnreadableFile(path, 'unreadable', 'cannot be read (not a regular file)',
                          'copy what it holds into a file, or pipe it in and give -')
 
+# %% ../nbs/00_core.ipynb #c6de57cc
 def _too_large(path, size, most):
     raise UnreadableFile(path, 'too_large', f'{size_text(size)}, expected at most {size_text(most)}',
                          'see whether it is the right file')
@@ -409,6 +418,7 @@ def decode_text(
     except UnicodeDecodeError as e:
         raise UnreadableFile(path, 'not_utf8', f'not UTF-8 (byte {e.start})', 'save the file as UTF-8') from None
 
+# %% ../nbs/00_core.ipynb #eddf7c9c
 def read_text(
     path,              # the file to read
     most: int=LARGEST, # bytes that it may have
@@ -466,10 +476,12 @@ def _json_lines(path):
     with named_errors(path), open(path, 'rb') as f:
         for i in count(1):
             if not (line := f.readline(LONGEST)): return
-            if len(line) == LONGEST: raise AspFtError(f'{show_path(path)}:{i}: a line of more than {size_text(LONGEST)}'
-                                                      '; see whether it is the right file')
+            if len(line) == LONGEST:
+                raise AspFtError(f'{show_path(path)}:{i}: a line of more than {size_text(LONGEST)}; see whether it is '
+                                 'the right file')
             yield i, line
 
+# %% ../nbs/00_core.ipynb #51dca615
 def read_jsonl(
     path,       # a file with one JSON object a line; empty lines are allowed
     kinds=None, # what the values of its objects must be, see `misfit`; None: anything
@@ -482,9 +494,9 @@ def read_jsonl(
         try: row = json.loads(line.decode('utf-8-sig' if i == 1 else 'utf-8'))
         except UnicodeDecodeError as e:
             raise AspFtError(f'{place}: not UTF-8 (byte {e.start}); save the file as UTF-8') from None
-        except json.JSONDecodeError as e: raise AspFtError(f'{place}: not JSON ({e.msg}); mend this line') from None
+        except json.JSONDecodeError as e: raise AspFtError(f'{place}: not JSON ({e.msg}); fix this line') from None
         except (RecursionError, ValueError):
-            raise AspFtError(f'{place}: not JSON ({_ODD_JSON}); mend this line') from None
+            raise AspFtError(f'{place}: not JSON ({_ODD_JSON}); fix this line') from None
         if not isinstance(row, dict):
             raise AspFtError(f"{place}: expected an object {{…}}, found {line[:40].decode('utf-8', 'ignore')!r}")
         if wrong := kinds and misfit(row, kinds): raise AspFtError(f'{place}: {wrong}; write the file again')
@@ -492,7 +504,6 @@ def read_jsonl(
     return rows
 
 _ODD_JSON = 'nested too deeply, or a number of too many digits'
-
 
 # %% ../nbs/00_core.ipynb #af3b1716
 def read_json(
@@ -503,18 +514,18 @@ def read_json(
     kind: type=dict, # what it must hold: an object, or a list
 ):                   # what the file holds
     "Read a JSON file; `AspFtError` names the file and says what is wrong with it."
-    told = broken or error
+    message = broken or error
     try:
-        found = json.loads(read_text(path, LARGEST_JSON))
-        wrong = misfit(found, kind if kind is not dict else SHAPES.get(Path(path).name, dict))
-        if not wrong: return found
-        why, told = f'{wrong}; write the file again', ''  # the name of what is wrong says more than `broken`
-    except UnreadableFile as e: why, told = f'{e.reason}; {e.remedy}', error if e.code == 'unreadable' else told
+        value = json.loads(read_text(path, LARGEST_JSON))
+        wrong = misfit(value, kind if kind is not dict else SHAPES.get(Path(path).name, dict))
+        if not wrong: return value
+        why, message = f'{wrong}; write the file again', ''  # the name of what is wrong says more than `broken`
+    except UnreadableFile as e:
+        why, message = f'{e.reason}; {e.remedy}', error if e.code == 'unreadable' else message
     except RecursionError: why = f'not JSON ({_ODD_JSON}); write the file again'
     except ValueError as e: why = f'not JSON ({e}); write the file again'
-    if default is ...: raise AspFtError(told or f'{show_path(path)}: {why}')
+    if default is ...: raise AspFtError(message or f'{show_path(path)}: {why}')
     return default
-
 
 # %% ../nbs/00_core.ipynb #421eaca2
 @dataclass(frozen=True)
@@ -595,14 +606,15 @@ def _env_file(root):
     import logging
     file = Path(root)/'.env'
     if not os.path.lexists(file) or (file/'pyvenv.cfg').is_file(): return {}  # the latter is a virtual environment
-    found = read_env(file)
-    if others := ', '.join(name for name in found if name not in ENV_NAMES):
+    values = read_env(file)
+    if others := ', '.join(name for name in values if name not in ENV_NAMES):
         known = ', '.join(ENV_NAMES)
-        said = f'{show_path(file)}: {others}: ignored; a .env sets only {known}: export the rest in the shell'
-        if said not in _warned: logging.getLogger('asp_ft').warning('%s', said)
-        _warned.add(said)
-    return {name: value for name, value in found.items() if name in ENV_NAMES}
+        warning = f'{show_path(file)}: {others}: ignored; a .env sets only {known}: export the rest in the shell'
+        if warning not in _warned: logging.getLogger('asp_ft').warning('%s', warning)
+        _warned.add(warning)
+    return {name: value for name, value in values.items() if name in ENV_NAMES}
 
+# %% ../nbs/00_core.ipynb #5cd260b0
 def setup_env(
     root='.', # the folder whose `.env` is read, if there is one
 ) -> dict:    # what holds now, the token only as "set" or "missing"
@@ -612,13 +624,62 @@ def setup_env(
     return dict(HF_TOKEN='set' if os.environ.get('HF_TOKEN') else 'missing',
                 HF_HOME=os.environ.get('HF_HOME', 'default'), HF_HUB_OFFLINE=os.environ.get('HF_HUB_OFFLINE', '0'))
 
-
 # %% ../nbs/00_core.ipynb #ae270952
 os.environ.setdefault('HF_HUB_DISABLE_TELEMETRY', '1')  # huggingface_hub reads it when it is imported
 if os.environ.get('IN_TEST'): os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # so does OpenMP, with torch
 
 # %% ../nbs/00_core.ipynb #dc3313d9
 NANO = Path(__file__).parent/'nano' if '__file__' in globals() else Path('../asp_ft/nano')
+
+# %% ../nbs/00_core.ipynb #ba92b72c
+_CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), engine=('exact', 'stock'),
+                dtype=('auto', 'bfloat16', 'float16', 'float32'), quantize=(None, '4bit'),
+                schedule=('cosine', 'linear', 'constant'), optimizer=('adamw', 'adamw_fused'),
+                gradient_checkpointing=('auto', 'true', 'false', 'selective', 'offload'),
+                compile=('off', 'layers', 'graphs'), lora_dtype=('float32', 'base'), trunk_cache=('auto', 'on', 'off'),
+                shared_prefixes=('auto', 'on', 'off'),
+                report_to=(None, 'tensorboard', 'trackio', 'wandb'))
+_AT_LEAST = dict(rank=1, alpha=0, dropout=0, num_layers=1, learning_rate=0, warmup_ratio=0, weight_decay=0, eps=0,
+                 max_grad_norm=0, epochs=0, max_steps=1, batch_size=1, grad_accumulation=1, micro_batch=1, max_length=1,
+                 eval_steps=1, save_steps=1, keep=1, solver_eval=0)
+_WORDS = dict(num_layers=dict(all='every one'),
+              micro_batch=dict(auto='batch_size', fit='what memory takes'))  # number -> words instead, their meaning
+
+def _wanted(field):
+    "The plain type of a field, and whether it may be None."
+    kinds = get_args(field.type) if isinstance(field.type, UnionType) else (field.type,)
+    return kinds[0], type(None) in kinds
+
+# %% ../nbs/00_core.ipynb #6fab6ce6
+def _is_nested(value):
+    "Whether a value holds lists or tables; those of YAML may stand for more than any memory holds."
+    if isinstance(value, dict): return True
+    return isinstance(value, (list, tuple)) and any(isinstance(v, (list, tuple, dict)) for v in value)
+
+# %% ../nbs/00_core.ipynb #991c575d
+def coerce_field(
+    field, # of a dataclass, with its type and default
+    value, # from a file, a flag or a caller
+):         # the value in the field's type
+    "A value brought to the type of its field; `AspFtError` names the field that it does not fit."
+    kind, optional = _wanted(field)
+    if _is_nested(value):
+        raise AspFtError(f'{field.name}: expected {kind.__name__}, found a nested value (default {field.default!r})')
+    if value in _WORDS.get(field.name, ()): return value
+    if optional and (value is None or str(value).lower() in ('none', 'null', '')): return None
+    try:
+        if kind is tuple:
+            items = value.replace(',', ' ').split() if isinstance(value, str) else value
+            return tuple(type(field.default[0])(v) for v in items)
+        if kind is bool: return {'true': True, '1': True, 'false': False, '0': False}[str(value).lower()]
+        if kind is int and float(value) != int(float(value)): raise ValueError
+        if kind is int: return int(float(value))
+        if kind is float and float(value) != float(value): raise ValueError
+        return str(value).lower() if isinstance(value, bool) else kind(value)
+    except (TypeError, ValueError, KeyError, OverflowError):
+        came = f'found {repr(value)[:100]} (default {field.default!r})'
+        word = ''.join(f' or {word}' for word in _WORDS.get(field.name, ()))
+        raise AspFtError(f'{field.name}: expected {kind.__name__}{word}, {came}') from None
 
 # %% ../nbs/00_core.ipynb #ea160771
 @dataclass(frozen=True)
@@ -643,7 +704,7 @@ class RunConfig:
     learning_rate: float = 5e-5      # peak, after warm-up
     schedule: str = 'cosine'         # cosine, linear or constant
     warmup_ratio: float = 0.03       # share of the optimizer updates
-    optimizer: str = 'adamw'         # adamw, bias-corrected, on both backends
+    optimizer: str = 'adamw'         # adamw, bias-corrected, on both backends; adamw_fused: one kernel for all, PyTorch
     weight_decay: float = 0.01       # decoupled
     betas: tuple = (0.9, 0.999)      # of AdamW
     eps: float = 1e-8                # of AdamW
@@ -657,7 +718,10 @@ class RunConfig:
     max_length: int = 4096           # tokens a row; a longer row is an error
     skip_long: bool = False          # leave longer rows out (listed), instead of the error
     neftune_alpha: float = 0.        # noise on the embeddings; 0: none
-    gradient_checkpointing: str = 'auto'  # auto, true or false; auto: on CUDA, where memory does not suffice without
+    gradient_checkpointing: str = 'auto'  # auto: on CUDA where memory asks for it; true, false, selective, offload
+    compile: str = 'off'             # torch.compile: off, layers, or graphs, layers with CUDA graphs; PyTorch
+    fused_head: bool = False         # compute the loss in tiles, so that the logits are never there as a whole; PyTorch
+    lora_dtype: str = 'float32'      # that adapters compute in: float32, or base, as the base model does; PyTorch
     trunk_cache: str = 'auto'        # keep what the frozen layers give on the disk: auto, on or off; PyTorch
     trunk_cache_gb: float = 20.      # what all of it may take, in GB
     shared_prefixes: str = 'auto'    # compute what the rows of an optimizer step share once: auto, on or off; PyTorch
@@ -672,7 +736,7 @@ class RunConfig:
     report_to: str | None = None     # tensorboard, trackio or wandb
 
     def __post_init__(self):
-        for f in fields(self): object.__setattr__(self, f.name, _coerce(f, getattr(self, f.name)))
+        for f in fields(self): object.__setattr__(self, f.name, coerce_field(f, getattr(self, f.name)))
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known: raise unknown_name(name, getattr(self, name), filter(None, known))
         for name, low in _AT_LEAST.items():
@@ -682,49 +746,6 @@ class RunConfig:
             more = ''.join(f'; {word} is {meaning}' for word, meaning in words.items())
             raise AspFtError(f'{name}: expected at least {low}, found {value}{more}')
 
-# %% ../nbs/00_core.ipynb #ba92b72c
-_CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), engine=('exact', 'stock'),
-                dtype=('auto', 'bfloat16', 'float16', 'float32'), quantize=(None, '4bit'),
-                schedule=('cosine', 'linear', 'constant'), optimizer=('adamw',),
-                gradient_checkpointing=('auto', 'true', 'false'), trunk_cache=('auto', 'on', 'off'),
-                shared_prefixes=('auto', 'on', 'off'),
-                report_to=(None, 'tensorboard', 'trackio', 'wandb'))
-_AT_LEAST = dict(rank=1, alpha=0, dropout=0, num_layers=1, learning_rate=0, warmup_ratio=0, weight_decay=0, eps=0,
-                 max_grad_norm=0, epochs=0, max_steps=1, batch_size=1, grad_accumulation=1, micro_batch=1, max_length=1,
-                 eval_steps=1, save_steps=1, keep=1, solver_eval=0)
-_WORDS = dict(num_layers=dict(all='every one'),
-              micro_batch=dict(auto='batch_size', fit='what memory takes'))  # number -> words instead, their meaning
-
-def _wanted(field):
-    "The plain type of a field, and whether it may be None."
-    kinds = get_args(field.type) if isinstance(field.type, UnionType) else (field.type,)
-    return kinds[0], type(None) in kinds
-
-def _is_nested(value):
-    "Whether a value holds lists or tables; those of YAML may stand for more than any memory holds."
-    if isinstance(value, dict): return True
-    return isinstance(value, (list, tuple)) and any(isinstance(v, (list, tuple, dict)) for v in value)
-
-def _coerce(field, value):
-    kind, optional = _wanted(field)
-    if _is_nested(value):
-        raise AspFtError(f'{field.name}: expected {kind.__name__}, found a nested value (default {field.default!r})')
-    if value in _WORDS.get(field.name, ()): return value
-    if optional and (value is None or str(value).lower() in ('none', 'null', '')): return None
-    try:
-        if kind is tuple:
-            items = value.replace(',', ' ').split() if isinstance(value, str) else value
-            return tuple(type(field.default[0])(v) for v in items)
-        if kind is bool: return {'true': True, '1': True, 'false': False, '0': False}[str(value).lower()]
-        if kind is int and float(value) != int(float(value)): raise ValueError
-        if kind is int: return int(float(value))
-        if kind is float and float(value) != float(value): raise ValueError
-        return str(value).lower() if isinstance(value, bool) else kind(value)
-    except (TypeError, ValueError, KeyError, OverflowError):
-        came = f'found {repr(value)[:100]} (default {field.default!r})'
-        word = ''.join(f' or {word}' for word in _WORDS.get(field.name, ()))
-        raise AspFtError(f'{field.name}: expected {kind.__name__}{word}, {came}') from None
-
 # %% ../nbs/00_core.ipynb #234cb303
 def _read_yaml(path):
     "The fields in a YAML file."
@@ -732,10 +753,11 @@ def _read_yaml(path):
     try: given = yaml.safe_load(read_text(path)) or {}
     except (yaml.YAMLError, ValueError, RecursionError) as e:
         why = 'nested too deeply' if isinstance(e, RecursionError) else ' '.join(str(e).split())[:300]
-        raise AspFtError(f'{show_path(path)}: not YAML ({why}); mend the file') from None
+        raise AspFtError(f'{show_path(path)}: not YAML ({why}); fix the file') from None
     if isinstance(given, dict): return given
     raise AspFtError(f'{show_path(path)}: expected lines "field: value"')
 
+# %% ../nbs/00_core.ipynb #d7cf3fd8
 def load_config(
     path=None, # a YAML file with any fields of `RunConfig`; None: defaults
     **flags,   # fields that win over the file; None means "not given"
@@ -792,11 +814,11 @@ def package_versions() -> dict: # name -> version, of what is installed
     "Versions of Python and of the packages that decide a result."
     import platform
     from importlib import metadata
-    found = {'python': platform.python_version()}
+    versions = {'python': platform.python_version()}
     for name in PACKAGES:
-        try: found[name] = metadata.version(name)
+        try: versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError: continue
-    return found
+    return versions
 
 # %% ../nbs/00_core.ipynb #a3e0e7a3
 def run_manifest(
@@ -818,6 +840,7 @@ def first_process() -> bool: # True too where there is only one
     "Whether this is the process that speaks and writes, of several that a launcher has started for one run."
     return os.environ.get('RANK', os.environ.get('MLX_RANK', '0')) == '0'
 
+# %% ../nbs/00_core.ipynb #129e432d
 def process_count() -> int: # 1 without a launcher
     "How many processes train together, started by `torchrun`, `accelerate launch` or `mlx.launch`."
     if hosts := os.environ.get('MLX_HOSTFILE'): return len(read_json(hosts, kind=list))
@@ -833,6 +856,32 @@ def clock_text(
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f'{hours}:{minutes:02}:{rest:02}' if hours else f'{minutes}:{rest:02}'
+
+# %% ../nbs/00_core.ipynb #5c46f131
+def progress_text(
+    desc: str,       # what is going on
+    unit: str,       # what is counted; B: bytes
+    n: int,          # steps that are done
+    initial: int,    # of these, before this process began
+    total,           # the number of steps; None: unknown
+    seconds: float,  # since the beginning
+    postfix: str='', # what else there is to say
+    last: bool=False, # nothing comes after it
+) -> str:            # such as "adding: 3 of 4 steps (75 %), 1.0 s each, 0:03 so far, 0:01 left"
+    "How far something is, how fast, for how long, and what is left."
+    amount = size_text if unit == 'B' else '{:,}'.format
+    plural = '' if unit == 'B' else ' '+counted(total or n, unit).partition(' ')[2]
+    done, parts = n-initial, []
+    if total: parts.append(f'{amount(n)} of {amount(total)}{plural} ({100*n//total} %)')
+    elif n: parts.append(f'{amount(n)}{plural}')
+    if done > 0 and seconds > 0:
+        each = seconds/done
+        if done > 10*seconds: parts.append(f'{amount(round(done/seconds))} a second')
+        elif each < 1: parts.append(f'{1/each:.1f} a second')
+        else: parts.append(f'{each:.1f} s each')
+    parts.append(f"{clock_text(seconds)} {'in all' if last else 'so far'}")
+    if done > 0 and total and not last: parts.append(f'{clock_text(seconds*(total-n)/done)} left')
+    return f"{desc}: {', '.join(parts)}" + (f'; {postfix}' if postfix else '')
 
 # %% ../nbs/00_core.ipynb #947ce93f
 _bars, _speaking = [], _thread.allocate_lock()  # weak references to those that have not ended; held to print a line
@@ -850,6 +899,7 @@ def _tell_regularly():
                 return
             if newest := _bars[-1](): newest.tell()
 
+# %% ../nbs/00_core.ipynb #2791f036
 def _begin(bar):
     "Let a bar have its say."
     global _teller
@@ -860,6 +910,7 @@ def _begin(bar):
         _teller = os.getpid()
         threading.Thread(target=_tell_regularly, daemon=True).start()
 
+# %% ../nbs/00_core.ipynb #cabbee41
 class ProgressLines:
     "Progress in a log: a plain line on standard error every `LINES` seconds; of several bars the newest has it."
     def __init__(self,
@@ -901,16 +952,7 @@ class ProgressLines:
         last: bool=False, # nothing comes after it
     ) -> str:             # such as "adding: 3 of 4 steps (75 %), 1.0 s each, 0:03 so far, 0:01 left"
         "How far it is."
-        amount = size_text if self.unit == 'B' else '{:,}'.format
-        unit = '' if self.unit == 'B' else ' '+counted(self.total or self.n, self.unit).partition(' ')[2]
-        done, of = self.n-self.initial, f' of {amount(self.total)}' if self.total else ''
-        parts = [f'{amount(self.n)}{of}{unit}'+(f' ({100*self.n//self.total} %)' if of else '')]*bool(of or self.n)
-        if done > 0 and seconds > 0:
-            each, many = seconds/done, f'{amount(round(done/seconds))} a second'
-            parts.append(many if done > 10*seconds else f'{1/each:.1f} a second' if each < 1 else f'{each:.1f} s each')
-        parts.append(f"{clock_text(seconds)} {'in all' if last else 'so far'}")
-        if done > 0 and of and not last: parts.append(f'{clock_text(seconds*(self.total-self.n)/done)} left')
-        return f"{self.desc}: {', '.join(parts)}" + (f'; {self.postfix}' if self.postfix else '')
+        return progress_text(self.desc, self.unit, self.n, self.initial, self.total, seconds, self.postfix, last)
 
     def tell(self,
         last: bool=False, # nothing comes after it

@@ -4,9 +4,11 @@
 
 # %% auto #0
 __all__ = ['GGUF_FORMS', 'WRITTEN', 'CHECKED', 'IDLE', 'SAME', 'GPT2', 'QWEN35', 'TEKKEN', 'GPT4O', 'PRE_TOKENIZERS', 'PHI3',
-           'Kind', 'QUANTISED', 'KINDS', 'ENDS', 'SAMPLES', 'TARGETS', 'GgufForm', 'gguf_form', 'check_form',
-           'context_of', 'pre_tokenizer', 'merge_scores', 'adds_bos', 'file_name', 'Source', 'write_gguf', 'check_gguf',
-           'ollama_template', 'render_go', 'modelfile', 'check_answers', 'write_scores', 'export_model']
+           'Kind', 'QUANTISED', 'KINDS', 'ENDS', 'SAMPLES', 'TARGETS', 'GgufForm', 'gguf_form', 'unknown_fields',
+           'form_differences', 'check_form', 'context_of', 'pre_tokenizer', 'space_prefix', 'merge_scores',
+           'token_table', 'adds_bos', 'file_name', 'encode_tensor', 'Source', 'tensor_sources', 'TensorRows',
+           'write_gguf', 'allowed_error', 'check_gguf', 'render_go', 'split_at', 'turn_texts', 'ollama_template',
+           'modelfile', 'check_answers', 'write_scores', 'export_model']
 
 # %% ../nbs/17_export.ipynb #3542e805
 import json, math, re
@@ -17,8 +19,8 @@ from typing import NamedTuple
 
 from .core import (AspFtError, atomic_dir, check_room, file_hash, progress, read_json, require, run_manifest,
                          show_path, unknown_name, write_json, write_text)
-from .models import (architecture, check_model, interleaved, llama3_factors, model_folder, quiet, read_record,
-                           refuse_code, sealed, separated, SPLITS, unreadable_part, weights_hash)
+from .models import (architecture, check_model, interleave_heads, llama3_factors, model_folder, quiet,
+                           read_record, refuse_code, sealed, separate_heads, SPLITS, unreadable_part, weights_hash)
 from .chat import end_of_turn, load_tokenizer, render, stop_ids
 from .training import no_space
 from .adapters import finite
@@ -64,12 +66,12 @@ def gguf_form(
     folder, # of a model
 ) -> tuple: # its configuration, by transformers, and its `GgufForm`
     "How a model is exported; `AspFtError` where its family is not known here."
-    told = read_json(Path(folder)/'config.json', error=f'{show_path(folder)}: no config.json that can be read; give '
-                     'the folder of a fused model')
-    form = GGUF_FORMS.get(architecture(told))
-    if form is None: raise AspFtError(
-        f"{show_path(folder)}: {architecture(told)} cannot be exported; known are {', '.join(GGUF_FORMS)}: try "
-        "llama.cpp's own convert_hf_to_gguf.py, or use the model with transformers or vLLM")
+    error = f'{show_path(folder)}: no config.json that can be read; give the folder of a fused model'
+    name = architecture(read_json(Path(folder)/'config.json', error=error))
+    form = GGUF_FORMS.get(name)
+    if form is None:
+        raise AspFtError(f"{show_path(folder)}: {name} cannot be exported; known are {', '.join(GGUF_FORMS)}: try "
+                         "llama.cpp's own convert_hf_to_gguf.py, or use the model with transformers or vLLM")
     refuse_code(folder)
     try:
         with quiet(): config = transformers.AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
@@ -91,7 +93,10 @@ def _own_fields(config):
     "The fields of a configuration that its family has and others need not have."
     return config.to_dict().keys()-transformers.PreTrainedConfig().to_dict().keys()
 
-def _strange(config):
+# %% ../nbs/17_export.ipynb #478c4662
+def unknown_fields(
+    config, # of transformers
+) -> list:  # names
     "Fields that this chapter knows nothing of and that are not what they usually are."
     usual = type(config)().to_dict()
     return [k for k in sorted(_own_fields(config)-WRITTEN-CHECKED-IDLE) if config.to_dict()[k] != usual.get(k)]
@@ -105,11 +110,13 @@ def _sliding(config):
     if types: return [t == 'sliding_attention' for t in types]
     return [window is not None]*config.num_hidden_layers
 
+# %% ../nbs/17_export.ipynb #f9638f9d
 def _query_scale(config, form):
     "The number whose root divides the queries in llama.cpp: the width of a head, but for the largest Gemma."
     largest = dict(GEMMA2=46, GEMMA3=62).get(form.name)
     return (config.hidden_size//config.num_attention_heads if config.num_hidden_layers == largest else config.head_dim)
 
+# %% ../nbs/17_export.ipynb #d4420648
 def _window_differs(config, form):
     "What llama.cpp does with windows otherwise."
     sliding, n, window = _sliding(config), config.num_hidden_layers, getattr(config, 'sliding_window', None)
@@ -120,9 +127,13 @@ def _window_differs(config, form):
         yield (f'sliding_window {window}, which it leaves out: write  "max_position_embeddings": {window}  into '
                'config.json, so that no text is longer')
 
-def _differences(config, form):
+# %% ../nbs/17_export.ipynb #f8688e0c
+def form_differences(
+    config, # of transformers
+    form,   # a `GgufForm`
+):          # yields what differs, as a text
     "What llama.cpp would compute otherwise than config.json says."
-    get = lambda name, usual=None: getattr(config, name, usual)
+    def get(name, usual=None): return getattr(config, name, usual)
     name = 'hidden_activation' if hasattr(config, 'hidden_activation') else 'hidden_act'
     if SAME.get(get(name), get(name)) != form.activation:
         yield f'{name} {get(name)}, where it computes {form.activation}'
@@ -136,17 +147,18 @@ def _differences(config, form):
         yield 'no soft cap, where it always has two'
     if form.name == 'GEMMA3' and config.attn_logit_softcapping: yield 'attn_logit_softcapping, which it leaves out'
     if form.tied and not config.tie_word_embeddings: yield 'a head of its own, where it takes the embeddings'
-    for field in _strange(config): yield f'{field} {get(field)}'
+    for field in unknown_fields(config): yield f'{field} {get(field)}'
 
+# %% ../nbs/17_export.ipynb #4ffdfaa3
 def check_form(
     folder, # of a model
 ) -> tuple: # of `gguf_form`
     "`AspFtError` names what llama.cpp would compute otherwise than transformers does."
     config, form = gguf_form(folder)
-    if found := [*_differences(config, form)]: raise AspFtError(
-        f"{show_path(folder)}: llama.cpp computes this model otherwise: {'; '.join(found)}; use it with transformers "
-        'or vLLM')
-    return config, form
+    differences = [*form_differences(config, form)]
+    if not differences: return config, form
+    raise AspFtError(f"{show_path(folder)}: llama.cpp computes this model otherwise: {'; '.join(differences)}; use it "
+                     'with transformers or vLLM')
 
 # %% ../nbs/17_export.ipynb #8e17fdff
 def _rope(config):
@@ -154,25 +166,29 @@ def _rope(config):
     told = config.rope_parameters
     return (told['full_attention'], told['sliding_attention']) if 'full_attention' in told else (told, None)
 
+# %% ../nbs/17_export.ipynb #73de9951
 def _odd_yarn(rope):
     "What a YaRN says beyond what llama.cpp takes from the file."
     usual = dict(attention_factor=None, mscale=None, mscale_all_dim=None, beta_fast=32, beta_slow=1, truncate=True)
     return [k for k, v in usual.items() if rope.get(k, v) not in (v, None)]
 
-def _scaled(writer, rope, config):
+# %% ../nbs/17_export.ipynb #8e844920
+def _stretch_positions(writer, rope, config):
     "Positions that are stretched: what is said of them, and the factors of single frequencies by name of tensor."
     kind, width = rope.get('rope_type', 'default'), _head_width(config)
     if kind == 'llama3': return {'rope_freqs.weight': llama3_factors(rope, width)}
-    if kind == 'longrope': return _long(writer, rope, config)
+    if kind == 'longrope': return _write_longrope(writer, rope, config)
     if kind not in ('default', 'linear', 'yarn') or kind == 'yarn' and _odd_yarn(rope):
         raise AspFtError(f"positions of the kind {kind} {' '.join(_odd_yarn(rope))} cannot be exported; use the model "
                          'with transformers or vLLM')
     if kind == 'default': return {}
-    writer.add_rope_scaling_type(gguf.RopeScalingType(kind)); writer.add_rope_scaling_factor(rope['factor'])
+    writer.add_rope_scaling_type(gguf.RopeScalingType(kind))
+    writer.add_rope_scaling_factor(rope['factor'])
     if kind == 'yarn': writer.add_rope_scaling_orig_ctx_len(rope['original_max_position_embeddings'])
     return {}
 
-def _long(writer, rope, config):
+# %% ../nbs/17_export.ipynb #d613cafc
+def _write_longrope(writer, rope, config):
     "Positions with one set of factors for short texts and one for long ones; the file is for the short ones."
     short = rope['original_max_position_embeddings']
     factor = rope.get('factor') or config.max_position_embeddings/short
@@ -181,6 +197,7 @@ def _long(writer, rope, config):
     writer.add_rope_scaling_attn_factors(rope.get('attention_factor') or usual)
     return {f'rope_factors_{k}.weight': torch.tensor(rope[f'{k}_factor']).numpy() for k in ('short', 'long')}
 
+# %% ../nbs/17_export.ipynb #b41e5517
 def _head_width(config): return getattr(config, 'head_dim', None) or config.hidden_size//config.num_attention_heads
 
 # %% ../nbs/17_export.ipynb #80fe9171
@@ -192,19 +209,26 @@ def context_of(
     if rope.get('rope_type') != 'longrope': return longest
     return min(longest, rope['original_max_position_embeddings'])
 
-def _sizes(writer, config):
+# %% ../nbs/17_export.ipynb #6718ff50
+def _write_sizes(writer, config):
     "The sizes of a model."
     heads, width = config.num_attention_heads, _head_width(config)
-    writer.add_context_length(context_of(config)); writer.add_embedding_length(config.hidden_size)
-    writer.add_block_count(config.num_hidden_layers); writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(heads); writer.add_head_count_kv(getattr(config, 'num_key_value_heads', None) or heads)
-    writer.add_key_length(width); writer.add_value_length(width)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps); writer.add_vocab_size(config.vocab_size)
+    writer.add_context_length(context_of(config))
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(getattr(config, 'num_key_value_heads', None) or heads)
+    writer.add_key_length(width)
+    writer.add_value_length(width)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_vocab_size(config.vocab_size)
 
-def _facts(writer, config, form):
+# %% ../nbs/17_export.ipynb #849f3d25
+def _write_shape(writer, config, form):
     "What llama.cpp has to know of the shape; the factors of positions by name of tensor."
     (rope, narrow), width = _rope(config), _head_width(config)
-    _sizes(writer, config)
+    _write_sizes(writer, config)
     writer.add_rope_dimension_count(int(width*rope.get('partial_rotary_factor', 1.)))
     writer.add_rope_freq_base(rope['rope_theta'])
     if narrow: writer.add_rope_freq_base_swa(narrow['rope_theta'])
@@ -215,7 +239,7 @@ def _facts(writer, config, form):
                            residual_multiplier=writer.add_residual_scale,
                            attention_multiplier=writer.add_attention_scale).items():
         if getattr(config, field, None): add(getattr(config, field))
-    return _scaled(writer, rope, config)
+    return _stretch_positions(writer, rope, config)
 
 # %% ../nbs/17_export.ipynb #7404d024
 GPT2 = 'gpt2'  # the rule of GPT-2, which tokenizers has built in
@@ -234,7 +258,7 @@ PRE_TOKENIZERS = {
     (('digits', GPT2), False): 'smollm', ((GPT2,), False): 'gpt-2'
 }  # steps of splitting a text, and whether a word that is a token is taken whole -> name in llama.cpp
 
-def _step(step):
+def _split_step(step):
     "What one step of a pre-tokenizer does, '' where it does nothing, None where it is not understood."
     kind = step.get('type')
     if kind == 'Split' and step['behavior'] == 'Isolated' and not step['invert']: return step['pattern'].get('Regex')
@@ -242,16 +266,19 @@ def _step(step):
     if kind == 'ByteLevel' and not step['add_prefix_space']: return GPT2 if step['use_regex'] else ''
     return None
 
+# %% ../nbs/17_export.ipynb #187e5cb1
 def pre_tokenizer(
     told: dict, # of tokenizer.json, with a byte-level BPE
 ) -> str:       # its name in llama.cpp; '' where llama.cpp has none like it
     "The name of a pre-tokenizer, found by its rule."
     steps = told.get('pre_tokenizer') or {}
-    steps = [_step(s) for s in steps.get('pretokenizers', [steps])]
+    steps = [_split_step(s) for s in steps.get('pretokenizers', [steps])]
     return PRE_TOKENIZERS.get((tuple(s for s in steps if s != ''), bool(told['model'].get('ignore_merges'))), '')
 
 # %% ../nbs/17_export.ipynb #daed8ab0
-def _space_first(told):
+def space_prefix(
+    told: dict, # of tokenizer.json
+):              # True, False, 'first' or None
     "Whether a tokenizer with byte fallback puts a space before a text: yes, no, 'first' before the whole; or None."
     rule = told.get('normalizer') or {}
     rules = rule.get('normalizers', [rule]) if rule else []
@@ -263,6 +290,7 @@ def _space_first(told):
     idle = split is None or split['type'] == 'Split' and split['pattern'] == dict(String=' ')  # there is none any more
     return bool(before) if spaces and idle and len(rules) == len(spaces)+len(before) else None
 
+# %% ../nbs/17_export.ipynb #46052939
 def merge_scores(
     vocabulary: dict, # token -> number, without those that are cut out before anything is merged
     merges: list,     # pairs of tokens, in the order of a tokenizer
@@ -276,18 +304,23 @@ def merge_scores(
     return {t: -1.-rank for t, rank in order.items()} if whole and ranks == sorted(ranks) else None
 
 # %% ../nbs/17_export.ipynb #d62f7bab
-def _tokens(tokenizer, size):
+def token_table(
+    tokenizer, # of the model
+    size: int, # rows of its embeddings
+) -> tuple:    # texts, kinds
     "Every token as text, and its kind; numbers of the model that stand for nothing are filled up."
     texts, kinds = [f'[PAD{i}]' for i in range(size)], [gguf.TokenType.UNUSED]*size
     for text, i in tokenizer.get_vocab().items():
-        if i >= size: raise AspFtError(f'the token {text!r} has number {i}, the model knows {size}; the tokenizer is '
-                                       'of another model: copy that of the base there')
+        if i >= size:
+            raise AspFtError(f'the token {text!r} has number {i}, the model knows {size}; the tokenizer is of another '
+                             'model: copy that of the base there')
         texts[i], kinds[i] = text, gguf.TokenType.NORMAL
     for i, t in tokenizer.added_tokens_decoder.items():
         texts[i] = str(t.content)
         kinds[i] = gguf.TokenType.CONTROL if t.special else gguf.TokenType.USER_DEFINED
     return texts, kinds
 
+# %% ../nbs/17_export.ipynb #2ba27bc6
 def adds_bos(
     tokenizer, # of the model
 ) -> bool:
@@ -313,16 +346,19 @@ def file_name(
                          'tokens of a Phi-3 or for none; use the model with transformers or vLLM')
     return 'phi-3'
 
+# %% ../nbs/17_export.ipynb #d8f706ee
 def _write_byte_level(writer, told, name):
     "What llama.cpp has to know of a byte-level BPE."
     pre = pre_tokenizer(told)
     if not pre: raise AspFtError(f'{name}: llama.cpp does not know how this tokenizer splits a text; use the model '
                                  'with transformers or vLLM')
-    writer.add_tokenizer_model('gpt2'); writer.add_tokenizer_pre(pre)
+    writer.add_tokenizer_model('gpt2')
+    writer.add_tokenizer_pre(pre)
 
+# %% ../nbs/17_export.ipynb #936c7193
 def _write_sentences(writer, told, name, texts, kinds, prompt):
     "What llama.cpp has to know of a BPE over whole texts with a token for each byte, as SentencePiece makes it."
-    space, added = _space_first(told), {t['content'] for t in told['added_tokens']}
+    space, added = space_prefix(told), {t['content'] for t in told['added_tokens']}
     merges, made = told['model']['merges'], set()
     made = {left+right for left, right in merges}
     scores = merge_scores({t: i for t, i in told['model']['vocab'].items() if t not in added or t in made}, merges)
@@ -333,26 +369,30 @@ def _write_sentences(writer, told, name, texts, kinds, prompt):
         if re.fullmatch('<0x[0-9A-F]{2}>', text): kinds[i] = gguf.TokenType.BYTE
         elif text == told['model'].get('unk_token'): kinds[i] = gguf.TokenType.UNKNOWN
         elif text in made: kinds[i] = gguf.TokenType.NORMAL
-    writer.add_tokenizer_model('llama'); writer.add_tokenizer_pre('default')
-    writer.add_add_space_prefix(space); writer.add_token_scores([scores.get(t, -1000.) for t in texts])
+    writer.add_tokenizer_model('llama')
+    writer.add_tokenizer_pre('default')
+    writer.add_add_space_prefix(space)
+    writer.add_token_scores([scores.get(t, -1000.) for t in texts])
 
 # %% ../nbs/17_export.ipynb #df33ddd3
-def _tokenizer(writer, folder, size):
+def _write_tokenizer(writer, folder, size):
     "All that llama.cpp has to know to cut a text as we do."
     path, tokenizer = Path(folder)/'tokenizer.json', load_tokenizer(folder)
     told = read_json(path, error=f'{show_path(path)}: cannot be read; copy the tokenizer of the base model there')
     if told['model'].get('type') != 'BPE': raise AspFtError(
         f"{show_path(path)}: a tokenizer of the kind {told['model'].get('type')}; expected BPE")
-    texts, kinds = _tokens(tokenizer, size)
+    texts, kinds = token_table(tokenizer, size)
     writer.add_name(file_name(folder, tokenizer))
     if whole := bool(told['model'].get('byte_fallback')):
         prompt = render(tokenizer, [dict(role='user', content='question')], True)
         _write_sentences(writer, told, show_path(path), texts, kinds, prompt)
     else: _write_byte_level(writer, told, show_path(path))
-    writer.add_token_list(texts); writer.add_token_types(kinds)
+    writer.add_token_list(texts)
+    writer.add_token_types(kinds)
     special = gguf.SpecialVocab(folder, load_merges=not whole, n_vocab=size)
     special.special_token_ids |= dict(eot=end_of_turn(tokenizer), eos=stop_ids(tokenizer)[-1])
-    special.add_special_token['bos'] = adds_bos(tokenizer); special.chat_template = tokenizer.chat_template
+    special.add_special_token['bos'] = adds_bos(tokenizer)
+    special.chat_template = tokenizer.chat_template
     special.add_to_gguf(writer, quiet=True)
 
 # %% ../nbs/17_export.ipynb #09e2fd13
@@ -365,7 +405,11 @@ def _kind_of(name, kind):
     "The kind of one matrix."
     return 'q8_0' if name in ENDS and kind in ('q4_0', 'q4_1') else kind
 
-def _encoded(weight, kind):
+# %% ../nbs/17_export.ipynb #8513bb96
+def encode_tensor(
+    weight,    # a float32 tensor
+    kind: str, # of `KINDS`, but auto
+) -> tuple:    # an array, and its kind in the package gguf
     "A float32 tensor as the bytes of a GGUF tensor, and their kind."
     if weight.dim() == 1 or kind == 'f32': return weight.float().numpy(), Kind.F32
     form = QUANTISED.get(kind)
@@ -383,9 +427,14 @@ class Source(NamedTuple):
     heads: int=0   # whose halves take turns; 0: the order stays
     shift: int=0   # what is added
 
-def _sources(base, config, form):
-    "Name in GGUF -> `Source`."
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH[form.name], config.num_hidden_layers); found = {}
+# %% ../nbs/17_export.ipynb #116916d2
+def tensor_sources(
+    base,   # the model's `Base`
+    config, # of `check_form`
+    form,   # of `check_form`
+) -> dict:  # name in GGUF -> `Source`
+    "Where each tensor of the file comes from; `AspFtError` names one that has no place in it."
+    names, sources = gguf.get_tensor_name_map(gguf.MODEL_ARCH[form.name], config.num_hidden_layers), {}
     heads = dict(q_proj=config.num_attention_heads,
                  k_proj=getattr(config, 'num_key_value_heads', None) or config.num_attention_heads)
     for n in base.where:
@@ -395,13 +444,20 @@ def _sources(base, config, form):
         to = names.get_name(n, try_suffixes=('.weight', '.bias'))
         if to is None or kind == 'bias' and module not in form.biased:
             raise AspFtError(f'{n} has no place in a {form.name} of llama.cpp; use the model with transformers or vLLM')
-        found[to] = Source(n, heads.get(module, 0) if form.interleaved else 0,
-                           form.shift if module.endswith('norm') else 0)
-    return found
+        turning = heads.get(module, 0) if form.interleaved else 0
+        sources[to] = Source(n, turning, form.shift if module.endswith('norm') else 0)
+    return sources
 
-class _Pieces:
+# %% ../nbs/17_export.ipynb #f8de51da
+class TensorRows:
     "Stands for an array where gguf writes one: made while it is written, some rows at a time."
-    def __init__(self, base, source, kind, size):
+    def __init__(
+        self,
+        base,   # the model's `Base`
+        source, # its `Source`
+        kind,   # of `KINDS`, but auto
+        size,   # bytes of the whole tensor
+    ):
         self.base, self.source, self.kind, self.nbytes = base, source, kind, size
     def __iter__(self):
         base, (name, heads, shift), (rows, *rest) = self.base, self.source, self.base.spec(self.source.name)[1]
@@ -409,8 +465,15 @@ class _Pieces:
         step = max(1, BLOCK//(head*math.prod(rest)))*head
         for i in range(0, rows, step):
             part = base.rows(name, i, i+step) if base.packed(name) or shift else base.raw(name)[i:i+step]
-            yield _encoded(interleaved(part, len(part)//head) if heads else part+shift if shift else part, self.kind)[0]
-    def tofile(self, file):
+            if heads: part = interleave_heads(part, len(part)//head)
+            elif shift: part = part+shift
+            yield encode_tensor(part, self.kind)[0]
+
+    def tofile(
+        self,
+        file, # open for writing
+    ):
+        "Write the rows."
         for piece in self: piece.tofile(file)
 
 # %% ../nbs/17_export.ipynb #2ca80443
@@ -422,122 +485,208 @@ def write_gguf(
     "Write a model as one GGUF file, tensor by tensor; `AspFtError` names what llama.cpp would read differently."
     (config, form), base = check_form(folder), Base(folder)
     if kind == 'auto': kind = base.spec('model.embed_tokens.weight')[0].lower()
-    sources = _sources(base, config, form)
+    sources = tensor_sources(base, config, form)
     with closing(gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH[form.name]])) as writer:
-        _tokenizer(writer, folder, config.vocab_size)
-        extra = _facts(writer, config, form); _file_kind(writer, kind)
+        _write_tokenizer(writer, folder, config.vocab_size)
+        extra = _write_shape(writer, config, form)
+        _file_kind(writer, kind)
         for name, numbers in extra.items(): writer.add_tensor(name, numbers.astype('float32'))
-        _fill(writer, base, sources, kind)
+        _write_tensors(writer, base, sources, kind)
     return sources
 
+# %% ../nbs/17_export.ipynb #cf0b20fe
 def _file_kind(writer, kind):
     told = 'ALL_F32' if kind == 'f32' else f'MOSTLY_{kind.upper()}'
-    writer.add_file_type(gguf.LlamaFileType[told]); writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    writer.add_file_type(gguf.LlamaFileType[told])
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
-def _fill(writer, base, sources, kind):
+# %% ../nbs/17_export.ipynb #0d1856bb
+def _write_tensors(writer, base, sources, kind):
     "Announce every tensor, then write one after the other, some rows at a time."
     extra = [t for tensors in writer.tensors for t in tensors.values()]
     for to, source in sources.items():
-        shape = base.spec(source.name)[1]; rows = shape[0] if shape[1:] else 1
-        small, form = _encoded(torch.zeros(1, *shape[1:]) if shape[1:] else torch.zeros(shape), _kind_of(to, kind))
+        shape = base.spec(source.name)[1]
+        rows = shape[0] if shape[1:] else 1
+        small, form = encode_tensor(torch.zeros(1, *shape[1:]) if shape[1:] else torch.zeros(shape), _kind_of(to, kind))
         writer.add_tensor_info(to, (shape[0], *small.shape[1:]), small.dtype, small.nbytes*rows, raw_dtype=form)
-    writer.write_header_to_file(); writer.write_kv_data_to_file(); writer.write_ti_data_to_file()
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
     for t in extra: writer.write_tensor_data(t.tensor)
     size = sum(t.nbytes for tensors in writer.tensors for t in tensors.values())
     with progress(total=size, desc=f'gguf: {len(sources)} tensors', unit='B') as bar:
         bar.unit_scale = True
         for to, source in sources.items():
             told = next(tensors[to] for tensors in writer.tensors if to in tensors)
-            writer.write_tensor_data(_Pieces(base, source, _kind_of(to, kind), told.nbytes)); bar.update(told.nbytes)
+            writer.write_tensor_data(TensorRows(base, source, _kind_of(to, kind), told.nbytes))
+            bar.update(told.nbytes)
 
 # %% ../nbs/17_export.ipynb #49b67bec
-def _allowed(weight, kind):
+def allowed_error(
+    weight,    # of the model
+    kind: str, # of the tensor in the file
+):             # a tensor of numbers, one for each of the model's
     "How far each number may be from the model's."
     if kind == 'F32': return torch.zeros(())
     if kind in ('F16', 'BF16'): return weight.abs()*2.**(-11 if kind == 'F16' else -8)+(2.**-25 if kind == 'F16' else 0)
-    blocks = weight.reshape(len(weight), -1, 32); largest = blocks.abs().amax(-1)
+    blocks = weight.reshape(len(weight), -1, 32)
+    largest = blocks.abs().amax(-1)
     if kind == 'Q4_0': off = largest*(1/8+2.**-10)   # from -8 to 7 steps of an eighth: the largest number may miss one
     elif kind == 'Q4_1': off = (blocks.amax(-1)-blocks.amin(-1))*(0.5/15+2.**-10)+largest*2.**-10
     else: off = largest*(0.5/127+2.**-11)            # half a step, and the step's own rounding
     return (off+2.**-24).repeat_interleave(32, 1)
 
+# %% ../nbs/17_export.ipynb #04c21ef3
 def check_gguf(
     path,          # a GGUF file
     folder,        # the model it was made from
     sources: dict, # of `write_gguf`
 ) -> dict:         # tensors, kinds, and how many of them are exactly the model's
-    "Compare every tensor of a GGUF file with the model's, some rows at a time; `AspFtError` names those that differ."
+    "Compare each tensor of a GGUF file with the model's, some rows at a time; `AspFtError` names those that differ."
     base, seen, exact, wrong = Base(folder), {}, 0, []
     for t in gguf.GGUFReader(path).tensors:
         if t.name not in sources: continue
-        name, heads, shift = sources[t.name]; kind = seen[t.name] = t.tensor_type.name; same = good = True
+        name, heads, shift = sources[t.name]
+        kind = seen[t.name] = t.tensor_type.name
+        is_same = is_close = True
         step = len(t.data) if heads or t.data.ndim == 1 else max(1, BLOCK//base.spec(name)[1][1])
         for i in range(0, len(t.data), step):  # an order of heads is undone in one piece
             ours = base.rows(name, i, i+step)+shift
             read = torch.from_numpy(dequantize(t.data[i:i+step], t.tensor_type).copy()).reshape(ours.shape)
-            off = ((separated(read, heads) if heads else read)-ours).abs()
-            same &= bool(off.max() == 0); good &= bool((off <= _allowed(ours, kind)).all())
-        exact += same; wrong += [] if good else [t.name]
+            if heads: read = separate_heads(read, heads)
+            off = (read-ours).abs()
+            is_same &= bool(off.max() == 0)
+            is_close &= bool((off <= allowed_error(ours, kind)).all())
+        exact += is_same
+        if not is_close: wrong.append(t.name)
     wrong += sorted(sources.keys()-seen.keys())
     if wrong:
         raise AspFtError(f'{show_path(path)}: not the model it was made from: {", ".join(wrong[:4])}; export again')
     kinds = list(seen.values())
     return dict(tensors=len(seen), exact=exact, kinds={k: kinds.count(k) for k in sorted({*kinds})})
 
+# %% ../nbs/17_export.ipynb #7f1f613c
+def _go_value(words, scope):
+    "The value of {{ .Field }} or {{ eq .Field \"text\" }}."
+    if m := re.fullmatch(r'\.(\w+)', words): return scope[m[1]]
+    if m := re.fullmatch(r'eq \.(\w+) "(\w+)"', words): return scope[m[1]] == m[2]
+    raise ValueError(f'not in our part of the language: {words}')
+
+# %% ../nbs/17_export.ipynb #64c2c10e
+def _go_block(parts, i, scope, shown):
+    "Render until {{ else }} or {{ end }}; the text, and where it stopped."
+    out = []
+    while i < len(parts):
+        word = parts[i]
+        if i % 2 == 0:
+            out.append(word)
+            i += 1
+        elif word == 'end' or word.startswith('else'): break
+        elif word.startswith('range '):
+            start = i+1
+            _, i = _go_block(parts, start, {}, False)
+            out += [_go_block(parts, start, item, True)[0] for item in _go_value(word[6:], scope) if shown]
+            i += 1
+        elif word.startswith('if '):
+            text, i = _go_if(parts, i, word[3:], scope, shown)
+            out.append(text)
+        else:
+            out.append(_go_value(word, scope) if shown else '')
+            i += 1
+    return ''.join(out) if shown else '', i
+
+# %% ../nbs/17_export.ipynb #16fceccb
+def _go_if(parts, i, condition, scope, shown):
+    "Render one {{ if }} with its branches."
+    out, done = '', False
+    while True:
+        now = shown and not done and (condition is None or bool(_go_value(condition, scope)))
+        text, i = _go_block(parts, i+1, scope, now)
+        out += text
+        done |= now
+        word = parts[i]
+        if word == 'end': return out, i+1
+        condition = word[8:] if word.startswith('else if ') else None
+
+# %% ../nbs/17_export.ipynb #1ab2fdf2
+def render_go(
+    template: str,  # of `ollama_template`
+    messages: list, # a conversation
+) -> str:           # the text that Ollama sends to the model
+    "Render a template as Ollama does, with the system turns as .System and all turns as .Messages."
+    parts = [p if i % 2 == 0 else p.strip() for i, p in enumerate(re.split(r'{{(.*?)}}', template))]
+    system = '\n\n'.join(m['content'] for m in messages if m['role'] == 'system')
+    scope = dict(System=system, Messages=[dict(Role=m['role'], Content=m['content']) for m in messages])
+    return _go_block(parts, 0, scope, True)[0]
+
 # %% ../nbs/17_export.ipynb #9374adfb
 def _conversation(*turns, system=''):
     roles = [*['system']*bool(system), *('user', 'assistant')*len(turns)]
     return [dict(role=r, content=c) for r, c in zip(roles, [*[system]*bool(system), *turns])]
 
+# %% ../nbs/17_export.ipynb #37020733
 SAMPLES = [_conversation('Colour the nodes.\n\nInput: node/1, edge/2.'),  # conversations that a template is proved on
            _conversation('Ünïcode: {{x}} & <b>?', system='You write programs for clingo.'),
            _conversation('first', 'a(1) :- b("x").\na(2).', 'second', '{a}.', 'third'),
            _conversation('one', 'c.', 'two', system='Be brief.')]
 
-def _between(text, *words):
+def split_at(
+    text: str, # a rendered conversation
+    *words,    # each of which stands in it once
+) -> list:     # one text more than words
     "What stands before, between and after words, each of which stands in the text once."
     parts = []
     for word in words:
-        before, found, text = text.partition(word); parts.append(before)
-        if not found or word in text: raise AspFtError('the chat template does not keep the turns as they are')
+        before, found, text = text.partition(word)
+        parts.append(before)
+        if not found or word in text:
+            raise AspFtError('the chat template does not keep the turns as they are')
     return [*parts, text]
 
+# %% ../nbs/17_export.ipynb #982574b5
 def _refuses_system(tokenizer):
     "Whether the chat template wants no system turn."
     try: render(tokenizer, _conversation('a', system='b'))
     except AspFtError: return True
     return False
 
+# %% ../nbs/17_export.ipynb #75618a66
 def _openings(tokenizer, alone):
     "What stands before the first question: where there is no system turn, and before and after that."
     u, s = dict(role='user', content='qone'), dict(role='system', content='sone')
-    first, _ = _between(render(tokenizer, [u]), 'qone')
-    return (first, *(('', '') if alone else _between(render(tokenizer, [s, u]), 'sone', 'qone')[:2]))
+    first, _ = split_at(render(tokenizer, [u]), 'qone')
+    return (first, *(('', '') if alone else split_at(render(tokenizer, [s, u]), 'sone', 'qone')[:2]))
 
-def _turns(tokenizer, alone):
-    "What stands around the turns: dict of texts."
-    turn = lambda role, word: dict(role=role, content=word)
+# %% ../nbs/17_export.ipynb #d620b365
+def turn_texts(
+    tokenizer,   # with a chat template
+    alone: bool, # it takes no system turn
+) -> dict:       # of texts
+    "What stands around the turns, by the chat template."
+    def turn(role, word): return dict(role=role, content=word)
     u, a, v = turn('user', 'qone'), turn('assistant', 'aone'), turn('user', 'qtwo')
     first, told, after = _openings(tokenizer, alone)
-    _, u_end = _between(render(tokenizer, [u]), 'qone')
-    _, opens = _between(render(tokenizer, [u], True), 'qone')
-    _, middle, between, _ = _between(render(tokenizer, [u, a, v]), 'qone', 'aone', 'qtwo')
-    _, _, a_end = _between(render(tokenizer, [u, a]), 'qone', 'aone')
+    _, u_end = split_at(render(tokenizer, [u]), 'qone')
+    _, opens = split_at(render(tokenizer, [u], True), 'qone')
+    _, middle, between, _ = split_at(render(tokenizer, [u, a, v]), 'qone', 'aone', 'qtwo')
+    _, _, a_end = split_at(render(tokenizer, [u, a]), 'qone', 'aone')
     user, own = between.removeprefix(a_end), between.startswith(a_end)
     own &= opens.startswith(u_end) and middle.startswith(u_end)
     if own and first.endswith(user) and (alone or after.endswith(user)):
-        cut = lambda text: text[:len(text)-len(user)]
+        def cut(text): return text[:len(text)-len(user)]
         return dict(plain=cut(first), before_system=told, after_system=cut(after), user=user, user_end=u_end,
                     answer=middle[len(u_end):], answer_end=a_end, prompt=opens[len(u_end):])
     # the first turn is opened otherwise than the next ones: what opens these ends the answer before them
     return dict(plain=first, before_system=told, after_system=after, user='', user_end='', answer=middle,
                 answer_end=between, prompt=opens)
 
+# %% ../nbs/17_export.ipynb #8a62c166
 def ollama_template(
     tokenizer, # with a chat template
 ) -> str:      # in the template language of Go
     "The chat template as Ollama wants it; `AspFtError` where it cannot be written so, or renders another text."
-    alone = _refuses_system(tokenizer); t = _turns(tokenizer, alone)
+    alone = _refuses_system(tokenizer)
+    t = turn_texts(tokenizer, alone)
     bos = tokenizer.bos_token if adds_bos(tokenizer) else ''
     for k in ('plain', 'before_system'): t[k] = t[k].removeprefix(bos)  # Ollama has the tokenizer put it there
     head = '%(plain)s' if alone else (
@@ -551,47 +700,6 @@ def ollama_template(
             raise AspFtError('the chat template cannot be written as one of Ollama; use llama.cpp or vLLM')
     return go
 
-# %% ../nbs/17_export.ipynb #7f1f613c
-def _go_value(words, scope):
-    "The value of {{ .Field }} or {{ eq .Field \"text\" }}."
-    if m := re.fullmatch(r'\.(\w+)', words): return scope[m[1]]
-    if m := re.fullmatch(r'eq \.(\w+) "(\w+)"', words): return scope[m[1]] == m[2]
-    raise ValueError(f'not in our part of the language: {words}')
-
-def _go_block(parts, i, scope, shown):
-    "Render until {{ else }} or {{ end }}; the text, and where it stopped."
-    out = []
-    while i < len(parts):
-        word = parts[i]
-        if i % 2 == 0: out.append(word); i += 1
-        elif word == 'end' or word.startswith('else'): break
-        elif word.startswith('range '):
-            start = i+1; _, i = _go_block(parts, start, {}, False)
-            out += [_go_block(parts, start, item, True)[0] for item in _go_value(word[6:], scope) if shown]; i += 1
-        elif word.startswith('if '):
-            text, i = _go_if(parts, i, word[3:], scope, shown); out.append(text)
-        else: out.append(_go_value(word, scope) if shown else ''); i += 1
-    return ''.join(out) if shown else '', i
-
-def _go_if(parts, i, condition, scope, shown):
-    "Render one {{ if }} with its branches."
-    out, done = '', False
-    while True:
-        now = shown and not done and (condition is None or bool(_go_value(condition, scope)))
-        text, i = _go_block(parts, i+1, scope, now); out += text; done |= now; word = parts[i]
-        if word == 'end': return out, i+1
-        condition = word[8:] if word.startswith('else if ') else None
-
-def render_go(
-    template: str,  # of `ollama_template`
-    messages: list, # a conversation
-) -> str:           # the text that Ollama sends to the model
-    "Render a template as Ollama does, with the system turns as .System and all turns as .Messages."
-    parts = [p if i % 2 == 0 else p.strip() for i, p in enumerate(re.split(r'{{(.*?)}}', template))]
-    system = '\n\n'.join(m['content'] for m in messages if m['role'] == 'system')
-    scope = dict(System=system, Messages=[dict(Role=m['role'], Content=m['content']) for m in messages])
-    return _go_block(parts, 0, scope, True)[0]
-
 # %% ../nbs/17_export.ipynb #b20c323a
 TARGETS = ('gguf', 'ollama')
 
@@ -604,13 +712,15 @@ def modelfile(
     return '\n'.join(['FROM ./model.gguf', f'TEMPLATE """{ollama_template(tokenizer)}"""',
                       *(f'PARAMETER stop {json.dumps(s)}' for s in stops), 'PARAMETER temperature 0'])+'\n'
 
-def _record(folder):
+# %% ../nbs/17_export.ipynb #253e4a8d
+def _certificate(folder):
     "The certificate.json of a fused model, {} where there is none."
     return read_record(Path(folder)/'certificate.json', 'fuse again, or copy the folder again')
 
+# %% ../nbs/17_export.ipynb #4100988a
 def _card(folder, scores):
     "The card of an export: that of the model, with the solver's scores where they are given."
-    record = _record(folder)
+    record = _certificate(folder)
     if not record:
         if scores: raise AspFtError(f'{show_path(folder)} has no certificate.json, so its card cannot be written; give '
                                     'the folder that fuse wrote')
@@ -620,6 +730,7 @@ def _card(folder, scores):
         record['base'], record.get('trained') or recipe_of({}), record.get('certificate'))
     return with_scores(text, _read_scores(scores)) if scores else text
 
+# %% ../nbs/17_export.ipynb #851ec974
 def _read_scores(path):
     return read_json(path, error=f'{show_path(path)}: cannot be read; give the scores.json that evaluate wrote')
 
@@ -642,7 +753,7 @@ def write_scores(
     scores, # the scores.json of evaluate
 ) -> Path:  # the card
     "Put the solver's scores into a model's card, in the place of former ones; the rest of the card stays as it is."
-    if not _record(folder):
+    if not _certificate(folder):
         raise AspFtError(f'{show_path(folder)}: no certificate.json; give the folder that fuse wrote')
     write_text(card := Path(folder)/'README.md', _card(folder, scores))
     return card
@@ -659,11 +770,14 @@ def export_model(
     "Write a model for llama.cpp or Ollama, read it back and compare; what does not compare leaves nothing."
     for what, value, known in (('target', to, TARGETS), ('kind', kind, KINDS)):
         if value not in known: raise unknown_name(what, value, known)
-    folder = model_folder(folder); out = Path(out) if out else folder.parent/f'{folder.name}-{to}'
+    folder = model_folder(folder)
+    out = Path(out) if out else folder.parent/f'{folder.name}-{to}'
     if out.exists() and not force: raise AspFtError(f'{show_path(out)} exists: give another --out, or --force')
     if folder.resolve().is_relative_to(out.resolve()):
         raise AspFtError(f'{show_path(out)}: the model lies there, and would be lost: give another --out')
-    check_form(folder); base = Base(folder); check_model(folder)
+    check_form(folder)
+    base = Base(folder)
+    check_model(folder)
     check_room(out, sum(fused_size(base, p) for p in base.files))
     told = {'README.md': _card(folder, scores)} | ({'Modelfile': modelfile(folder)} if to == 'ollama' else {})
     try:
@@ -672,12 +786,10 @@ def export_model(
             found = check_gguf(tmp/'model.gguf', folder, names)
             for name, text in told.items(): write_text(tmp/name, text)
             write_json(tmp/'export.json', sealed(run_manifest(
-                'export', to=to, kind=kind, model=_record(folder).get('identity'), found=found,
+                'export', to=to, kind=kind, model=_certificate(folder).get('identity'), found=found,
                 files={p.name: file_hash(p) for p in sorted(tmp.iterdir())})))
     except OSError as e:
         if not no_space(e): raise
         raise AspFtError(f'{show_path(out)} cannot be written ({e.strerror}): free some space, then run the same '
                          'command again; nothing is left behind') from None
     return out
-
-

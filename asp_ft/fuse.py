@@ -24,7 +24,7 @@ from .core import (AspFtError, atomic_dir, check_room, counted, file_hash, log, 
                          require, run_manifest, show_path, text_hash, write_json, write_text)
 from .models import (changed_files, check_model, gguf_origin, model_folder, quiet, read_record, remote_code,
                            sealed, weights_hash)
-from .support import assembled, check_support, empty_model, not_loaded, stored_names
+from .support import assemble_parameters, check_support, empty_model, stored_names, unused_tensors
 from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
 from .training import check_run, no_space, read_run
 from .adapters import (Adapter, adapter_settings, check_named, convert_adapter, find_experts, finite, ITEM,
@@ -351,8 +351,8 @@ def open_model(
     if base.quantization: del config.quantization_config
     with init_empty_weights(): model = AutoModelForCausalLM.from_config(config, **remote_code())
     tensors = {n: base.rows(n) if base.packed(n) else base.raw(n) for n in base.where if not base.part(n)}
-    unknown = not_loaded(model, tensors)
-    model.load_state_dict(assembled(model, tensors), strict=False, assign=True)
+    unknown = unused_tensors(model, tensors)
+    model.load_state_dict(assemble_parameters(model, tensors), strict=False, assign=True)
     model.tie_weights()
     missing = [n for n, p in model.named_parameters() if p.is_meta]
     if unknown or missing:

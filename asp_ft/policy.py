@@ -10,6 +10,7 @@ __all__ = ['BETA', 'PREFERENCE', 'REMEDY', 'POLICY', 'STUCK', 'RUNAWAY', 'CUT', 
 # %% ../nbs/21_policy.ipynb #82f12d0b
 import json, math, random, warnings
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from .chat import encode, encode_prompt, IGNORE
 from .training import train_once
 from .estimate import training_device
 from .train_pytorch import (at_rest, check_loss, checkpoint_layers, load_policy, one_gpu, own_loss, run_trainer,
-                                  Surviving, trainer_settings, training_result, Watch, watch_over)
+                                  share_in_model, Surviving, trainer_settings, training_result, Watch, watch_over)
 from .decode import decode, end_tokens, gumbel_noise, positions, sample_seed
 
 import torch
@@ -60,6 +61,7 @@ def better_row(
 class PreferenceTrainer(Surviving, DPOTrainer):
     "TRL's `DPOTrainer` on rows that are encoded already."
     tokens = 0   # those of earlier processes, where a run goes on
+    shared = False # whether the answers of a pair share their prompt
     def _send_telemetry(self): "Nothing is sent."
     def _prepare_dataset(self, dataset, *_): return dataset
 
@@ -75,6 +77,16 @@ class PreferenceTrainer(Surviving, DPOTrainer):
     def prove(self):
         """Before the first update the model is its own reference, so the preference term is ln 2 and the other one the
         model's own loss on the better answers; `AspFtError` where TRL's loss is another."""
+        found, expected = self._losses()
+        check_loss(self.model, found, expected, REMEDY)
+        rows = [row['prompt_ids']+row[name] for row in self.train_dataset for name in ('chosen_ids', 'rejected_ids')]
+        config = replace(self.watch.config, dropout=0)   # TRL switches it off
+        def loss(): return self._losses()[0]
+        self.shared = share_in_model(config, self.model, rows, 2*self.args.train_batch_size, loss, expected)
+        return found, expected
+
+    def _losses(self):
+        "The loss of TRL on two pairs, and what it should be."
         some = list(islice(self.train_dataset, 2))
         batch = {k: v.to(self.model.device) for k, v in self.data_collator(some).items()}
         rows = [better_row(r) for r in some]
@@ -83,9 +95,7 @@ class PreferenceTrainer(Surviving, DPOTrainer):
             found = self.compute_loss(self.model, batch).item()
             own = sum(own_loss(self.model, row) for row in rows)/tokens
         for kind in ('train', 'eval'): self._metrics[kind].clear()   # this batch is no part of the log
-        expected = PREFERENCE['sigmoid']*math.log(2) + PREFERENCE['sft']*own
-        check_loss(self.model, found, expected, REMEDY)
-        return found, expected
+        return found, PREFERENCE['sigmoid']*math.log(2) + PREFERENCE['sft']*own
 
 # %% ../nbs/21_policy.ipynb #3128c295
 def train_dpo(
@@ -213,6 +223,7 @@ class RewardWatch(Watch):
 class RewardTrainer(Surviving, GRPOTrainer):
     "TRL's `GRPOTrainer` with our log, checkpoints and proof."
     tokens = 0
+    shared = False # whether the answers of a group share their prompt
     def _send_telemetry(self): "Nothing is sent."
 
     def seen(self):
@@ -230,10 +241,19 @@ class RewardTrainer(Surviving, GRPOTrainer):
         n = sum(label != IGNORE for label in row['labels'])
         end = 1 + max(i for i, label in enumerate(row['labels']) if label != IGNORE)
         ids = torch.tensor([row['input_ids'][:end]], device=self.model.device)
-        with at_rest(self.model):
-            logps = self._get_per_token_logps_and_entropies(self.model, ids, torch.ones_like(ids), n)[0]
-            found, own = -logps.sum().item()/n, own_loss(self.model, row, self.temperature)/n
+        def loss(times=1):
+            "Of the answer, as TRL has it; the row may stand there several times."
+            same, seen = ids.repeat(times, 1), torch.ones_like(ids).repeat(times, 1)
+            with at_rest(self.model):
+                logps, *_ = self._get_per_token_logps_and_entropies(self.model, same, seen, n)
+            return -logps.sum().item()/n/times
+        with at_rest(self.model): own = own_loss(self.model, row, self.temperature)/n
+        found = loss()
         check_loss(self.model, found, own, REMEDY)
+        size = min(self.args.train_batch_size, self.num_generations)
+        prompts = [self.rows[0]['input_ids'][:end-n]]*size   # those of a group; answers are not written yet
+        def of_group(): return loss(size)
+        self.shared = share_in_model(self.watch.config, self.model, prompts, size, of_group, own)
         return found, own
 
 # %% ../nbs/21_policy.ipynb #be830d43

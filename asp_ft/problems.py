@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['CORPUS', 'ARITY', 'RECIPES', 'FAMILIES', 'FIRST', 'NOUNS', 'LEADS', 'WRAPPERS', 'HELD_OUT_WRAPPERS', 'COMPARISONS',
-           'PHRASING', 'CHUNK', 'DRAWS', 'corpus_folders', 'Family', 'choose', 'fill', 'compose_families',
-           'find_family', 'nano_families', 'is_held_out', 'words', 'frame_words', 'make_name', 'make_names', 'listed',
-           'draw_sentence', 'draw_lines', 'Problem', 'draw_problem', 'make_instances', 'find_flaws',
-           'generate_problems', 'write_problem', 'problems', 'problem_rows']
+           'PHRASING', 'CHUNK', 'DRAWS', 'corpus_folders', 'Family', 'choose', 'fill', 'load_yaml', 'read_family',
+           'joint_slot', 'rename_slots', 'compose_families', 'find_family', 'nano_families', 'is_held_out',
+           'frame_words', 'words', 'make_name', 'make_names', 'join_names', 'draw_values', 'draw_sentence',
+           'draw_lines', 'Problem', 'draw_problem', 'draw_relation', 'instance_sizes', 'make_instances', 'find_flaws',
+           'draw_sound', 'Fingerprints', 'generate_problems', 'write_problem', 'problems', 'problem_rows']
 
 # %% ../nbs/08_problems.ipynb #afb8f9e7
 import random, re
@@ -77,23 +78,30 @@ def fill(
     while re.search(r'<[a-z]+>', text): text = re.sub(r'<([a-z]+)>', lambda m: values[m[1]], text)
     return text
 
-# %% ../nbs/08_problems.ipynb #eab3e913
+# %% ../nbs/08_problems.ipynb #2067f54b
 RECIPES = NANO.parent/'families.yaml'  # first: see `FIRST`; later; joined: names of two in a row
 
-def _loaded(path):
-    "What a YAML file holds."
+def load_yaml(
+    path: Path, # of the file
+):              # what it holds
+    "Read a YAML file, with the fast parser where there is one."
     return yaml.load(path.read_text(encoding='utf-8'), Loader=getattr(yaml, 'CSafeLoader', yaml.SafeLoader))
 
-def _family(told):
-    "The recipe in an entry of the file: lists as tuples, the lines as pairs."
-    def fixed(value): return tuple(map(fixed, value)) if isinstance(value, list) else value
-    return Family(**{key: fixed(value) for key, value in told.items()} | dict(lines=tuple(told['lines'].items())))
+# %% ../nbs/08_problems.ipynb #eab3e913
+def read_family(
+    entry: dict, # of the file
+) -> Family:     # with tuples for lists, and the lines as pairs
+    "The recipe in an entry of the file."
+    def as_tuple(value): return tuple(map(as_tuple, value)) if isinstance(value, list) else value
+    fields = {key: as_tuple(value) for key, value in entry.items()}
+    return Family(**fields | dict(lines=tuple(entry['lines'].items())))
 
-_TOLD = _loaded(RECIPES)
-FAMILIES = {name: _family(told) for name, told in (_TOLD['first'] | _TOLD['later']).items()}  # name -> Family
+# %% ../nbs/08_problems.ipynb #74e294e7
+_ENTRIES = load_yaml(RECIPES)
+FAMILIES = {name: read_family(entry) for name, entry in (_ENTRIES['first'] | _ENTRIES['later']).items()}
 
 # %% ../nbs/08_problems.ipynb #ffe9af80
-FIRST = tuple(_TOLD['first'])  # the families that came first: no name may be a word of their wordings
+FIRST = tuple(_ENTRIES['first'])  # the families that came first: no name may be a word of their wordings
 
 # %% ../nbs/08_problems.ipynb #96defd22
 NOUNS = ('elements', 'objects', 'things', 'items')
@@ -113,39 +121,53 @@ COMPARISONS = {
     '<=': ('at most <k>', '<k> or less', 'no more than <k>')}
 
 # %% ../nbs/08_problems.ipynb #98d01026
-_ONCE = ('k', 'm', 'cmp', 'op', 'label', 'constants', 'facts', 'mid')  # slots that cannot serve two parts
+_ONCE = {'k', 'm', 'cmp', 'op', 'label', 'constants', 'facts', 'mid'}  # slots that cannot serve two parts
 
-def _slots(family): return set(re.findall('<([a-z]+)>', repr([family.program, family.wording])))
-
-def _feeds(first, slot, second):
-    "Whether the output of a family can be the input `slot` of another."
-    shape = second.inputs[slot]
-    if first.number: return first.output == 2 and shape in ('value', 'small')
-    return shape in (('some', 'all', 'other') if first.output == 1 else ('pairs',))
-
-def _joint(first, second):
-    "The slot of the second family that the first can feed; '' where there is none, or a number would stand twice."
-    if _slots(first) & _slots(second) & set(_ONCE) or '<facts>' in first.program: return ''
-    if 'label' in first.extra + second.extra or second.unsatisfiable or 'mid' in (first.extra + second.extra): return ''
-    return next((slot for slot in second.inputs if _feeds(first, slot, second)), '')
+def joint_slot(
+    first: Family,  # its output is to be read
+    second: Family, # by this one
+) -> str:           # '' where no input fits, or a number would stand twice
+    "The input slot of the second family that the first can feed."
+    slots = [set(re.findall('<([a-z]+)>', repr([f.program, f.wording]))) for f in (first, second)]
+    extra = first.extra + second.extra
+    if slots[0] & slots[1] & _ONCE or '<facts>' in first.program: return ''
+    if 'label' in extra or 'mid' in extra or second.unsatisfiable: return ''
+    if first.number: shapes = ('value', 'small') if first.output == 2 else ()
+    else: shapes = ('some', 'all', 'other') if first.output == 1 else ('pairs',)
+    return next((slot for slot, shape in second.inputs.items() if shape in shapes), '')
 
 # %% ../nbs/08_problems.ipynb #f8fd014a
 _FRAMES = (  # a first step <x> and a second step <y>, both whole sentences: for training, and for tests
     ('<x> <y>', '<x> Then go on: <y>', 'There are two steps. <x> <y>', 'Work in two steps. <x> After that: <y>'),
     ('First step: <x> Second step: <y>', 'Do this one after the other. <x> <y>'))
 
-def _sentences(family, split):
-    "All wordings of a family as one choice between whole sentences."
-    phrases = family.held_out if split else family.wording
-    frames = ('<phrase>',) if family.choice else WRAPPERS[:6] + HELD_OUT_WRAPPERS[:2]*split
-    return '[' + '|'.join(f.replace('<phrase>', f"[{'|'.join(phrases)}]") for f in frames) + ']'
+def rename_slots(
+    text: str,   # with slots
+    slots: dict, # slot -> new slot
+) -> str:
+    "A text with other names for its slots."
+    return re.sub('<([a-z]+)>', lambda m: f'<{slots.get(m[1], m[1])}>', text)
 
-def _renamed(text, slots): return re.sub('<([a-z]+)>', lambda m: f'<{slots.get(m[1], m[1])}>', text)
+# %% ../nbs/08_problems.ipynb #bb450322
+class _Part:
+    "One of two families in a row, with the slots that it has in the whole."
+    def __init__(self, family, number, slots): self.family, self.number, self.slots = family, number, slots
 
-def _step_lines(family, number, slots):
-    "The lines of a part, with the number of its step before each key."
-    return tuple(('|'.join(f'step {number} {key}' for key in keys.split('|')), _renamed(value, slots))
-                 for keys, value in family.lines)
+    def rename(self, text): return rename_slots(text, self.slots)
+
+    def sentences(self, held_out):
+        "All wordings as one choice between whole sentences."
+        family = self.family
+        phrases = family.held_out if held_out else family.wording
+        wrappers = WRAPPERS[:6] + HELD_OUT_WRAPPERS[:2]*held_out
+        frames = ('<phrase>',) if family.choice else wrappers
+        choices = f"[{'|'.join(phrases)}]"
+        return self.rename('[' + '|'.join(f.replace('<phrase>', choices) for f in frames) + ']')
+
+    def lines(self):
+        "The lines, with the number of the step before each key."
+        for keys, value in self.family.lines:
+            yield '|'.join(f'step {self.number} {key}' for key in keys.split('|')), self.rename(value)
 
 # %% ../nbs/08_problems.ipynb #d11e28ea
 def compose_families(
@@ -153,22 +175,26 @@ def compose_families(
     second: Family, # what it derives is asked for
 ) -> Family:        # of harder problems
     "Put two families in a row; `AspFtError` where the second cannot read what the first derives."
-    if not (slot := _joint(first, second)):
+    joint = joint_slot(first, second)
+    if not joint:
         raise AspFtError(
             f'{second.teaches!r} cannot follow {first.teaches!r}: expected that the first derives what the second '
             'reads, that only one has a number or constant, and that the second has no instance meant to be '
             'unsatisfiable; try the other order, or another pair')
-    mine, theirs = {'o': 'mid'}, {s: f'y{s}' for s in (*second.inputs, *second.extra)} | {slot: 'mid'}
-    inputs = first.inputs | {theirs[s]: shape for s, shape in second.inputs.items() if s != slot}
-    before, after = _renamed(first.program, mine), _renamed(second.program, theirs)
-    near = [f'{_renamed(wrong, mine)}\n{after}' for wrong in first.near_misses[-1:]]
-    near += [f'{before}\n{_renamed(wrong, theirs)}' for wrong in second.near_misses[:1]]
-    steps = [(_renamed(_sentences(first, test), mine), _renamed(_sentences(second, test), theirs)) for test in (0, 1)]
-    texts = [tuple(f.replace('<x>', x).replace('<y>', y) for f in frames) for frames, (x, y) in zip(_FRAMES, steps)]
+    slots = {slot: f'y{slot}' for slot in (*second.inputs, *second.extra)} | {joint: 'mid'}
+    one, two = _Part(first, 1, {'o': 'mid'}), _Part(second, 2, slots)
+    inputs = first.inputs | {slots[s]: shape for s, shape in second.inputs.items() if s != joint}
+    before, after = one.rename(first.program), two.rename(second.program)
+    near_misses = [f'{one.rename(wrong)}\n{after}' for wrong in first.near_misses[-1:]]
+    near_misses += [f'{before}\n{two.rename(wrong)}' for wrong in second.near_misses[:1]]
+    wordings = []
+    for held_out, frames in enumerate(_FRAMES):
+        x, y = one.sentences(held_out), two.sentences(held_out)
+        wordings.append(tuple(frame.replace('<x>', x).replace('<y>', y) for frame in frames))
     return Family(
-        f'{first.teaches}, then {second.teaches}', inputs, second.output, f'{before}\n{after}', tuple(near), *texts,
-        _step_lines(first, 1, mine) + _step_lines(second, 2, theirs), choice=True, difficulty='hard', limit=2,
-        extra=(*first.extra, *(theirs[s] for s in second.extra), 'mid'),
+        f'{first.teaches}, then {second.teaches}', inputs, second.output, f'{before}\n{after}', tuple(near_misses),
+        *wordings, (*one.lines(), *two.lines()), choice=True, difficulty='hard', limit=2,
+        extra=(*first.extra, *(slots[s] for s in second.extra), 'mid'),
         number=second.number, cases=((3, 3), (6, 3), (4, 1)))
 
 # %% ../nbs/08_problems.ipynb #dc5f6304
@@ -186,36 +212,23 @@ def find_family(
     except AspFtError as e: raise AspFtError(f'family {name!r}: {e}') from None
 
 # %% ../nbs/08_problems.ipynb #e2652776
-FAMILIES |= {name: find_family(name) for name in _TOLD['joined']}
+FAMILIES |= {name: find_family(name) for name in _ENTRIES['joined']}
 
 # %% ../nbs/08_problems.ipynb #8fa3d104
 def nano_families(
     folder: Path=NANO, # of nano: `train_nano` leaves a record beside the weights
 ) -> tuple:            # of names
     "The families that nano was pretrained on; all others are new to it."
-    return tuple(_loaded(Path(folder)/'training.yaml')['families'])
+    return tuple(load_yaml(Path(folder)/'training.yaml')['families'])
 
 # %% ../nbs/08_problems.ipynb #664d4eee
 def is_held_out(
     name: str, # a predicate or constant
 ) -> bool:     # it is for tests only
     "One name in eight is never used in training; its hash decides."
-    return int(text_hash(name)[:8], 16)%8 == 0
-
-# %% ../nbs/08_problems.ipynb #a606e260
-@lru_cache
-def words(
-    split: str='train', # train or test
-) -> tuple:             # sorted
-    "Real words of 3 to 9 letters that can be names, without those that the descriptions themselves are made of."
-    known = (NANO/'words.txt').read_text(encoding='utf-8').split()
-    corpus = (p.read_text(encoding='utf-8') for p in CORPUS.rglob('*') if p.suffix in ('.lp', '.txt', '.yaml'))
-    seen = set(re.findall(r'[a-z]\w*', ' '.join(corpus))) if split == 'test' else ()
-    return tuple(w for w in known if w not in frame_words() and w not in seen and is_held_out(w) == (split == 'test'))
+    return int(text_hash(name)[:8], 16) % 8 == 0
 
 # %% ../nbs/08_problems.ipynb #7eea32f6
-def _words_of(texts): return set(re.findall('[a-z]+', ' '.join(texts).lower()))
-
 @lru_cache
 def frame_words(
     family: str='', # whose words come in addition, see `find_family`; '': those of the first families only
@@ -224,12 +237,22 @@ def frame_words(
     texts = ['input output predicates not none', *WRAPPERS, *HELD_OUT_WRAPPERS, *LEADS, *sum(COMPARISONS.values(), ())]
     for f in [*map(FAMILIES.get, FIRST), *([find_family(family)] if family else [])]:
         texts += [*f.wording, *f.held_out, *(' '.join(line) for line in f.lines)]
-    return _words_of(texts)
+    return _words_of(' '.join(texts))
 
-@lru_cache(maxsize=None)
-def _words_in(*texts):
-    "Every word of some tuples of texts."
-    return _words_of([repr(texts)])
+def _words_of(text): return set(re.findall('[a-z]+', text.lower()))
+
+# %% ../nbs/08_problems.ipynb #a606e260
+@lru_cache
+def words(
+    split: str='train', # train or test
+) -> tuple:             # sorted
+    "Real words of 3 to 9 letters that can be names, without those that the descriptions themselves are made of."
+    vocabulary, seen = (NANO/'words.txt').read_text(encoding='utf-8').split(), set()
+    if split == 'test':
+        corpus = (p.read_text(encoding='utf-8') for p in CORPUS.rglob('*') if p.suffix in ('.lp', '.txt', '.yaml'))
+        seen = set(re.findall(r'[a-z]\w*', ' '.join(corpus)))
+    usable = (w for w in vocabulary if w not in frame_words() and w not in seen)
+    return tuple(w for w in usable if is_held_out(w) == (split == 'test'))
 
 # %% ../nbs/08_problems.ipynb #3334df75
 def make_name(
@@ -254,19 +277,23 @@ def make_names(
     taken=(),           # see `make_name`
 ) -> list:              # different names
     "Draw `n` different names."
-    found = {}
-    while len(found) < n: found[make_name(rng, split, taken)] = True
-    return list(found)
+    names = {}
+    while len(names) < n: names[make_name(rng, split, taken)] = True
+    return list(names)
 
 # %% ../nbs/08_problems.ipynb #6fc69c48
-def listed(
+def join_names(
     names: list, # at least one
 ) -> str:        # "a, b and c"
     "Names as a sentence lists them."
     return ' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 # %% ../nbs/08_problems.ipynb #413379ba
-def _values(family, rng, split):
+def draw_values(
+    family: Family,     # the recipe
+    rng: random.Random, # the source of chance
+    split: str,         # train or test: names
+) -> dict:              # slot -> text
     "Names, numbers and small choices for the slots of a family."
     taken = _words_in(family.wording, family.held_out, family.lines)
     *inputs, output = names = make_names(rng, len(family.inputs)+1, split, taken)
@@ -274,14 +301,17 @@ def _values(family, rng, split):
     low = rng.randint(1, family.limit or (9 if family.choice else 99))
     mixed = rng.sample(inputs, len(inputs))
     near = operator.rstrip('=') if '=' in operator else operator + '='
-    found = dict(zip(family.inputs, inputs)) | {
+    values = dict(zip(family.inputs, inputs)) | {
         'o': output, 'n': rng.choice(NOUNS), 'k': str(low), 'm': str(low + rng.randint(1, 3)),
-        'op': operator, 'near': near, 'cmp': rng.choice(COMPARISONS[operator]), 'in': listed(mixed),
-        'constants': listed(constants), 'comma': ', '.join(constants),
+        'op': operator, 'near': near, 'cmp': rng.choice(COMPARISONS[operator]), 'in': join_names(mixed),
+        'constants': join_names(constants), 'comma': ', '.join(constants),
         'facts': ''.join(f'{output}({c}).\n' for c in constants)}
-    if not family.extra: return found
+    if not family.extra: return values
     more = (n for n in make_names(rng, len(names)+len(family.extra), split, taken) if n not in names)
-    return found | dict(zip(family.extra, more))
+    return values | dict(zip(family.extra, more))
+
+@lru_cache(maxsize=None)
+def _words_in(*texts): return _words_of(repr(texts))
 
 # %% ../nbs/08_problems.ipynb #c86f678a
 def draw_sentence(
@@ -312,7 +342,7 @@ def draw_lines(
         lines = [first, *rest] if rng.random() < .7 else [*rest, first]
         lines.sort(key=lambda line: line[0].startswith('step 2'))  # in a row of two families
         layout = int(text_hash(family.lines[0][1] + ' '.join(key for key, _ in lines))[:8], 16)
-        if (layout%5 == 0) != (split == 'test'): continue
+        if (layout % 5 == 0) != (split == 'test'): continue
         return fill('\n'.join(f'{key}: {value}' for key, value in lines), values)
 
 # %% ../nbs/08_problems.ipynb #a65b9325
@@ -331,9 +361,11 @@ class Problem:
     instances: tuple = ()      # (file name, facts) pairs
     unsatisfiable: tuple = ()  # file names of instances that are meant to have no answer set
     phrasing: str = ''         # training wording or held-out wording
+
     def task(self) -> Task:
         "The contract, as the solver takes it."
         return Task(self.inputs, self.outputs, self.instances, self.unsatisfiable)
+
     def contract(self) -> str:
         "The line that the converter puts below a description."
         inputs, outputs = (', '.join(names) or 'none' for names in (self.inputs, self.outputs))
@@ -350,7 +382,7 @@ def draw_problem(
 ) -> Problem:            # not yet verified
     "Draw a problem of a family: names, numbers, wording, program, instances."
     recipe = find_family(family)
-    values = _values(recipe, rng, split)
+    values = draw_values(recipe, rng, split)
     nl, ir = draw_sentence(recipe, rng, split, values), draw_lines(recipe, rng, split, values)
     asp, *near_misses = (fill(program, values) for program in (recipe.program, *recipe.near_misses))
     inputs = sorted(f'{values[slot]}/{ARITY[shape]}' for slot, shape in recipe.inputs.items())
@@ -359,48 +391,58 @@ def draw_problem(
     return Problem(f'{family}_{text_hash(nl + ir + asp)[:8]}', nl, ir, asp, tuple(inputs), outputs, family,
                    recipe.difficulty, tuple(near_misses), *cases, PHRASING[split])
 
-# %% ../nbs/08_problems.ipynb #444c1243
-def _pairs(rng, objects, loops):
-    "Random pairs; none starts at the last object. `loops`: with a pair of an object and itself."
-    pairs = [(x, y) for x in objects[:-1] for y in objects if x != y and rng.random() < .4]
-    return ([(objects[0], objects[0])] if loops else []) + (pairs or [(objects[0], objects[-1])])
-
-# %% ../nbs/08_problems.ipynb #30061e37
-def _relation(shape, case, rng, objects, others, values):
-    "The tuples of one input predicate in one of the cases tiny, ordinary, odd."
-    limit = int(values['k'])
+# %% ../nbs/08_problems.ipynb #9c7edc29
+def draw_relation(
+    shape: str,         # a key of `ARITY`
+    case: str,          # tiny, ordinary or odd
+    rng: random.Random, # the source of chance
+    objects: list,      # constants
+    others: list,       # more constants, of another kind
+    values: dict,       # slot -> text
+) -> list:              # of tuples
+    "The tuples of one input predicate."
+    limit, n, odd = int(values['k']), len(objects), case == 'odd'
     if shape == 'all': return [(x,) for x in objects]
     if shape == 'other': return [(x,) for x in others]
-    if shape == 'pairs': return _pairs(rng, objects, case == 'odd')
+    if shape == 'pairs': return _draw_pairs(rng, objects, odd)
     if shape == 'value': return [(x, str(max(0, limit + rng.choice((-1, 0, 0, 1, 1, -7, 9))))) for x in objects]
-    if shape in _SHAPES: return _SHAPES[shape](case, rng, objects, others, values)
-    return [(x,) for x in objects if rng.random() < (.3 if case == 'odd' else .6)] or [(rng.choice(objects),)]
+    if shape == 'order': return _draw_order(rng, objects, odd)
+    if shape == 'steps': return [(str(i),) for i in range(1, n+3)]
+    if shape == 'hours': return [(str(i),) for i in range(1, 2*n+2)]
+    if shape == 'small': return [(x, str(rng.randint(1, 4))) for x in objects]
+    if shape == 'labels': return [(x, rng.choice((values['label'], *others))) for x in objects]
+    if shape == 'priced': return [(x, y, str(rng.randint(1, 9))) for x in objects for y in others]
+    if shape == 'weighted': return [(*p, str(rng.randint(1, 3))) for p in _draw_pairs(rng, objects, odd)]
+    return [(x,) for x in objects if rng.random() < (.3 if odd else .6)] or [(rng.choice(objects),)]
 
-def _order(case, rng, objects, others, values):
-    "Pairs without a cycle; in the odd case the first one also stands the other way round."
+# %% ../nbs/08_problems.ipynb #444c1243
+def _draw_pairs(rng, objects, loop):
+    "Random pairs; none starts at the last object. `loop`: with a pair of an object and itself."
+    pairs = [(x, y) for x in objects[:-1] for y in objects if x != y and rng.random() < .4]
+    loops = [(objects[0], objects[0])] if loop else []
+    return loops + (pairs or [(objects[0], objects[-1])])
+
+# %% ../nbs/08_problems.ipynb #30061e37
+def _draw_order(rng, objects, cycle):
+    "Pairs without a cycle. `cycle`: the first one also stands the other way round."
     pairs = [(x, y) for i, x in enumerate(objects) for y in objects[i+1:] if rng.random() < .5]
     pairs = pairs or [(objects[0], objects[-1])]
-    return pairs + ([pairs[0][::-1]] if case == 'odd' else [])
+    return pairs + ([pairs[0][::-1]] if cycle else [])
 
-_SHAPES = dict(
-    order=_order,
-    steps=lambda case, rng, objects, *_: [(str(i),) for i in range(1, len(objects)+3)],
-    hours=lambda case, rng, objects, *_: [(str(i),) for i in range(1, 2*len(objects)+2)],
-    small=lambda case, rng, objects, *_: [(x, str(rng.randint(1, 4))) for x in objects],
-    labels=lambda case, rng, objects, others, values: [(x, rng.choice((values['label'], *others))) for x in objects],
-    priced=lambda case, rng, objects, others, _: [(x, y, str(rng.randint(1, 9))) for x in objects for y in others],
-    weighted=lambda case, rng, objects, *_: [(*p, str(rng.randint(1, 3))) for p in _pairs(rng, objects, case == 'odd')])
+# %% ../nbs/08_problems.ipynb #c4d208c4
+_EXACT_CHOICE = re.compile(r'<k> \{[^}]*\} <[km]>\.')  # a choice of so many objects in all
 
-# %% ../nbs/08_problems.ipynb #ff122638
-_BOUNDED = re.compile(r'<k> \{[^}]*\} <[km]>\.')  # a choice of so many objects in all
-
-def _sizes(family, values):
-    "(objects, others) in the instances of a problem; where a number of objects is chosen, it decides."
+def instance_sizes(
+    family: Family, # the recipe
+    values: dict,   # slot -> text
+) -> dict:          # case -> (number of objects, of others)
+    "How large the instances are; where a number of objects is chosen, it decides."
     if family.cases: return dict(zip(('tiny', 'ordinary', 'odd'), family.cases))
-    if not _BOUNDED.match(family.program): return dict(tiny=(2, 3), ordinary=(5, 3), odd=(4, 1))
+    if not _EXACT_CHOICE.match(family.program): return dict(tiny=(2, 3), ordinary=(5, 3), odd=(4, 1))
     low, high = int(values['k']), int(values['m' if '<m>' in family.program else 'k'])
     return dict(tiny=(low, 3), ordinary=(high+2, 3), odd=(max(1, low-1), 1))
 
+# %% ../nbs/08_problems.ipynb #ff122638
 def make_instances(
     family: Family,     # the recipe
     rng: random.Random, # the source of chance
@@ -408,77 +450,84 @@ def make_instances(
     values: dict,       # what the slots of the problem were filled with
 ) -> tuple:             # ((file name, facts), …), file names of those without answer set
     "Three instances of a problem: tiny, ordinary and odd."
-    found, sizes = [], _sizes(family, values)
-    for case, (size, more) in sizes.items():
-        constants = make_names(rng, size+max(more, 3), split)
-        objects, others = constants[:size], constants[size:][:more]
+    instances, sizes = [], instance_sizes(family, values)
+    for case, (n_objects, n_others) in sizes.items():
+        constants = make_names(rng, n_objects+max(n_others, 3), split)
+        objects, others = constants[:n_objects], constants[n_objects:][:n_others]
         lines = []
         for slot, shape in family.inputs.items():
-            rows = _relation(shape, case, rng, objects, others, values)
+            rows = draw_relation(shape, case, rng, objects, others, values)
             lines.append(' '.join(f"{values[slot]}({','.join(row)})." for row in rows) + '\n')
-        found.append((f'{case}.lp', ''.join(lines)))
-    short = sizes['odd'][0] < int(values['k']) if _BOUNDED.match(family.program) else family.unsatisfiable
-    return tuple(found), ('odd.lp',) if short else ()
+        instances.append((f'{case}.lp', ''.join(lines)))
+    unsatisfiable = family.unsatisfiable
+    if _EXACT_CHOICE.match(family.program): unsatisfiable = sizes['odd'][0] < int(values['k'])
+    return tuple(instances), ('odd.lp',) if unsatisfiable else ()
 
 # %% ../nbs/08_problems.ipynb #dc47148f
-def _flaw(problem, examination, told):
-    "Why the solver refuses a drawn problem; '' where it does not."
-    for name, outcome in examination.instances:
-        wanted = ('UNSATISFIABLE',) if name in problem.unsatisfiable else ('SATISFIABLE', 'OPTIMUM')
-        if outcome not in wanted: return f'{name} is {outcome}'
-    if examination.trivial: return 'the empty program solves it'
-    if any(m.code != 'redefinition' for m in examination.messages): return examination.messages[0].text
-    wrong = next((w for w, apart in zip(problem.near_misses, told) if not apart), '')
-    return f'no instance tells it from {wrong}' if wrong else ''
+def find_flaws(
+    problems: list, # of `Problem`s as drawn
+) -> list:          # of sentences; '' where all is well
+    "Verify problems with the solver; a flaw says why one is refused."
+    results = verify_many((p.asp, p.near_misses, p.task()) for p in problems)
+    return [_flaw(p, *result) for p, result in zip(problems, results)]
 
 # %% ../nbs/08_problems.ipynb #ff9ed966
-def find_flaws(
-    problems: list, # of drawn problems
-) -> list:          # of sentences; '' where all is well
-    "Ask the solver about drawn problems."
-    verified = verify_many((p.asp, p.near_misses, p.task()) for p in problems)
-    return [_flaw(p, *found) for p, found in zip(problems, verified)]
+def _flaw(problem, examination, distinguished):
+    "Why a problem is refused; `distinguished` says of each near miss whether the instances tell it apart."
+    for name, outcome in examination.instances:
+        expected = ('UNSATISFIABLE',) if name in problem.unsatisfiable else ('SATISFIABLE', 'OPTIMUM')
+        if outcome not in expected: return f'{name} is {outcome}'
+    if examination.trivial: return 'the empty program solves it'
+    if any(m.code != 'redefinition' for m in examination.messages): return examination.messages[0].text
+    for wrong, is_distinguished in zip(problem.near_misses, distinguished):
+        if not is_distinguished: return f'no instance tells it from {wrong}'
+    return ''
 
 # %% ../nbs/08_problems.ipynb #2ebfb117
 CHUNK = 512  # problems that are verified together, so that the solver's workers stay busy
 DRAWS = 30   # attempts at one problem; most recipes need one or two
 
 # %% ../nbs/08_problems.ipynb #4386bc4d
-def _verified(keys, seed, split):
-    "Verified problems for (family, number) pairs, in their order."
-    found, missing = {}, list(keys)
+def draw_sound(
+    keys,       # (family, number) pairs
+    seed: int,  # of everything random
+    split: str, # train or test: wordings and names
+) -> list:      # a `Problem` for each key
+    "Draw a problem for each key until the solver finds no flaw in it."
+    sound, missing = {}, list(keys)
     for attempt in range(DRAWS):
-        if not missing: return [found[key] for key in keys]
+        if not missing: return [sound[key] for key in keys]
         seeds = (f'{seed}/{split}/{family}/{i}/{attempt}' for family, i in missing)
-        drawn = [draw_problem(family, random.Random(s), split) for s, (family, _) in zip(seeds, missing)]
-        flaws = find_flaws(drawn)
-        found |= {key: p for key, p, flaw in zip(missing, drawn, flaws) if not flaw}
-        missing = [key for key in missing if key not in found]
+        problems = [draw_problem(family, random.Random(s), split) for s, (family, _) in zip(seeds, missing)]
+        flaws = find_flaws(problems)
+        sound |= {key: p for key, p, flaw in zip(missing, problems, flaws) if not flaw}
+        missing = [key for key in missing if key not in sound]
     flaw = next(filter(None, flaws))
     raise AspFtError(f'family {missing[0][0]!r}: {DRAWS} draws and no sound problem; the last flaw: {flaw}')
 
-# %% ../nbs/08_problems.ipynb #9e6d1dca
-def _whole(name, value, least):
-    "An integer that is at least `least`."
-    if isinstance(value, bool) or not re.fullmatch(r'[+-]?\d+', str(value)):
-        raise AspFtError(f'{name}: expected a whole number, found {value!r}')
-    if int(value) < least: raise AspFtError(f'{name}: expected at least {least}, found {value}')
-    return int(value)
-
 # %% ../nbs/08_problems.ipynb #9acf69ca
-class _Seen:
+class Fingerprints:
     "A set of texts that keeps 64 bits of each, in a table with room to spare."
     def __init__(self): self.table, self.n = array('Q', bytes(8*1024)), 0
-    def _place(self, key):
-        at = key%len(self.table)
-        while self.table[at] not in (0, key): at = (at+1)%len(self.table)
-        return at
+
     def __contains__(self, text): return bool(self.table[self._place(self._key(text))])
-    def _key(self, text): return int(text_hash(text)[:16], 16) | 1  # 0 is an empty place
-    def add(self, text):
+
+    def add(
+        self,
+        text: str, # to remember
+    ):
+        "Remember a text."
         key, self.n = self._key(text), self.n+1
         self.table[self._place(key)] = key
         if self.n*4 > len(self.table)*3: self._grow()
+
+    def _key(self, text): return int(text_hash(text)[:16], 16) | 1  # 0 is an empty place
+
+    def _place(self, key):
+        at = key % len(self.table)
+        while self.table[at] not in (0, key): at = (at+1) % len(self.table)
+        return at
+
     def _grow(self):
         old, self.table = self.table, array('Q', bytes(16*len(self.table)))
         for key in filter(None, old): self.table[self._place(key)] = key
@@ -494,19 +543,28 @@ def generate_problems(
     names = [families] if isinstance(families, str) else list(families or FAMILIES)
     for name in names: find_family(name)
     if split not in ('train', 'test'): raise unknown_name('split', split, ('train', 'test'))
-    return _stream(names, _whole('n', n, 1), _whole('seed', seed, 0), split)
+    return _stream(names, _whole_number('n', n, 1), _whole_number('seed', seed, 0), split)
 
+# %% ../nbs/08_problems.ipynb #56e7055a
 def _stream(names, n, seed, split):
     "Problems one after the other; of those that went before only fingerprints are kept."
-    seen, done, i = _Seen(), 0, 0
+    seen, done, i = Fingerprints(), 0, 0
     while done < n:
-        keys = [(names[j%len(names)], j//len(names)) for j in range(i, i + min(CHUNK, n-done))]
+        keys = [(names[j % len(names)], j//len(names)) for j in range(i, i + min(CHUNK, n-done))]
         i += len(keys)
-        for problem in _verified(keys, seed, split):
+        for problem in draw_sound(keys, seed, split):
             if problem.ir in seen or problem.nl in seen: continue
             seen.add(problem.nl)
             done += 1
             yield problem
+
+# %% ../nbs/08_problems.ipynb #9e6d1dca
+def _whole_number(name, value, least):
+    "An integer that is at least `least`."
+    if isinstance(value, bool) or not re.fullmatch(r'[+-]?\d+', str(value)):
+        raise AspFtError(f'{name}: expected a whole number, found {value!r}')
+    if int(value) < least: raise AspFtError(f'{name}: expected at least {least}, found {value}')
+    return int(value)
 
 # %% ../nbs/08_problems.ipynb #80ca5bf0
 def write_problem(
@@ -545,8 +603,8 @@ def problem_rows(
     folder, # raw folders, as `problems` writes them
 ):          # yields a dict for each: id, description, program, and instance, a list of {"name", "text"}
     "Each problem as a row of a table."
+    def read(path): return path.read_text(encoding='utf-8').strip()
     for problem in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
         instances = sorted((problem/'instances').iterdir())
-        yield dict(id=problem.name, description=(problem/'NL.txt').read_text(encoding='utf-8').strip(),
-                   program=(problem/'ASP.txt').read_text(encoding='utf-8').strip(),
-                   instance=[dict(name=path.stem, text=path.read_text(encoding='utf-8').strip()) for path in instances])
+        yield dict(id=problem.name, description=read(problem/'NL.txt'), program=read(problem/'ASP.txt'),
+                   instance=[dict(name=path.stem, text=read(path)) for path in instances])

@@ -22,7 +22,7 @@ from . import syntax
 from .core import AspFtError, progress
 from .lint import hints, lint, said_better
 from .sandbox import GENERATED, OWN, Limits, Table, new_job, run_jobs
-from .search import (draw_some, first_lacking, NotSearchable, read_as, readings, run_search,
+from .search import (first_missing, NotSearchable, read_as, readings, run_search, sample_answer_sets,
                            search_text)
 from .syntax import (Message, atom_of, check_predicates, comparable, in_characters, objection, read_message,
                            signature_parts, Task)
@@ -710,7 +710,7 @@ def _search_one_direction(side, other, job, options):
     except (NotSearchable, RecursionError, RuntimeError, MemoryError): return False, None
     if result == 'none': return True, None
     if result != 'found': return None, None
-    sound = first_lacking(other, [atoms]) is not None and first_lacking(side, [atoms]) is None
+    sound = first_missing(other, [atoms]) is not None and first_missing(side, [atoms]) is None
     return sound, atoms if sound else None
 
 # %% ../nbs/04_solver.ipynb #5eb00003
@@ -756,7 +756,7 @@ def _difference_beyond_exact(gold, candidate, job):
     for kind, first in (('allowed', candidate.sets), ('missing', gold.sets)):
         if proved[kind]: continue
         side, other = directions[kind]
-        atoms = first_lacking(other, draw_some(side, first))
+        atoms = first_missing(other, sample_answer_sets(side, first))
         if atoms is not None: return Difference(kind, atoms, 'sampled')
     return Difference('', None, 'sampled')
 

@@ -20,7 +20,7 @@ import yaml
 
 from .core import AspFtError, file_hash, nearest, progress, regular_size, show_path, text_hash, unknown_name
 from .syntax import PREDICATE, Task
-from .tables import BadInput, encodes, kind_inside, Note, noted, read_raw, table_kind, table_rows, TWIN
+from .tables import BadInput, encodes, kind_inside, Note, raise_bad_input, read_raw, table_kind, table_rows, TWIN
 
 # %% ../nbs/06_sources.ipynb #09b249ee
 CONTRACT = ('inputs', 'outputs', 'problem', 'family', 'difficulty', 'phrasing', 'unsatisfiable', 'odd',
@@ -832,7 +832,7 @@ def _read_path(result, root, columns):
         read_table(result, root, columns, label, _printable(stem), kind)
     elif root.is_dir(): _read_root(result, root)
     else:
-        with noted(label): regular_size(root)
+        with raise_bad_input(label): regular_size(root)
         remedy = INSTEAD.get(root.suffix.lower().strip('.'), '')
         raise BadInput(label, 'unknown_format', f'a file {root.suffix or "like this"} is not read', remedy=remedy)
 

@@ -6,11 +6,11 @@
 __all__ = ['GROUP', 'LOOKED_AT', 'ROUNDING', 'NOT_MLX', 'PLACES', 'MLX_KEYS', 'MLX_SECTIONS', 'MLX_FIXED', 'NEAR', 'FADE',
            'WEIGHTS', 'OURS', 'LOCK', 'training_rows', 'warn_without_validation', 'batch_order', 'rows_at_once',
            'micro_batches', 'count_updates', 'warmup_updates', 'proof_rows', 'compare_losses', 'adapted_layers',
-           'tell_layers', 'lora_scale', 'to_mlx_config', 'read_mlx_config', 'from_mlx_config', 'smoothed', 'loss_plot',
-           'partial_folder', 'checkpoints', 'tell_log', 'seal_checkpoint', 'read_checkpoint', 'newest_checkpoint',
-           'differences', 'better', 'drop_old', 'left_behind', 'no_space', 'disk_error', 'adapter_weights', 'read_run',
-           'adapter_files', 'check_run', 'finished_run', 'refuse_other_run', 'run_identity', 'working_folder',
-           'install', 'training_manifest', 'train_once']
+           'tell_layers', 'lora_scale', 'mlx_schedule', 'to_mlx_config', 'read_mlx_config', 'from_mlx_config',
+           'smoothed', 'loss_plot', 'partial_folder', 'checkpoints', 'tell_log', 'seal_checkpoint', 'read_checkpoint',
+           'newest_checkpoint', 'differences', 'better', 'drop_old', 'left_behind', 'no_space', 'disk_error',
+           'adapter_weights', 'read_run', 'adapter_files', 'check_run', 'finished_run', 'refuse_other_run',
+           'run_identity', 'working_folder', 'install', 'training_manifest', 'train_once']
 
 # %% ../nbs/12_training.ipynb #aed8b15e
 import contextlib, errno, json, math, os, random, shutil, time
@@ -44,6 +44,7 @@ def training_rows(
                     counted(len(left_out), 'row'), config.max_length, shown)
     return out | dict(left_out=left_out)
 
+# %% ../nbs/12_training.ipynb #159d887c
 def _check_system(rows, system, name):
     for i, row in enumerate(rows if system is not None else [], 1):
         first = (row.get('messages') or [{}])[0]
@@ -75,7 +76,8 @@ def batch_order(
     "A random order of the rows in which the rows of a batch have similar lengths."
     r = random.Random(f'{seed}/{epoch}')
     order = r.sample(range(len(lengths)), len(lengths))
-    rest = order[len(order)-len(order) % batch_size:]; order = order[:len(order)-len(rest)]
+    whole = len(order)-len(order) % batch_size
+    order, rest = order[:whole], order[whole:]
     batches = []
     for i in range(0, len(order), GROUP*batch_size):
         group = sorted(order[i:i+GROUP*batch_size], key=lengths.__getitem__)
@@ -91,6 +93,7 @@ def rows_at_once(
     if config.micro_batch in ('auto', 'fit'): return config.batch_size   # fit: where no memory was measured
     return min(config.micro_batch, config.batch_size*config.grad_accumulation)
 
+# %% ../nbs/12_training.ipynb #bda0d184
 def micro_batches(
     rows: list,      # of an optimizer step, in the order of `batch_order`
     size: int,       # of `rows_at_once`
@@ -155,6 +158,7 @@ def adapted_layers(
     "How many of the top layers get an adapter."
     return depth if config.num_layers == 'all' else min(config.num_layers, depth)
 
+# %% ../nbs/12_training.ipynb #1af2544f
 def tell_layers(
     config: RunConfig, # `num_layers` counts here
     depth: int,        # how many layers the model has
@@ -175,14 +179,20 @@ def lora_scale(
 NOT_MLX = ('engine', 'dtype', 'quantize', 'max_grad_norm', 'neftune_alpha', 'skip_long', 'system', 'keep',
            'thinking', 'solver_eval')  # fields of RunConfig that mlx-lm has no key for
 
-def _schedule(config, updates):
-    "The schedule over optimizer updates, in the words of mlx-lm."
+def mlx_schedule(
+    config: RunConfig, # learning_rate, schedule, warmup_ratio
+    updates: int,      # of the whole run
+) -> dict:             # name, arguments and warmup
+    "The learning rate over optimizer steps, as mlx-lm describes it under `lr_schedule`."
     rate, warmup = config.learning_rate, warmup_updates(config, updates)
     steps = max(1, updates-warmup)
-    name, arguments = dict(cosine=('cosine_decay', [rate, steps]), linear=('linear_schedule', [rate, 0., steps]),
-                           constant=('linear_schedule', [rate, rate, steps]))[config.schedule]
+    schedules = dict(cosine=('cosine_decay', [rate, steps]),
+                     linear=('linear_schedule', [rate, 0., steps]),
+                     constant=('linear_schedule', [rate, rate, steps]))
+    name, arguments = schedules[config.schedule]
     return dict(name=name, arguments=arguments, warmup=warmup)
 
+# %% ../nbs/12_training.ipynb #bd43bbbc
 def _report_every(updates): return max(1, min(10, updates//50))
 
 # %% ../nbs/12_training.ipynb #b69850a7
@@ -204,7 +214,7 @@ def to_mlx_config(
         num_layers=-1 if config.num_layers == 'all' else min(config.num_layers, layers),
         lora_parameters=dict(keys=keys, rank=config.rank, scale=lora_scale(config), dropout=config.dropout),
         optimizer='adamw', optimizer_config=dict(adamw=adamw), learning_rate=config.learning_rate,
-        lr_schedule=_schedule(config, updates), batch_size=config.batch_size, grad_accumulation_steps=micro,
+        lr_schedule=mlx_schedule(config, updates), batch_size=config.batch_size, grad_accumulation_steps=micro,
         iters=updates*micro, max_seq_length=config.max_length, mask_prompt=True,
         grad_checkpoint=config.gradient_checkpointing == 'true', val_batches=-1,
         steps_per_report=micro*_report_every(updates), steps_per_eval=micro*config.eval_steps,
@@ -220,16 +230,18 @@ MLX_KEYS = ('model', 'train', 'fine_tune_type', 'data', 'adapter_path', 'num_lay
 MLX_SECTIONS = dict(asp_ft=NOT_MLX, lora_parameters=('keys', 'rank', 'scale', 'dropout'),
                     lr_schedule=('name', 'arguments', 'warmup'))  # the keys of the sections
 
-def _check_keys(place, told, known):
-    if not isinstance(told, dict): raise AspFtError(f'{place}: expected lines "key: value", found {told!r}')
-    for key in told:
+def _check_keys(place, section, known):
+    "Refuse a section of a YAML file that has an unknown key or lacks one."
+    if not isinstance(section, dict): raise AspFtError(f'{place}: expected lines "key: value", found {section!r}')
+    for key in section:
         if key in known: continue
         best = nearest(key, known)
-        raise AspFtError(f'{place}: unknown key {key!r}; '
-                         + (f'did you mean {best!r}?' if best else f"known are {', '.join(known)}"))
-    if missing := [k for k in known if k not in told]: raise AspFtError(
-        f"{place}: lacks {', '.join(missing)}; add it, or let asp_ft train write the file")
+        remedy = f'did you mean {best!r}?' if best else f"known are {', '.join(known)}"
+        raise AspFtError(f'{place}: unknown key {key!r}; {remedy}')
+    missing = [key for key in known if key not in section]
+    if missing: raise AspFtError(f"{place}: lacks {', '.join(missing)}; add it, or let asp_ft train write the file")
 
+# %% ../nbs/12_training.ipynb #8910ec78
 def read_mlx_config(
     path,    # a YAML that `to_mlx_config` made, perhaps edited since
 ) -> dict:   # its keys
@@ -300,6 +312,7 @@ def _plain_ticks(ax):
     ax.yaxis.set_major_formatter('{x:g}')
     ax.yaxis.set_minor_formatter(NullFormatter())
 
+# %% ../nbs/12_training.ipynb #af02591d
 def loss_plot(
     lines: list,   # of log.jsonl
     path=None,     # the PNG to write
@@ -336,11 +349,11 @@ def partial_folder(
     out,     # the adapter folder that is asked for
 ) -> Path:   # `out` with `.partial` appended
     "Where a run works until it is finished."
-    if Path(out).name in ('', '..'): raise AspFtError(
-        f'out: {out} has no name of its own; give a folder to make, such as '
-        'adapters/run')
+    if Path(out).name in ('', '..'):
+        raise AspFtError(f'out: {out} has no name of its own; give a folder to make, such as adapters/run')
     return Path(out).with_name(Path(out).name+'.partial')
 
+# %% ../nbs/12_training.ipynb #80d1334b
 def checkpoints(
     folder,  # of a run, finished or not
 ) -> list:   # the folders checkpoint-N, oldest first
@@ -371,6 +384,7 @@ def seal_checkpoint(
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(tmp, folder)
 
+# %% ../nbs/12_training.ipynb #e4930a16
 def read_checkpoint(
     folder,   # checkpoint-N
 ) -> dict:    # its record
@@ -389,12 +403,14 @@ def newest_checkpoint(
     "The checkpoint to go on from; a warning names each newer one that is damaged."
     for path in reversed(checkpoints(folder)):
         try:
-            record = read_checkpoint(path); best = record.get('best')
+            record = read_checkpoint(path)
+            best = record.get('best')
             if best and best['step'] != record['step']: read_checkpoint(path.with_name(f"checkpoint-{best['step']}"))
             return path, record
         except ValueError as e: log.warning('%s is left out: %s', show_path(path), e)
     return None, None
 
+# %% ../nbs/12_training.ipynb #bddc71de
 def differences(
     before: dict, # `identity` of a run, as its files hold it
     now: dict,    # the same, of what is asked for
@@ -421,9 +437,12 @@ def better(
     best: dict | None, # the best so far
 ) -> bool:
     "Whether an evaluation is the best so far, by the solver's score and then by the loss; without a score none is."
-    rank = lambda m: (m['solver_equal'], -m['eval_loss'])
-    return 'solver_equal' in metrics and (not best or rank(metrics) > rank(best))
+    if 'solver_equal' not in metrics: return False
+    if not best: return True
+    if metrics['solver_equal'] != best['solver_equal']: return metrics['solver_equal'] > best['solver_equal']
+    return metrics['eval_loss'] < best['eval_loss']
 
+# %% ../nbs/12_training.ipynb #0678dafb
 def drop_old(
     folder,            # of the run
     keep: int,         # of the newest checkpoints
@@ -442,6 +461,7 @@ def left_behind(
     path, _ = newest_checkpoint(folder)
     return f'the last good checkpoint is {show_path(path)}' if path else 'no checkpoint had been written'
 
+# %% ../nbs/12_training.ipynb #d7f173e7
 def no_space(
     error: Exception, # what a writer raised
 ) -> bool:
@@ -449,6 +469,7 @@ def no_space(
     if isinstance(error, OSError): return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return any(text in str(error) for text in ('PytorchStreamWriter', 'inline_container', 'I/O error'))
 
+# %% ../nbs/12_training.ipynb #6face02b
 def disk_error(
     error: Exception, # what a writer raised
     folder,           # of the run
@@ -474,13 +495,15 @@ def read_run(
     needed: bool=False, # an error where there is none that can be read, or it is not of training
 ) -> dict:              # its run.json; {} where there is none that can be read
     "The manifest of the run that made an adapter; `AspFtError` where it is damaged."
-    path = Path(folder)/'run.json'; name = show_path(path)
+    path = Path(folder)/'run.json'
+    name = show_path(path)
     run = read_record(path, 'train again, or copy the folder again',
                       ('config', 'base', 'inputs', 'rows', 'identity', 'files'))
     if not needed or str(run.get('stage', '')).startswith('train_'): return run
     raise AspFtError(f'{name}: not the manifest of a training run; give a folder that training wrote' if run else
                      f'{name}: cannot be read; give a folder that training wrote')
 
+# %% ../nbs/12_training.ipynb #19c0d6b0
 def adapter_files(
     folder,  # of an adapter
 ) -> dict:   # file name -> SHA-256
@@ -488,22 +511,24 @@ def adapter_files(
     names = [p for p in (adapter_weights(folder), Path(folder)/'adapter_config.json') if p and p.is_file()]
     return {p.name: file_hash(p) for p in names}
 
+# %% ../nbs/12_training.ipynb #7acc67db
 def check_run(
     folder,         # of an adapter
     base: dict=None,# what it is used with: hashes of `weights` and `template`; None: not compared
 ) -> dict:          # its run.json; {} where there is none
     "Compare an adapter, and its base, with what its run.json recorded; `AspFtError` says what differs."
-    run = read_run(folder); weights = adapter_weights(folder)
+    run, weights = read_run(folder), adapter_weights(folder)
     older = {weights.name: run['adapter']} if weights and run.get('adapter') else {}  # a run.json without `files`
     if (Path(folder)/'converted_from.json').is_file(): older = {}  # its hash is of the other schema
     check_files(folder, run.get('files') or older, 'run.json', 'train again, or copy the folder again')
     for key, what in (('weights', 'weights'), ('template', 'chat template')):
-        told, now = (run.get('base') or {}).get(key), (base or {}).get(key)
-        if told and now and told != now: raise AspFtError(
-            f'{show_path(folder)} was trained on another base: its run.json recorded the {what} as {told[:12]}, '
+        recorded, now = (run.get('base') or {}).get(key), (base or {}).get(key)
+        if recorded and now and recorded != now: raise AspFtError(
+            f'{show_path(folder)} was trained on another base: its run.json recorded the {what} as {recorded[:12]}, '
             f'they are {now[:12]}; give that base, or copy it again')
     return run
 
+# %% ../nbs/12_training.ipynb #7b2dfd45
 def finished_run(
     out,             # an adapter folder
     identity: dict,  # what the run depends on, as `run.json` holds it
@@ -543,8 +568,9 @@ def run_identity(
     "What decides the result of a run: everything but where it is written and how it is watched."
     folder, tokenizer = model_folder(config.model), tokenizer or load_tokenizer(config.model, config.thinking)
     aside = ('out', 'data', 'adapter', 'backend', 'engine', 'save_steps', 'keep', 'report_to', 'trunk_cache',
-             'trunk_cache_gb', 'micro_batch', 'padding_free')
+             'trunk_cache_gb', 'micro_batch', 'padding_free', 'compile', 'fused_head')
     if config.shared_prefixes != 'on' or not config.dropout: aside += 'shared_prefixes',   # the same numbers
+    if config.lora_dtype == 'float32': aside += 'lora_dtype',   # as it was before there was a choice
     plain = json.loads(json.dumps({k: v for k, v in asdict(config).items() if k not in aside}))
     files = [p for p in (Path(config.data)/f'{n}.jsonl' for n in ('train', 'valid')) if p.is_file()]
     return dict(config=plain, data={p.name: file_hash(p) for p in files},
@@ -552,6 +578,7 @@ def run_identity(
                 chat=asdict(chat_settings(tokenizer)), backend=backend, processes=process_count(),
                 adapter=_adapter_hash(config))
 
+# %% ../nbs/12_training.ipynb #168a3bdf
 def _adapter_hash(config):
     weights = config.adapter and adapter_weights(config.adapter)
     if config.adapter and not weights: raise AspFtError(f"adapter: {show_path(config.adapter)} holds no "
@@ -568,12 +595,14 @@ def _check_replaceable(out):
         f'{show_path(out)} holds files that are no adapter: give another --out')
     if out.exists() and not out.is_dir(): raise AspFtError(f'{show_path(out)} is a file: give another --out')
 
+# %% ../nbs/12_training.ipynb #1ff44ecb
 def _damage(checkpoint):
     "What is wrong with a checkpoint, or with the best one that it needs."
     try: read_checkpoint(checkpoint)
     except ValueError as e: return str(e)
     return 'the best checkpoint is missing or damaged'
 
+# %% ../nbs/12_training.ipynb #e5f83a63
 def _begin(work, identity, resume, restart):
     "The checkpoint to go on from, or None; what else lies in the folder of an unfinished run is cleared away."
     path, record = newest_checkpoint(work)
@@ -621,6 +650,7 @@ def working_folder(
         lock.release()
         if work.is_dir() and not checkpoints(work): shutil.rmtree(work)   # nothing to go on from
 
+# %% ../nbs/12_training.ipynb #5c71d3b6
 def install(
     work, # the finished folder
     out,  # the name it gets
@@ -628,9 +658,11 @@ def install(
     "Give the finished folder its name; an older result goes away after that."
     if not first_process(): return
     old = out.with_name(f'.{out.name}.old')
-    (work/LOCK).unlink(missing_ok=True); shutil.rmtree(old, ignore_errors=True)
+    (work/LOCK).unlink(missing_ok=True)
+    shutil.rmtree(old, ignore_errors=True)
     if out.exists(): os.rename(out, old)
-    os.rename(work, out); shutil.rmtree(old, ignore_errors=True)
+    os.rename(work, out)
+    shutil.rmtree(old, ignore_errors=True)
 
 # %% ../nbs/12_training.ipynb #7c99f097
 def training_manifest(
@@ -660,6 +692,7 @@ def training_manifest(
     manifest['time']['training_seconds'] = round(seconds, 1)
     return manifest
 
+# %% ../nbs/12_training.ipynb #f6385dd0
 def _revision(model):
     "The commit of a model from the hub, None for a folder."
     folder = model_folder(model, weights=False)
@@ -692,6 +725,7 @@ def train_once(
         install(work, out)
     return out
 
+# %% ../nbs/12_training.ipynb #99201dca
 def _finish(stage, config, identity, work, rows, started, ended):
     "Put the best adapter in its place, and write the plot and the manifest."
     best = ended['best']

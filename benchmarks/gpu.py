@@ -6,11 +6,13 @@
 Models are random, in real shapes, in bfloat16; rows have 300 to 1,200 tokens, of which 35 % are trained; LoRA of rank
 16 on the top 16 layers. All trainers get the same rows in the same order, and their losses are compared. Each
 measurement is a process of its own. A peer that is not installed is named and left out; so is what did not end in time.
+What asp_ft can do faster is measured alone, beside `asp_ft, no checkpointing`, and then all of it together; what a run
+said of it, such as that there are no CUDA graphs on a CPU, stands below the table.
 
 The floor of an update is the larger of two times: the operations that its tokens need, counted, at the rate of a matrix
 product on this card, and the weights, read twice, at the rate of a copy.
 """
-import argparse, json, os, platform, random, shutil, statistics, subprocess, sys, tempfile, time
+import argparse, io, json, logging, os, platform, random, shutil, statistics, subprocess, sys, tempfile, time
 from importlib import util
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,9 +25,19 @@ TOY = dict(vocab_size=4096, hidden_size=64, intermediate_size=128, num_hidden_la
            num_key_value_heads=2)
 MODULES = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj']
 TRAINERS = {'TRL': dict(), 'TRL, no checkpointing': dict(gradient_checkpointing=False),
-            'TRL + Liger': dict(use_liger_kernel=True), 'asp_ft, checkpointing': dict(gradient_checkpointing='true'),
+            'TRL + Liger': dict(use_liger_kernel=True), 'Unsloth': dict(),
+            'asp_ft, checkpointing': dict(gradient_checkpointing='true'),
+            'asp_ft, selective checkpointing': dict(gradient_checkpointing='selective'),
+            'asp_ft, offloaded inputs': dict(gradient_checkpointing='offload'),
             'asp_ft, no checkpointing': dict(gradient_checkpointing='false'),
-            'asp_ft, frozen layers once': dict(gradient_checkpointing='false', trunk_cache='on'), 'Unsloth': dict()}
+            'asp_ft, frozen layers once': dict(gradient_checkpointing='false', trunk_cache='on')}
+FASTER = {'compiled layers': dict(compile='layers'), 'CUDA graphs': dict(compile='graphs'),
+          'fused head': dict(fused_head=True), 'fused optimizer': dict(optimizer='adamw_fused'),
+          'LoRA in bfloat16': dict(lora_dtype='base')}   # each alone, without checkpointing
+TRAINERS |= {f'asp_ft, {name}': dict(gradient_checkpointing='false') | more for name, more in FASTER.items()}
+ALL = dict(compile='layers', fused_head=True, optimizer='adamw_fused', lora_dtype='base')
+TRAINERS |= {'asp_ft, all of these': dict(gradient_checkpointing='false') | ALL,
+             'asp_ft, all, checkpointing': dict(gradient_checkpointing='true') | ALL}
 PACKAGES = {'TRL + Liger': 'liger_kernel', 'Unsloth': 'unsloth'}
 
 
@@ -164,10 +176,13 @@ def train(args):
     more = TRAINERS[args.kind]
     model = unsloth_model(args) if args.kind == 'Unsloth' else None
     import torch
-    from asp_ft.core import RunConfig
+    from asp_ft.core import log, RunConfig
     from asp_ft.estimate import memory_needed, model_shape
     from asp_ft.chat import Encoded
     from asp_ft.models import quiet
+    words = io.StringIO()
+    log.addHandler(handler := logging.StreamHandler(words))
+    handler.setLevel(logging.WARNING)
     rows, order = rows_of(args)
     config = RunConfig(num_layers=args.top, batch_size=args.batch, grad_accumulation=1, dtype='bfloat16')
     found = floor_of(args, order, config)
@@ -188,7 +203,7 @@ def train(args):
     steps = [b-a for a, b in zip(mark.times, mark.times[1:])][warm:]
     tokens = sum(len(ids) for ids, _ in order[warm*args.batch:])
     return found | dict(step=statistics.median(steps), tokens=tokens/sum(steps), peak=peak(), losses=mark.losses,
-                        before=before)
+                        before=before, said=words.getvalue().splitlines())
 
 
 def rates(args):
@@ -265,22 +280,24 @@ def measure(what, kind, shape, args):
 def report_training(shape, args, best):
     "A line for each trainer, against the floor and against plain TRL."
     print(f'\n### Training, {shape} shape\n\n| | tokens/s | times TRL | ms an update | of the matrix rate | peak GiB | '
-          'estimated | losses apart |\n|---|--:|--:|--:|--:|--:|--:|--:|', flush=True)
+          'estimated | s before the first | losses apart |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|', flush=True)
     first, left = None, []
     for kind in TRAINERS:
+        if args.only and not any(word in kind for word in args.only): continue
         found = measure('train', kind, shape, args)
         if 'why' in found:
-            left.append(f"{kind}: {found['why']}")
+            left.append(f"left out: {kind}: {found['why']}")
             continue
         first = first or found
+        left += [f'{kind}: {line}' for line in found['said'] if ': not used' in line or line.startswith('compile:')]
         apart = max(abs(a-b) for a, b in zip(found['losses'], first['losses']))
         floor = max(found['flop']/best['flops'], found['bytes']/best['bytes'])
         estimate = f"{found['estimate']:.1f}" if 'estimate' in found else ''
         share = 100*found['flop']/best['flops']/found['step']
         print(f"| {kind} | {found['tokens']:,.0f} | {found['tokens']/first['tokens']:.2f} | {1e3*found['step']:.0f} | "
-              f"{share:.2g} % | {found['peak']:.1f} | {estimate} | {apart:.4f} |", flush=True)
-    if first: print(f'| floor | | | {1e3*floor:.2g} | | | | |', flush=True)
-    for line in left: print(f'\nleft out: {line}', flush=True)
+              f"{share:.2g} % | {found['peak']:.1f} | {estimate} | {found['before']:.0f} | {apart:.4f} |", flush=True)
+    if first: print(f'| floor | | | {1e3*floor:.2g} | | | | | |', flush=True)
+    for line in left: print(f'\n{line}', flush=True)
 
 
 def report_generation(shape, args):
@@ -300,6 +317,7 @@ def main():
     parser.add_argument('--batch', type=int, default=4, help='rows of an update (default: 4)')
     parser.add_argument('--top', type=int, default=16, help='layers with an adapter (default: 16)')
     parser.add_argument('--limit', type=float, default=450, help='seconds in all (default: 450)')
+    parser.add_argument('--only', nargs='+', help='trainers with one of these words in their names (default: all)')
     parser.add_argument('--tiny', action='store_true', help='toy sizes, to try the script')
     for name in ('one', 'kind', 'shape'): parser.add_argument(f'--{name}', help=argparse.SUPPRESS)
     parser.add_argument('--folder', type=Path, help=argparse.SUPPRESS)

@@ -10,7 +10,7 @@ mended.
 import argparse, sys
 from pathlib import Path
 
-from asp_ft.augment import repair_tasks, repairs
+from asp_ft.augment import propose_repairs, repair_tasks
 from asp_ft.core import AspFtError, read_jsonl, write_jsonl
 
 
@@ -18,7 +18,8 @@ def seeded(tasks, n, seed):
     "(id, program) of `n` wrong programs, spread evenly over the tasks."
     step = max(1, len(tasks)//n)
     chosen = tasks[::step][:n]
-    return [(task['id'], found.wrong) for task, found in zip(chosen, repairs(chosen, 'repair', seed)) if found.wrong]
+    proposals = zip(chosen, propose_repairs(chosen, 'repair', seed))
+    return [(task['id'], proposal.wrong) for task, proposal in proposals if proposal.wrong]
 
 
 def main():

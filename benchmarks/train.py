@@ -3,13 +3,17 @@
     python benchmarks/train.py [--runs 5] [--steps 6] [--dtype float32]
     python benchmarks/train.py --epochs 3 --layers 32 [--rows 48] [--runs 3]
     python benchmarks/train.py --epochs 3 --prompts 6 [--runs 3]
+    python benchmarks/train.py --epochs 3 --model models/smollm2-135m [--rows 48]
 
 Both train the same rows of the corpus with the same LoRA, on a random model of 24 layers in the proportions of
 Qwen2.5-7B, shrunk to a width of 256. Each run has a process of its own; the kinds of run take turns. The first
 update of each run warms up and is not timed.
 
-With --epochs whole runs are timed, and asp_ft runs once more with what the frozen layers give kept on the disk: the
-time to compute and write it counts.
+With --epochs whole runs are timed, proofs before the first update included, and asp_ft runs once more with what the
+frozen layers give kept on the disk; the time to compute and write it counts. A second table tells what the beginning
+costs, what an epoch takes after it, and from which epoch on that has paid.
+
+With --model the model is one of this machine, such as `asp_ft fetch smollm2-135m` brings.
 
 With --prompts the rows are 8 programs for each prompt, as rejection sampling finds them: different ones that nano wrote
 for prompts of the corpus at a temperature of 1 (whether they are right does not matter here). An update is 8 rows, and
@@ -48,8 +52,8 @@ def write_samples(folder, prompts, tokenizer):
     write_jsonl(folder/'data'/'train.jsonl', rows)
 
 
-def prepare(folder, layers, prompts):
-    "A random model with nano's tokenizer, and the rows of the corpus."
+def prepare(folder, layers, prompts, model=None):
+    "A random model with nano's tokenizer, or a copy of a model, and the rows of the corpus."
     import torch
     from transformers import Qwen2Config, Qwen2ForCausalLM
     from asp_ft.core import NANO
@@ -57,10 +61,12 @@ def prepare(folder, layers, prompts):
     from asp_ft.problems import CORPUS
     convert(CORPUS, folder/'data')
     (folder/'data'/'valid.jsonl').unlink()  # training only
-    torch.manual_seed(0)
-    Qwen2ForCausalLM(Qwen2Config(num_hidden_layers=layers, **SHAPE)).save_pretrained(folder/'model')
-    for name in ('tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'):
-        shutil.copy(NANO/name, folder/'model')
+    if model: shutil.copytree(model, folder/'model')
+    else:
+        torch.manual_seed(0)
+        Qwen2ForCausalLM(Qwen2Config(num_hidden_layers=layers, **SHAPE)).save_pretrained(folder/'model')
+        for name in ('tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'):
+            shutil.copy(NANO/name, folder/'model')
     from asp_ft.chat import load_tokenizer
     if prompts: write_samples(folder, prompts, load_tokenizer('nano'))
 
@@ -96,14 +102,15 @@ def plain(config, folder, rows, tokenizer, args):
     import torch
     from datasets import Dataset
     from peft import LoraConfig
-    from transformers import AutoModelForCausalLM, set_seed
+    from transformers import AutoConfig, AutoModelForCausalLM, set_seed
     from trl import SFTConfig, SFTTrainer
     in_epoch = row_order(config, rows['train'])
     order = [i for epoch in range(math.ceil(config.epochs)) for i in in_epoch(epoch)]
     rows = [rows['train'][i] for i in order]
     data = Dataset.from_dict(dict(input_ids=[e.input_ids for e in rows],
                                   assistant_masks=[list(map(int, e.trained)) for e in rows]))
-    layers = list(range(args.layers))[-config.num_layers:]
+    n_layers = AutoConfig.from_pretrained(folder/'model').num_hidden_layers
+    layers = list(range(n_layers))[-config.num_layers:]
     lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, lora_dropout=0, task_type='CAUSAL_LM',
                       target_modules=list(config.target_modules), layers_to_transform=layers)
     settings = SFTConfig(output_dir=str(folder/'trl'), per_device_train_batch_size=1,
@@ -119,6 +126,12 @@ def plain(config, folder, rows, tokenizer, args):
     return SFTTrainer(model=model, args=settings, train_dataset=data, processing_class=tokenizer, peft_config=lora)
 
 
+def evenly(rows, n):
+    "So many rows of all lengths, the shortest and the longest among them."
+    rows = sorted(rows, key=len)
+    return [rows[round(i*(len(rows)-1)/(n-1))] for i in range(n)]
+
+
 def one(folder, kind, args):
     "Train once; print what was seen."
     import torch
@@ -128,7 +141,7 @@ def one(folder, kind, args):
     from asp_ft.training import training_rows
     torch.set_num_threads(args.threads)
     run = config(folder, kind, args); tokenizer = load_tokenizer(run.model); rows = training_rows(run, tokenizer)
-    if args.rows: rows['train'] = sorted(rows['train'], key=len)[-2*args.rows::2]
+    if args.rows: rows['train'] = evenly(rows['train'], args.rows)
     losses, marks = [], []
 
     class Watch(TrainerCallback):
@@ -138,7 +151,7 @@ def one(folder, kind, args):
         trainer = (plain if kind == 'trl' else ours)(run, folder, rows, tokenizer, args)
         trainer.add_callback(Watch())
         if args.epochs: marks.append((time.perf_counter(), time.process_time()))
-        if kind in ('trunk', 'trees', 'both'): trainer.prove()
+        if args.epochs and kind != 'trl': trainer.prove()
         built = time.process_time()
         trainer.train()
     wall, cpu = (b-a for a, b in zip(marks[0], marks[-1]))
@@ -147,8 +160,9 @@ def one(folder, kind, args):
     if args.epochs: trained = round(args.epochs*sum(sum(row.trained) for row in rows['train']))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*(1 if sys.platform == 'darwin' else 1024)
     from asp_ft.trunk import cache_sizes
+    an_epoch = (marks[-1][1]-built)/args.epochs if args.epochs else None
     print(json.dumps(dict(wall=wall, cpu=cpu, losses=losses, trained=trained, peak=peak, built=built-marks[0][1],
-                          kept=sum(cache_sizes().values()))))
+                          epoch=an_epoch, kept=sum(cache_sizes().values()))))
 
 
 def spawn(folder, kind, args):
@@ -166,11 +180,19 @@ def spread(values, form='{:.0f}'):
     return '{} ({}, {})'.format(*(form.format(f(values)) for f in (statistics.median, min, max)))
 
 
+def paid_from(run, other):
+    "The first epoch after which a run has taken less time than the other; '-' where that never is."
+    wins = other['epoch']-run['epoch']
+    if wins <= 0: return '-'
+    return str(max(1, math.floor((run['built']-other['built'])/wins)+1))
+
+
 def report(found, args):
-    "The table, and how far the losses lie apart."
+    "The tables, and how far the losses lie apart."
     length = f'{args.epochs:g} epochs' if args.epochs else f'{args.steps}'
     size = f'{ANSWERS} rows, those of a prompt' if args.prompts else '4 rows'
-    print(f'{args.layers} layers of width {SHAPE["hidden_size"]}, {args.dtype}; updates of {size}, {length} a run; '
+    model = Path(args.model).name if args.model else f'{args.layers} layers of width {SHAPE["hidden_size"]}'
+    print(f'{model}, {args.dtype}; updates of {size}, {length} a run; '
           f'median (least, most) of {args.runs} runs; {args.threads} threads, Python {platform.python_version()}, '
           f'torch {version("torch")}, trl {version("trl")}\n')
     print('| | trained tokens/s | times plain TRL | the same in processor time | peak memory, MB |')
@@ -184,12 +206,20 @@ def report(found, args):
     apart = max(abs(a-b) for k in found for t, r in zip(found['trl'], found[k])
                 for a, b in zip(t['losses'], r['losses']))
     print(f'\nThe losses lie at most {apart:.1g} apart at any step.')
-    for kind in ('trunk', 'trees', 'both') if args.epochs else ():
-        for run in found.get(kind, [])[:1]:
-            print(f"{KINDS[kind]}: {run['built']:.0f} of {run['cpu']:.0f} seconds of processor time before the first "
-                  f"update; {run['kept']/1e6:.0f} MB on the disk.")
-    if 'trees' in found:
-        print(f"Plain TRL: {found['trl'][0]['cpu']:.0f} seconds, asp_ft: {found['off'][0]['cpu']:.0f}.")
+    if not args.epochs: return
+    print('\nOf the first run of each kind, in seconds of processor time:\n')
+    print('| | a run | before the first update | an epoch | kept, MB | has paid from epoch |')
+    print('|---|---|---|---|---|---|')
+    for kind, (run, *_) in found.items():
+        paid = paid_from(run, found['off'][0]) if kind not in ('trl', 'off') else ''
+        print(f"| {KINDS[kind]} | {run['cpu']:.0f} | {run['built']:.1f} | {run['epoch']:.1f} | "
+              f"{run['kept']/1e6:.0f} | {paid} |")
+
+
+def kinds_of(args):
+    "The kinds of run beside plain TRL."
+    if args.prompts: return ('off', 'trunk', 'trees', 'both') if args.epochs else ('off', 'trees')
+    return ('off', 'trunk') if args.epochs else ('on', 'off')
 
 
 def main():
@@ -200,6 +230,7 @@ def main():
     parser.add_argument('--threads', type=int, default=os.cpu_count(), help='of torch (default: all cores)')
     parser.add_argument('--layers', type=int, default=24, help='of the model (default: 24)')
     parser.add_argument('--epochs', type=float, default=0, help='whole runs of so many epochs (default: 0, updates)')
+    parser.add_argument('--model', help='folder of a model to train (default: a random one)')
     parser.add_argument('--rows', type=int, default=0, help='rows of the corpus; 0: all (default: 0)')
     parser.add_argument('--prompts', type=int, default=0,
                         help=f'train on {ANSWERS} programs for each of so many prompts instead (default: 0)')
@@ -208,8 +239,8 @@ def main():
     args = parser.parse_args()
     if args.one: return one(args.folder, args.one, args)
     with tempfile.TemporaryDirectory() as tmp:
-        prepare(Path(tmp), args.layers, args.prompts)
-        kinds = ('off', 'trees', 'both') if args.prompts else ('off', 'trunk') if args.epochs else ('on', 'off')
+        prepare(Path(tmp), args.layers, args.prompts, args.model)
+        kinds = kinds_of(args)
         found = {kind: [] for kind in ('trl', *kinds)}
         for _ in range(args.runs):
             for kind in found: found[kind].append(spawn(Path(tmp), kind, args))
