@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['ITEM', 'FILES', 'PARTS', 'SELECTS', 'READ', 'INERT', 'STARTS', 'UNSET', 'WHY', 'KNOWN_TO', 'EXPECTED', 'NEEDED',
-           'PROBED', 'tensor_table', 'weight_shapes', 'foreign_settings', 'printable', 'adapter_settings', 'some_names',
-           'adapted_weights', 'check_named', 'Adapter', 'finite', 'read_adapter', 'wrapped_parameters',
-           'rows_of_stacks', 'find_experts', 'spread_experts', 'convert_adapter']
+           'PROBED', 'tensor_table', 'weight_shapes', 'foreign_settings', 'printable', 'check_values',
+           'adapter_settings', 'some_names', 'adapted_weights', 'layer_of', 'check_named', 'Adapter', 'finite',
+           'read_adapter', 'wrapped_parameters', 'rows_of_stacks', 'find_experts', 'spread_experts', 'convert_adapter']
 
 # %% ../nbs/13_adapters.ipynb #2386b020
 import json, math, re, warnings
@@ -22,37 +22,41 @@ from .training import adapter_files, check_run
 # %% ../nbs/13_adapters.ipynb #e956e2a0
 ITEM = dict(F64=8, F32=4, F16=2, BF16=2, I64=8, I32=4, I16=2, I8=1, U64=8, U32=4, U16=2, U8=1, BOOL=1)  # bytes a number
 
-def _sound(table, start):
-    "Whether the tensors of a header lie one after the other, each as long as its shape says."
-    for t in sorted(table.values(), key=lambda t: (t['start'], t['end'])):
-        length = math.prod(t['shape'])*ITEM.get(t['dtype'], 0)
-        if t['start'] != start or t['end'] < start or (length and t['end']-start != length): return False
-        start = t['end']
-    return True
-
 def tensor_table(
     path,   # a safetensors file
 ) -> dict:  # name -> dtype, shape, start and end (bytes from the start of the file)
     "What a safetensors file holds; `AspFtError` where it is missing, cut off or damaged."
     path = Path(path)
     try: size = path.stat().st_size
-    except OSError: raise AspFtError(f'{show_path(path)}: missing; {pickled(path.parent) or "fetch the model again"}'
-                                     ) from None
+    except OSError:
+        remedy = pickled(path.parent) or 'fetch the model again'
+        raise AspFtError(f'{show_path(path)}: missing; {remedy}') from None
     regular_size(path)   # a pipe would be waited for
-    try:
-        with open(path, 'rb') as f:
-            n = int.from_bytes(f.read(8), 'little')
-            header = json.loads(f.read(min(n, size, LARGEST_JSON)))
-        table = {k: dict(dtype=v['dtype'], shape=v['shape'], start=8+n+v['data_offsets'][0],
-                         end=8+n+v['data_offsets'][1])
-                 for k, v in header.items() if k != '__metadata__'}
-        if not _sound(table, 8+n): raise ValueError
+    try: table, begin = _read_header(path, size)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise AspFtError(f'{show_path(path)}: the header is damaged; fetch the file again') from None
-    expected = max([t['end'] for t in table.values()], default=8+n)
+    expected = max([t['end'] for t in table.values()], default=begin)
     if size != expected:
         raise AspFtError(f'{show_path(path)}: {size:,} bytes where the header says {expected:,}; fetch the file again')
     return table
+
+# %% ../nbs/13_adapters.ipynb #dd29817b
+def _read_header(path, size):
+    "The tensors of a file, and where the first begins; `ValueError` where they do not lie one after the other."
+    with open(path, 'rb') as f:
+        n = int.from_bytes(f.read(8), 'little')
+        header = json.loads(f.read(min(n, size, LARGEST_JSON)))
+    table, begin = {}, 8+n
+    for name, entry in header.items():
+        if name == '__metadata__': continue
+        start, end = begin+entry['data_offsets'][0], begin+entry['data_offsets'][1]
+        table[name] = dict(dtype=entry['dtype'], shape=entry['shape'], start=start, end=end)
+    at = begin
+    for start, end, dtype, shape in sorted((t['start'], t['end'], t['dtype'], t['shape']) for t in table.values()):
+        length = math.prod(shape)*ITEM.get(dtype, 0)
+        if start != at or end < start or (length and end-start != length): raise ValueError
+        at = end
+    return table, begin
 
 # %% ../nbs/13_adapters.ipynb #90e2b71c
 def weight_shapes(
@@ -107,6 +111,7 @@ def _check_foreign(settings, name):
     remedy = 'run it with PEFT, or train a plain LoRA' if 'alora_invocation_tokens' in odd else KNOWN_TO
     raise AspFtError(f"{name}: {', '.join(said)} cannot be merged here; {remedy}")
 
+# %% ../nbs/13_adapters.ipynb #22cc1c6b
 def _check_start(settings, name):
     "Refuse an adapter whose beginning has changed the base: its B·A counts from there."
     start = settings.get('init_lora_weights', True)
@@ -117,63 +122,65 @@ def _check_start(settings, name):
         'path_initial_model_for_weight_conversion=START), or train with init_lora_weights=true')
 
 # %% ../nbs/13_adapters.ipynb #3dfad7df
-def _is_number(value): return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9
+def _is_number(v): return isinstance(v, (int, float)) and not isinstance(v, bool) and abs(v) < 1e9
 
-def _is_rank(value): return _is_number(value) and isinstance(value, int) and value > 0
+# %% ../nbs/13_adapters.ipynb #fca75838
+def _is_integer(v): return _is_number(v) and isinstance(v, int)
 
-def _is_layer(value): return _is_number(value) and isinstance(value, int) and value >= 0
+# %% ../nbs/13_adapters.ipynb #2a5d89a7
+def _is_rank(v): return _is_integer(v) and v > 0
 
-def _is_name(value): return isinstance(value, str)
+# %% ../nbs/13_adapters.ipynb #61819ed3
+def _is_layers(v):
+    "A layer, or a list of them."
+    return all(_is_integer(layer) and layer >= 0 for layer in (v if isinstance(v, list) else [v]))
 
-def _all(test, value): return isinstance(value, list) and all(map(test, value))
+# %% ../nbs/13_adapters.ipynb #4a6680ba
+def _is_bool(v): return isinstance(v, bool)
 
-def _by_name(test, value): return isinstance(value, dict) and all(_is_name(k) and test(v) for k, v in value.items())
+# %% ../nbs/13_adapters.ipynb #276bab0a
+def _is_name_list(v): return isinstance(v, list) and all(isinstance(name, str) for name in v)
 
-def _is_names(value): return _is_name(value) or _all(_is_name, value)
+# %% ../nbs/13_adapters.ipynb #868d85f5
+def _is_names(v): return isinstance(v, str) or _is_name_list(v)
+
+# %% ../nbs/13_adapters.ipynb #ca263a81
+def _is_ranks(v):
+    "Names with ranks."
+    return isinstance(v, dict) and _is_name_list([*v]) and all(map(_is_rank, v.values()))
+
+# %% ../nbs/13_adapters.ipynb #be1f1511
+def _is_numbers(v):
+    "Names with numbers."
+    return isinstance(v, dict) and _is_name_list([*v]) and all(map(_is_number, v.values()))
 
 # %% ../nbs/13_adapters.ipynb #57af1f28
 EXPECTED = dict(
     r=(_is_rank, 'a whole number above 0'), lora_alpha=(_is_number, 'a number'),
-    use_rslora=(lambda v: isinstance(v, bool), 'true or false'),
-    use_dora=(lambda v: isinstance(v, bool), 'true or false'),
-    rank_pattern=(lambda v: _by_name(_is_rank, v), 'names with whole numbers above 0'),
-    alpha_pattern=(lambda v: _by_name(_is_number, v), 'names with numbers'),
+    use_rslora=(_is_bool, 'true or false'), use_dora=(_is_bool, 'true or false'),
+    rank_pattern=(_is_ranks, 'names with whole numbers above 0'), alpha_pattern=(_is_numbers, 'names with numbers'),
     target_modules=(_is_names, 'a name or a list of names'), exclude_modules=(_is_names, 'a name or a list of names'),
     layers_pattern=(_is_names, 'a name or a list of names'),
-    layers_to_transform=(lambda v: _is_layer(v) or _all(_is_layer, v), 'a whole number or a list of them'),
-    target_parameters=(lambda v: _all(_is_name, v), 'a list of names'),
-    rank=(_is_rank, 'a whole number above 0'), scale=(_is_number, 'a number'),
-    keys=(lambda v: _all(_is_name, v), 'a list of names'),
-    num_layers=(lambda v: _is_number(v) and isinstance(v, int), 'a whole number'))  # field -> test, in words
+    layers_to_transform=(_is_layers, 'a whole number or a list of them'),
+    target_parameters=(_is_name_list, 'a list of names'),
+    rank=(_is_rank, 'a whole number above 0'), scale=(_is_number, 'a number'), keys=(_is_name_list, 'a list of names'),
+    num_layers=(_is_integer, 'a whole number'))  # field -> test, in words
 NEEDED = ('r', 'lora_alpha', 'rank', 'scale')  # fields that an adapter cannot do without, in its schema
 
-def _check_values(settings, names, name):
+def check_values(
+    settings: dict, # of an adapter
+    names,          # the fields to look at
+    name: str,      # of the file
+):
     "Refuse values of the wrong type or size."
     for key in names:
-        test, words = EXPECTED[key]; value = settings.get(key)
+        test, words = EXPECTED[key]
+        value = settings.get(key)
         if value is None and key not in NEEDED or test(value): continue
-        raise AspFtError(f'{name}: {key}: expected {words}, found {printable(repr(value))}; mend the file, or take the '
+        raise AspFtError(f'{name}: {key}: expected {words}, found {printable(repr(value))}; fix the file, or take the '
                          'folder that training wrote')
 
 # %% ../nbs/13_adapters.ipynb #a901462b
-def _check_mlx(settings, name):
-    "Refuse an adapter of mlx-lm that is no LoRA, or has values that cannot be."
-    kind, lora = settings.get('fine_tune_type', 'lora'), settings['lora_parameters']
-    if kind not in ('lora', 'dora'):
-        raise AspFtError(f'{name}: fine_tune_type={printable(kind)} cannot be merged here; train with lora')
-    if not isinstance(lora, dict): raise AspFtError(f'{name}: lora_parameters: expected an object {{…}}; train again')
-    _check_values(lora | dict(num_layers=settings.get('num_layers')), ('rank', 'scale', 'keys', 'num_layers'), name)
-
-def _check_peft(settings, name):
-    "Refuse an adapter of PEFT that a plain merge would get wrong."
-    if settings.get('peft_type') != 'LORA': raise AspFtError(
-        f"{name}: expected a LoRA adapter of PEFT or mlx-lm, found "
-        f"{printable(settings.get('peft_type') or 'another format')}; "
-        'train with LoRA, or run it with the library that wrote it')
-    require('torch', 'peft')
-    _check_foreign(settings, name); _check_start(settings, name)
-    _check_values(settings, [k for k in EXPECTED if k in READ], name)
-
 def adapter_settings(
     folder, # an adapter folder, as PEFT or mlx-lm writes it
 ) -> tuple: # its adapter_config.json, and the schema: peft or mlx
@@ -181,33 +188,44 @@ def adapter_settings(
     config = Path(folder)/'adapter_config.json'
     settings = read_json(config, broken=f'{show_path(config)}: not JSON; train again',
                          error=f'{show_path(folder)}: no adapter_config.json; give the folder that training wrote')
-    if not isinstance(settings, dict): raise AspFtError(f'{show_path(config)}: expected an object {{…}}; train again')
+    if not isinstance(settings, dict):
+        raise AspFtError(f'{show_path(config)}: expected an object {{…}}; train again')
     kind = 'mlx' if 'lora_parameters' in settings else 'peft'
     dict(mlx=_check_mlx, peft=_check_peft)[kind](settings, show_path(config))
     return settings, kind
+
+# %% ../nbs/13_adapters.ipynb #3d166025
+def _check_mlx(settings, name):
+    "Refuse an adapter of mlx-lm that is no LoRA, or has values that cannot be."
+    kind, lora = settings.get('fine_tune_type', 'lora'), settings['lora_parameters']
+    if kind not in ('lora', 'dora'):
+        raise AspFtError(f'{name}: fine_tune_type={printable(kind)} cannot be merged here; train with lora')
+    if not isinstance(lora, dict):
+        raise AspFtError(f'{name}: lora_parameters: expected an object {{…}}; train again')
+    check_values(lora | dict(num_layers=settings.get('num_layers')), ('rank', 'scale', 'keys', 'num_layers'), name)
+
+# %% ../nbs/13_adapters.ipynb #64d54cb4
+def _check_peft(settings, name):
+    "Refuse an adapter of PEFT that a plain merge would get wrong."
+    kind = settings.get('peft_type')
+    if kind != 'LORA':
+        raise AspFtError(f"{name}: expected a LoRA adapter of PEFT or mlx-lm, found "
+                         f"{printable(kind or 'another format')}; train with LoRA, or run it with the library that "
+                         'wrote it')
+    require('torch', 'peft')
+    _check_foreign(settings, name)
+    _check_start(settings, name)
+    check_values(settings, [k for k in EXPECTED if k in READ], name)
 
 # %% ../nbs/13_adapters.ipynb #8d4758e4
 def some_names(
     names: list, # to show
 ) -> str:        # at most four of them
     "A few names, and how many more there are."
-    return ', '.join(printable(n, 200) for n in names[:4]) + (f' and {len(names)-4} more' if len(names) > 4 else '')
+    more = f' and {len(names)-4} more' if len(names) > 4 else ''
+    return ', '.join(printable(name, 200) for name in names[:4]) + more
 
 # %% ../nbs/13_adapters.ipynb #9fac4444
-def _layer_of(name):
-    "The number of the layer that a weight belongs to; None where it belongs to none."
-    found = re.search(r'\.layers\.(\d+)\.', name)
-    return int(found[1]) if found else None
-
-def _chosen_by_mlx(settings, names):
-    "The weights that mlx-lm would adapt."
-    keys = settings['lora_parameters'].get('keys'); n = settings.get('num_layers') or -1
-    if keys is None: return None
-    layers = [layer for layer in map(_layer_of, names) if layer is not None]
-    lowest = max(layers, default=0)+1-n if n > 0 else 0
-    module = {name: re.sub(r'^.*\.layers\.\d+\.', '', name).removesuffix('.weight') for name in names}
-    return {n for n in names if module[n] in keys and (_layer_of(n) is None or _layer_of(n) >= lowest)}
-
 def adapted_weights(
     settings: dict,   # of `adapter_settings`
     names,            # of the base's weights
@@ -221,9 +239,29 @@ def adapted_weights(
     try:
         config = LoraConfig(**chosen)
         return {n for n in names if check_target_module_exists(config, n.removesuffix('.weight'))}
-    except (ValueError, re.error) as e: raise AspFtError(
-        f"adapter_config.json: {', '.join(chosen)} cannot be used ({e}); take the file that training wrote") from None
+    except (ValueError, re.error) as e:
+        raise AspFtError(f"adapter_config.json: {', '.join(chosen)} cannot be used ({e}); take the file that training "
+                         'wrote') from None
 
+# %% ../nbs/13_adapters.ipynb #60175883
+def _chosen_by_mlx(settings, names):
+    "The weights that mlx-lm would adapt."
+    keys, n = settings['lora_parameters'].get('keys'), settings.get('num_layers') or -1
+    if keys is None: return None
+    layers = [layer for layer in map(layer_of, names) if layer is not None]
+    lowest = max(layers, default=0)+1-n if n > 0 else 0
+    module = {name: re.sub(r'^.*\.layers\.\d+\.', '', name).removesuffix('.weight') for name in names}
+    return {name for name in names if module[name] in keys and (layer_of(name) is None or layer_of(name) >= lowest)}
+
+# %% ../nbs/13_adapters.ipynb #456e6dab
+def layer_of(
+    name: str,    # of a weight
+) -> int | None:  # None where it belongs to none
+    "The number of the layer that a weight belongs to."
+    match = re.search(r'\.layers\.(\d+)\.', name)
+    return int(match[1]) if match else None
+
+# %% ../nbs/13_adapters.ipynb #bdf2b06c
 def check_named(
     settings: dict, # of `adapter_settings`
     pairs,          # names of the weights of which the adapter's file holds matrices
@@ -232,12 +270,14 @@ def check_named(
     "Raise `AspFtError` where the settings name other weights than the adapter's file."
     chosen, pairs = adapted_weights(settings, {*matrices, *pairs}), {*pairs}
     if chosen is None: return
-    if extra := sorted(pairs-chosen): raise AspFtError(
-        f'adapter_config.json does not name {some_names(extra)}, of which the file holds matrices: mend its modules '
-        'and layers, or take the file that was written with these weights')
-    if missing := sorted(n for n in chosen-pairs if '.experts.' not in n): raise AspFtError(
-        f'adapter_config.json names {some_names(missing)}, of which the file holds no matrices: mend its modules and '
-        'layers, or take the file that was written with these weights')
+    remedy = 'fix its modules and layers, or take the file that was written with these weights'
+    extra, missing = sorted(pairs-chosen), sorted(n for n in chosen-pairs if '.experts.' not in n)
+    if extra:
+        raise AspFtError(f'adapter_config.json does not name {some_names(extra)}, of which the file holds matrices: '
+                         f'{remedy}')
+    if missing:
+        raise AspFtError(f'adapter_config.json names {some_names(missing)}, of which the file holds no matrices: '
+                         f'{remedy}')
 
 # %% ../nbs/13_adapters.ipynb #7ace1932
 @dataclass(frozen=True)
@@ -260,44 +300,78 @@ def finite(
     import torch
     return not tensor.numel() or bool(torch.stack(torch.aminmax(tensor)).isfinite().all())
 
+# %% ../nbs/13_adapters.ipynb #89009f39
+def read_adapter(
+    folder,     # an adapter folder: adapter_config.json, and the weights as PEFT or mlx-lm writes them
+) -> Adapter:   # settings, pairs, scale
+    "Read a LoRA adapter; `AspFtError` where it is damaged, holds NaN, or is of a kind that cannot be merged."
+    settings, kind = adapter_settings(folder)
+    dora, config = _is_dora(settings), Path(folder)/'adapter_config.json'
+    tensors, copies = _adapter_tensors(folder, kind, dora)
+    if not tensors:
+        raise AspFtError(f'{show_path(folder)}: the adapter holds no weights; train again')
+    _check_ranks(tensors, settings, config)
+    _, usual = _rank_and_scale(settings, '')
+    scales = {n: _rank_and_scale(settings, n)[1] for n in tensors}
+    tensors = {name: [t.float() for t in some] for name, some in tensors.items()}
+    return Adapter(settings, {n: tuple(t[:2]) for n, t in tensors.items()}, usual,
+                   text_hash(file_hash(Path(folder)/FILES[kind])+file_hash(config)),
+                   {n: t[2].flatten() for n, t in tensors.items() if dora},
+                   {n: s for n, s in scales.items() if s != usual}, copies)
+
+# %% ../nbs/13_adapters.ipynb #3b3e1b3e
+def _adapter_tensors(folder, kind, dora=False):
+    "Name of the base weight -> (A, B), or (A, B, lengths), in PEFT's layout and the type they have; and the copies."
+    weights, parts = Path(folder)/FILES[kind], PARTS[kind][:2+dora]
+    tensors, copies = _split_copies(_tensors_of(weights))
+    modules = {k.removesuffix(parts[0]) for k in tensors if k.endswith(parts[0])}
+    embeddings = sorted(k for k in tensors if 'lora_embedding' in k or re.search(r'embed_tokens\.lora', k))
+    if embeddings:
+        raise AspFtError(f'{show_path(weights)}: {some_names(embeddings)}: an adapter on embeddings cannot be merged '
+                         'here; train without embed_tokens')
+    loose = sorted(set(tensors) ^ {module+part for module in modules for part in parts})
+    if loose:
+        raise AspFtError(f'{show_path(weights)}: not pairs of {parts[0].split(".")[1]} and {parts[1].split(".")[1]}: '
+                         f'{some_names(loose)}; train again')
+    pairs = {}
+    for module in sorted(modules):
+        some = [tensors[module+part] for part in parts]
+        if kind == 'mlx': some[:2] = [t.T.contiguous() for t in some[:2]]
+        pairs[module.removeprefix('base_model.model.')+'.weight'] = tuple(some)
+    return pairs, copies
+
+# %% ../nbs/13_adapters.ipynb #509770de
+def _is_dora(settings):
+    "Whether an adapter has lengths, in either schema."
+    return bool(settings.get('use_dora')) or settings.get('fine_tune_type') == 'dora'
+
+# %% ../nbs/13_adapters.ipynb #6673b2a3
+def _split_copies(tensors):
+    "The tensors of LoRA, and the copies of base weights that PEFT has stored beside them."
+    lora, copies = {}, {}
+    for name in sorted(tensors):
+        copy = name.startswith('base_model.') and name.endswith('.weight') and '.lora_' not in name
+        weight = name.removeprefix('base_model.model.').replace('.base_layer.', '.')
+        if copy: copies[weight] = tensors[name]
+        else: lora[name] = tensors[name]
+    return lora, copies
+
+# %% ../nbs/13_adapters.ipynb #e74ec1d2
 def _tensors_of(weights):
     "The tensors of an adapter's file; `AspFtError` where it is damaged or holds NaN."
     from safetensors.torch import load_file
-    tensor_table(weights); tensors = load_file(weights)
-    if bad := sorted(k for k, t in tensors.items() if not finite(t)):
-        raise AspFtError(f"{show_path(weights)}: NaN or infinity in {some_names(bad)}; train again with a lower "
-                         "learning rate")
-    return tensors
+    tensor_table(weights)
+    tensors = load_file(weights)
+    bad = sorted(k for k, t in tensors.items() if not finite(t))
+    if not bad: return tensors
+    raise AspFtError(f'{show_path(weights)}: NaN or infinity in {some_names(bad)}; train again with a lower learning '
+                     'rate')
 
-# %% ../nbs/13_adapters.ipynb #3b3e1b3e
-def _is_dora(settings): return bool(settings.get('use_dora')) or settings.get('fine_tune_type') == 'dora'
-
-def _base_name(key): return key.removeprefix('base_model.model.').replace('.base_layer.', '.')
-
-def _split_copies(tensors):
-    "The tensors of LoRA, and the copies of base weights that PEFT has stored beside them."
-    beside = {k for k in tensors if k.startswith('base_model.') and k.endswith('.weight') and '.lora_' not in k}
-    return {k: t for k, t in tensors.items() if k not in beside}, {_base_name(k): tensors[k] for k in sorted(beside)}
-
-def _adapter_tensors(folder, kind, dora=False):
-    "Name of the base weight -> (A, B), or (A, B, lengths), in PEFT's layout and the type they have; and the copies."
-    weights = Path(folder)/FILES[kind]; tensors, copies = _split_copies(_tensors_of(weights))
-    parts = PARTS[kind][:2+dora]; modules = {k.removesuffix(parts[0]) for k in tensors if k.endswith(parts[0])}
-    if found := sorted(k for k in tensors if 'lora_embedding' in k or re.search(r'embed_tokens\.lora', k)):
-        raise AspFtError(f'{show_path(weights)}: {some_names(found)}: an adapter on embeddings cannot be merged here; '
-                         'train without embed_tokens')
-    if loose := sorted(set(tensors) ^ {m+p for m in modules for p in parts}):
-        raise AspFtError(f'{show_path(weights)}: not pairs of {parts[0].split(".")[1]} and {parts[1].split(".")[1]}: '
-                         f'{some_names(loose)}; train again')
-    pairs = {m.removeprefix('base_model.model.')+'.weight': [tensors[m+p] for p in parts] for m in sorted(modules)}
-    if kind == 'mlx': pairs = {n: [t.T.contiguous() if i < 2 else t for i, t in enumerate(some)]
-                               for n, some in pairs.items()}
-    return {n: tuple(some) for n, some in pairs.items()}, copies
-
-# %% ../nbs/13_adapters.ipynb #35f5c09e
+# %% ../nbs/13_adapters.ipynb #a2d73e51
 def _rank_and_scale(settings, name):
     "The rank of a weight's pair, and what B·A is multiplied by, as PEFT finds them."
-    if 'lora_parameters' in settings: return settings['lora_parameters']['rank'], settings['lora_parameters']['scale']
+    lora = settings.get('lora_parameters')
+    if lora is not None: return lora['rank'], lora['scale']
     rank, alpha = settings['r'], settings['lora_alpha']
     if settings.get('rank_pattern') or settings.get('alpha_pattern'):
         from peft.utils.other import get_pattern_key
@@ -305,6 +379,7 @@ def _rank_and_scale(settings, name):
         rank, alpha = (d.get(get_pattern_key(d, module), usual) for d, usual in zip(own, (rank, alpha)))
     return rank, alpha/(math.sqrt(rank) if settings.get('use_rslora') else rank)
 
+# %% ../nbs/13_adapters.ipynb #35f5c09e
 def _check_ranks(pairs, settings, config):
     "Refuse matrices of another rank than the settings say; which of them are of stacks of experts, a model says."
     if settings.get('target_parameters'): return
@@ -313,22 +388,6 @@ def _check_ranks(pairs, settings, config):
         if a.ndim == b.ndim == 2 and a.shape[0] == b.shape[1] == rank: continue
         raise AspFtError(f'{show_path(config)}: rank {rank} does not fit the tensors: {name} has A {[*a.shape]} and '
                          f'B {[*b.shape]}; take the file that was written with these weights')
-
-# %% ../nbs/13_adapters.ipynb #89009f39
-def read_adapter(
-    folder,     # an adapter folder: adapter_config.json, and the weights as PEFT or mlx-lm writes them
-) -> Adapter:   # settings, pairs, scale
-    "Read a LoRA adapter; `AspFtError` where it is damaged, holds NaN, or is of a kind that cannot be merged."
-    settings, kind = adapter_settings(folder); dora, config = _is_dora(settings), Path(folder)/'adapter_config.json'
-    tensors, copies = _adapter_tensors(folder, kind, dora)
-    if not tensors: raise AspFtError(f'{show_path(folder)}: the adapter holds no weights; train again')
-    _check_ranks(tensors, settings, config)
-    usual = _rank_and_scale(settings, '')[1]; scales = {n: _rank_and_scale(settings, n)[1] for n in tensors}
-    tensors = {name: [t.float() for t in some] for name, some in tensors.items()}
-    return Adapter(settings, {n: tuple(t[:2]) for n, t in tensors.items()}, usual,
-                   text_hash(file_hash(Path(folder)/FILES[kind])+file_hash(config)),
-                   {n: t[2].flatten() for n, t in tensors.items() if dora},
-                   {n: s for n, s in scales.items() if s != usual}, copies)
 
 # %% ../nbs/13_adapters.ipynb #ad0ee002
 def wrapped_parameters(
@@ -358,68 +417,84 @@ def rows_of_stacks(
 ) -> dict:        # name in the files -> (parameter, number of the expert, the rows that the tensor becomes)
     "Where the tensors of a model's files are in its stacks of experts; one that is the stack itself has None, None."
     import torch
-    stored, probes, begin, found = stored_names(model, shapes), {}, {}, {}
+    stored, probes, parts_of, places = stored_names(model, shapes), {}, {}, {}
     for parameter in parameters:
         if parameter not in stored: raise _no_stack(parameter)
-        if stored[parameter].name: found[stored[parameter].name] = parameter, None, None; continue
-        begin[parameter], at = [], 0
+        if stored[parameter].name:
+            places[stored[parameter].name] = parameter, None, None
+            continue
+        parts_of[parameter], at = [], 0
         for name, _ in stored[parameter].parts:
-            rows, width = torch.arange(at, at+shapes[name][0]), min(PROBED, shapes[name][1])
-            probes[name] = rows[:, None]*PROBED + torch.arange(width)
-            begin[parameter].append((name, at, len(rows))); at += len(rows)
-    made = assemble_parameters(model, probes) if probes else {}
-    for parameter, parts in begin.items(): found |= _found_rows(made[parameter], parameter, parts)
-    return found
+            height, width = shapes[name][0], min(PROBED, shapes[name][1])
+            probes[name] = torch.arange(at, at+height)[:, None]*PROBED + torch.arange(width)
+            parts_of[parameter].append((name, at, height))
+            at += height
+    stacks = assemble_parameters(model, probes) if probes else {}
+    for parameter, parts in parts_of.items():
+        places |= _probe_rows(stacks[parameter], parameter, parts)
+    return places
 
-def _no_stack(parameter):
-    return AspFtError(f'{parameter}: how this stack of experts is made of the files\' tensors is not known here, so an '
-                      'adapter of it cannot be fused: train without --adapt_experts')
-
-def _found_rows(made, parameter, parts):
+# %% ../nbs/13_adapters.ipynb #24d0773e
+def _probe_rows(stack, parameter, parts):
     "Read off a stack of probes which rows each part has become."
     import torch
-    columns, numbers = made % PROBED, made//PROBED; height = made.shape[1]
-    total = sum(n for _, _, n in parts); order = numbers[..., 0].flatten().argsort(stable=True)
-    plain = bool((columns == torch.arange(made.shape[2])).all()) and bool((numbers == numbers[..., :1]).all())
-    if not plain or not torch.equal(numbers[..., 0].flatten()[order], torch.arange(total)): raise _no_stack(parameter)
-    found = {}
+    columns, numbers, height = stack % PROBED, stack//PROBED, stack.shape[1]
+    total, first = sum(n for _, _, n in parts), numbers[..., 0].flatten()
+    order = first.argsort(stable=True)
+    in_order = bool((columns == torch.arange(stack.shape[2])).all()) and bool((numbers == numbers[..., :1]).all())
+    if not in_order or not torch.equal(first[order], torch.arange(total)):
+        raise _no_stack(parameter)
+    places = {}
     for name, at, n in parts:
         experts, rows = order[at:at+n]//height, order[at:at+n] % height
         if not bool((experts == experts[0]).all()): raise _no_stack(parameter)
-        found[name] = parameter, int(experts[0]), rows
-    return found
+        places[name] = parameter, int(experts[0]), rows
+    return places
+
+# %% ../nbs/13_adapters.ipynb #4c2521b7
+def _no_stack(parameter):
+    "The error for a stack that is made in a way not known here."
+    return AspFtError(f'{parameter}: how this stack of experts is made of the files\' tensors is not known here, so an '
+                      'adapter of it cannot be fused: train without --adapt_experts')
 
 # %% ../nbs/13_adapters.ipynb #ad0ee004
-def _factors(name, pair, wrapper):
-    "The pair of a stack as (experts, rank, inputs) and (experts, outputs, rank), as they stand beside its weights."
-    a, b = pair; wanted = [[*m['default'].weight.shape] for m in (wrapper.lora_A, wrapper.lora_B)]
-    if [[*a.shape], [*b.shape]] != wanted: raise AspFtError(
-        f'{name} has A {[*a.shape]} and B {[*b.shape]}, and this base and adapter_config.json make them {wanted[0]} '
-        f'and {wanted[1]}: give the base named there, and the file that was written with it')
-    if wrapper.get_param().dim() == 2: return a, b
-    a, b = a.view(wrapper.num_experts, -1, a.shape[1]), b.view(len(b), -1, wrapper.num_experts).permute(2, 0, 1)
-    if not wrapper._did_swap_in_out_features: a, b = b.mT, a.mT   # a stack of (inputs, outputs)
-    return a.contiguous(), b.contiguous()
-
 def find_experts(
     adapter: Adapter, # of `read_adapter`
     folder,           # of its base
 ) -> Adapter:         # what its settings mean by target_parameters stands under `experts`, and no longer under `pairs`
     "Take the stacks of experts apart from the modules."
-    if not adapter.settings.get('target_parameters'): return adapter
+    targets = adapter.settings.get('target_parameters')
+    if not targets: return adapter
     wrapped = wrapped_parameters(adapter.settings, empty_model(folder))
-    if missing := sorted({*wrapped}-{*adapter.pairs}): raise AspFtError(
-        f'adapter_config.json names {some_names(missing)}, of which the file holds no matrices: give the base named '
-        'there, and the file that was written with it')
-    here = [parameter for parameter, _ in wrapped.values()]
-    told = adapter.settings['target_parameters']
-    if unknown := [t for t in told if not any(f'.{name}'.endswith(f'.{t}') for name in here)]: raise AspFtError(
-        f'adapter_config.json: target_parameters: the base has no {some_names(unknown)}; give the base named there')
-    experts = {parameter: (*_factors(name, adapter.pairs[name], m), m.scaling['default'])
-               for name, (parameter, m) in wrapped.items()}
-    pairs, scales = ({n: v for n, v in d.items() if n not in wrapped} for d in (adapter.pairs, adapter.scales))
+    missing, stacks = sorted({*wrapped}-{*adapter.pairs}), [parameter for parameter, _ in wrapped.values()]
+    if missing:
+        raise AspFtError(f'adapter_config.json names {some_names(missing)}, of which the file holds no matrices: give '
+                         'the base named there, and the file that was written with it')
+    unknown = [target for target in targets if not any(f'.{name}'.endswith(f'.{target}') for name in stacks)]
+    if unknown:
+        raise AspFtError(f'adapter_config.json: target_parameters: the base has no {some_names(unknown)}; give the '
+                         'base named there')
+    experts = {}
+    for name, (parameter, wrapper) in wrapped.items():
+        experts[parameter] = *_factors(name, adapter.pairs[name], wrapper), wrapper.scaling['default']
+    pairs = {n: pair for n, pair in adapter.pairs.items() if n not in wrapped}
+    scales = {n: scale for n, scale in adapter.scales.items() if n not in wrapped}
     _check_ranks(pairs, adapter.settings | dict(target_parameters=None), 'adapter_config.json')
     return replace(adapter, pairs=pairs, scales=scales, experts=experts)
+
+# %% ../nbs/13_adapters.ipynb #da969bdc
+def _factors(name, pair, wrapper):
+    "The pair of a stack as (experts, rank, inputs) and (experts, outputs, rank), as they stand beside its weights."
+    a, b = pair
+    wanted = [[*m['default'].weight.shape] for m in (wrapper.lora_A, wrapper.lora_B)]
+    if [[*a.shape], [*b.shape]] != wanted:
+        raise AspFtError(f'{name} has A {[*a.shape]} and B {[*b.shape]}, and this base and adapter_config.json make '
+                         f'them {wanted[0]} and {wanted[1]}: give the base named there, and the file that was written '
+                         'with it')
+    if wrapper.get_param().dim() == 2: return a, b
+    a, b = a.view(wrapper.num_experts, -1, a.shape[1]), b.view(len(b), -1, wrapper.num_experts).permute(2, 0, 1)
+    if not wrapper._did_swap_in_out_features: a, b = b.mT, a.mT   # a stack of (inputs, outputs)
+    return a.contiguous(), b.contiguous()
 
 # %% ../nbs/13_adapters.ipynb #ad0ee005
 def spread_experts(
@@ -437,37 +512,41 @@ def spread_experts(
     return replace(adapter, pairs=pairs, scales=scales, experts={})
 
 # %% ../nbs/13_adapters.ipynb #6a445526
-def _layers_of(names):
-    "The numbers of the layers that weights belong to."
-    return sorted({layer for layer in map(_layer_of, names) if layer is not None})
-
-def _modules_of(names):
-    "Where in a layer the weights are, e.g. self_attn.q_proj."
-    return sorted({re.sub(r'.*\.layers\.\d+\.|\.weight$', '', n) for n in names})
-
 def _to_mlx(settings, scale, pairs):
     "The settings of a PEFT adapter in mlx-lm's schema."
     layers, modules = _layers_of(pairs), _modules_of(pairs)
-    if settings.get('rank_pattern') or settings.get('alpha_pattern'): raise AspFtError(
-        'mlx-lm has one rank and one scale for all modules; this adapter has rank_pattern or alpha_pattern: use it '
-        'with PEFT, or fuse it')
-    if (not layers or layers != list(range(layers[0], layers[-1]+1))
-            or len(pairs) != len(layers)*len(modules)): raise AspFtError(
-        f'mlx-lm adapts the same modules in each of the top layers; this adapter has {len(pairs)} weights in the '
-        f'layers {layers}: use it with PEFT, or fuse it')
-    told = dict(keys=modules, rank=settings['r'], scale=scale, dropout=settings.get('lora_dropout', 0.))
+    if settings.get('rank_pattern') or settings.get('alpha_pattern'):
+        raise AspFtError('mlx-lm has one rank and one scale for all modules; this adapter has rank_pattern or '
+                         'alpha_pattern: use it with PEFT, or fuse it')
+    consecutive = layers and layers == list(range(layers[0], layers[-1]+1))
+    if not consecutive or len(pairs) != len(layers)*len(modules):
+        raise AspFtError('mlx-lm adapts the same modules in each of the top layers; this adapter has '
+                         f'{len(pairs)} weights in the layers {layers}: use it with PEFT, or fuse it')
+    lora = dict(keys=modules, rank=settings['r'], scale=scale, dropout=settings.get('lora_dropout', 0.))
     return dict(fine_tune_type='dora' if _is_dora(settings) else 'lora', model=settings.get('base_model_name_or_path'),
-                num_layers=len(layers), lora_parameters=told)
+                num_layers=len(layers), lora_parameters=lora)
 
+# %% ../nbs/13_adapters.ipynb #f5cd5686
 def _to_peft(settings, pairs):
     "The settings of an mlx-lm adapter in PEFT's schema."
-    told = settings['lora_parameters']; alpha = told['scale']*told['rank']
+    lora = settings['lora_parameters']
+    alpha = lora['scale']*lora['rank']
     return dict(bias='none', fan_in_fan_out=False, lora_bias=False, use_dora=_is_dora(settings), peft_type='LORA',
                 task_type='CAUSAL_LM',
-                base_model_name_or_path=settings.get('model'), inference_mode=True, r=told['rank'],
+                base_model_name_or_path=settings.get('model'), inference_mode=True, r=lora['rank'],
                 lora_alpha=int(alpha) if alpha == int(alpha) else alpha,
-                lora_dropout=told.get('dropout', 0.), layers_to_transform=_layers_of(pairs),
+                lora_dropout=lora.get('dropout', 0.), layers_to_transform=_layers_of(pairs),
                 target_modules=sorted({m.rpartition('.')[2] for m in _modules_of(pairs)}))
+
+# %% ../nbs/13_adapters.ipynb #9f340044
+def _layers_of(names):
+    "The numbers of the layers that weights belong to."
+    return sorted({layer for layer in map(layer_of, names) if layer is not None})
+
+# %% ../nbs/13_adapters.ipynb #eb8ffa02
+def _modules_of(names):
+    "Where in a layer the weights are, e.g. self_attn.q_proj."
+    return sorted({re.sub(r'.*\.layers\.\d+\.|\.weight$', '', n) for n in names})
 
 # %% ../nbs/13_adapters.ipynb #7a7fe97d
 def convert_adapter(
@@ -481,44 +560,49 @@ def convert_adapter(
     from safetensors import safe_open
     from safetensors.torch import save_file
     if to not in FILES: raise unknown_name('schema', to, FILES)
-    settings, kind = adapter_settings(folder); out = Path(out)
+    settings, kind = adapter_settings(folder)
     pairs, copies = _adapter_tensors(folder, kind, _is_dora(settings))
-    _check_ranks(pairs, settings, Path(folder)/'adapter_config.json'); _check_copies(copies, folder, kind, to)
-    if kind != to: _check_base(settings); _check_stacks(settings, folder)
-    if out.exists() and not force: raise AspFtError(f'{show_path(out)} exists: give another folder, or --force')
-    run, told = check_run(folder), _converted(folder, settings, kind, to, pairs)
-    before = dict(peft='base_model.model.', mlx='')[to]
-    turn = lambda t, length: t.contiguous() if to == 'peft' or length else t.T.contiguous()
-    tensors = {before+name.removesuffix('.weight')+part: turn(t, i == 2) for name, some in pairs.items()
-               for i, (part, t) in enumerate(zip(PARTS[to], some))}
+    _check_ranks(pairs, settings, Path(folder)/'adapter_config.json')
+    if kind != to: _check_convertible(settings, copies, folder, to)
+    out = Path(out)
+    if out.exists() and not force:
+        raise AspFtError(f'{show_path(out)} exists: give another folder, or --force')
+    run, new, tensors = check_run(folder), _settings_as(folder, settings, kind, to, pairs), _tensors_as(pairs, to)
     with safe_open(Path(folder)/FILES[kind], 'pt') as file: metadata = file.metadata()
     with atomic_dir(out) as tmp:
-        save_file(dict(sorted(tensors.items())), tmp/FILES[to], metadata)
-        write_json(tmp/'adapter_config.json', told)
-        if kind != to: write_json(tmp/'converted_from.json', dict(kind=kind, settings=settings, now=told))
+        save_file(tensors, tmp/FILES[to], metadata)
+        write_json(tmp/'adapter_config.json', new)
+        if kind != to:
+            write_json(tmp/'converted_from.json', dict(kind=kind, settings=settings, now=new))
         if run:
             files = adapter_files(tmp)
             write_json(tmp/'run.json', sealed(run | dict(adapter=files[FILES[to]], files=files)))
     return out
 
-def _check_base(settings):
-    "Refuse where the base is at hand, and the support matrix knows that the other library has other modules."
+# %% ../nbs/13_adapters.ipynb #26076948
+def _check_convertible(settings, copies, folder, to):
+    "Refuse adapters for which the other schema has no place, and bases whose modules have other names there."
+    if copies:
+        raise AspFtError(f'{show_path(folder)}: {some_names([*copies])} of the base is stored beside, for which {to} '
+                         'has no place: fuse it, or train without the head and the embeddings')
     base = settings.get('base_model_name_or_path') or settings.get('model')
     if isinstance(base, str) and Path(base).is_dir(): check_support(base, 'convert')
+    if settings.get('target_parameters'):
+        raise AspFtError(f'{show_path(folder)}: it adapts experts (target_parameters), which mlx-lm keeps in another '
+                         'form: use it with PEFT, or fuse it')
 
-def _check_stacks(settings, folder):
-    "Refuse adapters of experts, which mlx-lm keeps in another form."
-    if settings.get('target_parameters'): raise AspFtError(
-        f'{show_path(folder)}: it adapts experts (target_parameters), which mlx-lm keeps in another form: use it with '
-        'PEFT, or fuse it')
+# %% ../nbs/13_adapters.ipynb #3e7e2e27
+def _tensors_as(pairs, to):
+    "The tensors of an adapter under the names, and in the layout, of a schema."
+    before, tensors = dict(peft='base_model.model.', mlx='')[to], {}
+    for name, some in pairs.items():
+        for i, (part, t) in enumerate(zip(PARTS[to], some)):
+            as_is = to == 'peft' or i == 2     # lengths are the same in both
+            tensors[before+name.removesuffix('.weight')+part] = (t if as_is else t.T).contiguous()
+    return dict(sorted(tensors.items()))
 
-def _check_copies(copies, folder, kind, to):
-    "Refuse to lose weights for which the other schema has no place."
-    if copies and kind != to: raise AspFtError(
-        f'{show_path(folder)}: {some_names([*copies])} of the base is stored beside, for which {to} has no place: fuse '
-        'it, or train without the head and the embeddings')
-
-def _converted(folder, settings, kind, to, pairs):
+# %% ../nbs/13_adapters.ipynb #ad53a5f2
+def _settings_as(folder, settings, kind, to, pairs):
     "The settings in the other schema; those it was once converted from, where nothing has changed since."
     if kind == to: return settings
     before = read_json(Path(folder)/'converted_from.json', default={})

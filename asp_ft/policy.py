@@ -79,9 +79,12 @@ def rows_of_pass(
     update: int=0,     # with grpo: samples of an update
 ) -> int:              # pairs, or samples
     "What goes through the model at once; `AspFtError` for what only supervised training knows."
-    only = dict(padding_free=True, group_prefixes=True, trunk_cache='on', micro_batch='fit')
-    if asked := [f'{name} {value}' for name, value in only.items() if getattr(config, name) == value]: raise AspFtError(
-        f'{asked[0]}: {method} does not know it; leave it out, or take --method reject')
+    only = dict(padding_free=[True], group_prefixes=[True], trunk_cache=['on'], micro_batch=['fit'], fused_head=[True],
+                compile=['layers', 'graphs'], lora_dtype=['base'])
+    for name, values in only.items():
+        value = getattr(config, name)
+        if value in values: raise AspFtError(
+            f'{name} {value}: {method} does not know it; leave it out, or take --method reject')
     name = 'batch_size' if config.micro_batch == 'auto' else 'micro_batch'
     rows = getattr(config, name)
     if method == 'grpo' and update % rows: raise AspFtError(

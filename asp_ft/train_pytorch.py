@@ -8,8 +8,8 @@ __all__ = ['SCHEDULES', 'OPTIMIZERS', 'AT_ONCE', 'VARIANTS', 'BUCKET', 'trainer_
            'own_loss', 'loss_per_token', 'vectors_apart', 'two_rows', 'loss_and_gradient', 'prove_loss',
            'begin_with_head', 'end_to_end', 'prove_apart', 'prompts_together', 'MaskedTrainer', 'decoder_layers',
            'checkpoint_layers', 'lighten_adapters', 'out_of_memory', 'Watch', 'same_random', 'scattered', 'Surviving',
-           'begin_above_trunk', 'tokens_at_once', 'prove_trees', 'begin_with_trees', 'compile_layers', 'plain_layers',
-           'prove_compiled', 'begin_compiled', 'in_buckets', 'share_in_model', 'SurvivingTrainer', 'Keeper', 'gathered',
+           'begin_above_trunk', 'tokens_at_once', 'prove_trees', 'begin_with_trees', 'share_in_model', 'compile_layers',
+           'plain_layers', 'prove_compiled', 'begin_compiled', 'in_buckets', 'SurvivingTrainer', 'Keeper', 'gathered',
            'save_adapter', 'adapter_differences', 'load_adapter', 'load_policy', 'watch_over', 'make_trainer',
            'run_trainer', 'train_pytorch', 'training_result']
 
@@ -855,6 +855,33 @@ def begin_with_trees(
     log.info('rows that begin alike are computed as trees: %.0f%% fewer tokens', 100*plan.saved)
     return tokens_at_once(config, max(map(len, rows)))
 
+# %% ../nbs/14_train_pytorch.ipynb #a48a42de
+def share_in_model(
+    config: RunConfig,# the run
+    model,            # a PeftModel
+    rows: list,       # token ids of each, in the order in which they are computed
+    size: int,        # rows of a forward pass
+    loss,             # () -> a loss that a trainer of TRL computes with the model
+    expected: float,  # what it has to be
+) -> bool:            # whether it is done
+    "Let the model compute once what the rows of a batch share, for trainers that read its logits."
+    plan = plan_prefixes(replace(config, batch_size=size, grad_accumulation=1), model, rows)
+    if plan.why_not:
+        if config.shared_prefixes == 'on': log.warning('shared_prefixes: not used: %s', plan.why_not)
+        return False
+    base = model.get_base_model()
+    body = base.base_model
+    base.set_attn_implementation(ATTENTION)
+    body.forward = SharedForward(body)
+    try: check_loss(model, loss(), expected, '')
+    except (AspFtError, ValueError, TypeError, RuntimeError, AttributeError) as e:   # of any model's code
+        del body.forward
+        base.set_attn_implementation('sdpa')
+        log.warning('shared_prefixes: not used, it would change the loss: %s', first_line(e))
+        return False
+    log.info('rows that begin alike are computed as trees inside the model: %.0f%% fewer tokens', 100*plan.saved)
+    return True
+
 # %% ../nbs/14_train_pytorch.ipynb #c0de0002
 VARIANTS = 64   # compiled graphs of a layer, at most: adapted or not, training or not, one row or several, …
 
@@ -935,33 +962,6 @@ def in_buckets(
     if 'position_ids' in batch:   # end to end: the padding is one more row
         batch['position_ids'] = torch.cat([batch['position_ids'], torch.arange(more)[None]], 1)
     return batch
-
-# %% ../nbs/14_train_pytorch.ipynb #a48a42de
-def share_in_model(
-    config: RunConfig,# the run
-    model,            # a PeftModel
-    rows: list,       # token ids of each, in the order in which they are computed
-    size: int,        # rows of a forward pass
-    loss,             # () -> a loss that a trainer of TRL computes with the model
-    expected: float,  # what it has to be
-) -> bool:            # whether it is done
-    "Let the model compute once what the rows of a batch share, for trainers that read its logits."
-    plan = plan_prefixes(replace(config, batch_size=size, grad_accumulation=1), model, rows)
-    if plan.why_not:
-        if config.shared_prefixes == 'on': log.warning('shared_prefixes: not used: %s', plan.why_not)
-        return False
-    base = model.get_base_model()
-    body = base.base_model
-    base.set_attn_implementation(ATTENTION)
-    body.forward = SharedForward(body)
-    try: check_loss(model, loss(), expected, '')
-    except (AspFtError, ValueError, TypeError, RuntimeError, AttributeError) as e:   # of any model's code
-        del body.forward
-        base.set_attn_implementation('sdpa')
-        log.warning('shared_prefixes: not used, it would change the loss: %s', first_line(e))
-        return False
-    log.info('rows that begin alike are computed as trees inside the model: %.0f%% fewer tokens', 100*plan.saved)
-    return True
 
 # %% ../nbs/14_train_pytorch.ipynb #e5c79312
 class SurvivingTrainer(Surviving, MaskedTrainer):
