@@ -73,6 +73,7 @@ def to_lora_config(
                       target_parameters=experts if config.adapt_experts else None,
                       target_modules=targets, layers_to_transform=list(range(depth-layers, depth)))
 
+# %% ../nbs/13_estimate.ipynb #87456884
 def _outside(model, targets):
     "A pattern of the modules that are called like targets and are not of the text part; None where there are none."
     prefix = text_prefix(model)+'.'
@@ -80,6 +81,7 @@ def _outside(model, targets):
     outside = any(name.rpartition('.')[2] in targets for name in others)
     return rf'(?!{re.escape(prefix)}).*' if outside else None
 
+# %% ../nbs/13_estimate.ipynb #931babce
 def _tell_targets(model, config, targets, lowest, experts):
     "Say which modules stand in for others, and which matrices of the adapted layers stay as they are."
     if others := sorted({*targets}-{*config.target_modules}):
@@ -128,6 +130,7 @@ def model_shape(
                       sum(p.numel() for p in model.parameters()), _stacks(model, len(layers)),
                       getattr(c, 'num_experts_per_tok', None) or 0)
 
+# %% ../nbs/13_estimate.ipynb #91940830
 def _stacks(model, depth):
     "The stacks of experts of each layer."
     layers, shapes = [{} for _ in range(depth)], {name: tuple(p.shape) for name, p in model.named_parameters()}
@@ -150,22 +153,26 @@ INPUTS = (('q_proj', 'k_proj', 'v_proj', 'qkv_proj'), ('o_proj',), ('gate_proj',
 
 def _adapted(config, shape): return shape.layers[len(shape.layers)-adapted_layers(config, len(shape.layers)):]
 
+# %% ../nbs/13_estimate.ipynb #7370b62f
 def _expert_layers(config, shape):
     "The stacks of experts that get an adapter, layer by layer."
     return shape.experts[len(shape.layers)-adapted_layers(config, len(shape.layers)):] if config.adapt_experts else ()
 
+# %% ../nbs/13_estimate.ipynb #183dc6b6
 def _lora(config, layer): return {m: config.rank*sum(layer[m]) for m in adapted_modules(config.target_modules, layer)}
 
+# %% ../nbs/13_estimate.ipynb #deab15a8
 def lora_parameters(
     config: RunConfig,  # rank, num_layers, target_modules, use_dora
     shape: ModelShape,  # of the base model
 ) -> int:               # how many numbers are trained
     "The size of the adapter."
-    lengths = lambda layer, lora: sum(layer[m][1] for m in lora) if config.use_dora else 0
+    def lengths(layer, lora): return sum(layer[m][1] for m in lora) if config.use_dora else 0
     loras = ((layer, _lora(config, layer)) for layer in _adapted(config, shape))
     experts = sum(config.rank*n*(a+b) for layer in _expert_layers(config, shape) for n, a, b in layer.values())
     return experts + sum(sum(lora.values())+lengths(layer, lora) for layer, lora in loras)
 
+# %% ../nbs/13_estimate.ipynb #06141a80
 def _backward(config, shape, layer, lowest):
     "Operations a token of the backward pass through the matrices of a layer; and whether it reaches its attention."
     lora, flows, through, total = _lora(config, layer), not lowest, False, 0
@@ -187,11 +194,13 @@ def forgotten(
     "Of which layers the activations are forgotten: of all, or of every second one."
     return [mode != 'selective' or i % 2 == 0 for i in range(layers)]
 
+# %% ../nbs/13_estimate.ipynb #27162a8f
 def _not_again(config, layer):
     "What checkpointing spares: torch stops at the last number that the backward pass asks for."
     inputs, outputs = layer.get('down_proj', (0, 0))
     return 2*outputs*(config.rank if 'down_proj' in config.target_modules else inputs)
 
+# %% ../nbs/13_estimate.ipynb #8c746136
 def token_flops(
     config: RunConfig,    # rank, num_layers, target_modules
     shape: ModelShape,    # of the base model
@@ -200,7 +209,7 @@ def token_flops(
     again: bool=False,    # gradient checkpointing: what is adapted is computed twice
 ) -> dict:                # frozen: forward, below the adapters; adapted: both passes; head: both passes
     "Floating-point operations a token of training."
-    forward = lambda layer: 2*sum(map(math.prod, layer.values()))
+    def forward(layer): return 2*sum(map(math.prod, layer.values()))
     top, attention = _adapted(config, shape), 2*shape.query*width
     below, out = shape.layers[:len(shape.layers)-len(top)], 0.
     for i, (layer, twice) in enumerate(zip(top, forgotten(config.gradient_checkpointing, len(top)))):
@@ -230,12 +239,14 @@ def kept_bytes(
     return (own*sum(inputs.values())+noise+stretched+own*config.rank*len(lora) + attention + 3*shape.inner*size
             + 2*4*(shape.hidden+1))
 
+# %% ../nbs/13_estimate.ipynb #978204b4
 def _stack_bytes(config, shape, tokens):
     "What each layer keeps for adapted experts: their sums with the adapter, and what the chosen ones read."
-    once = lambda layer: sum(map(math.prod, layer.values()))
-    reads = lambda layer: tokens*shape.chosen*sum(inputs for *_, inputs in layer.values())
+    def once(layer): return sum(map(math.prod, layer.values()))
+    def reads(layer): return tokens*shape.chosen*sum(inputs for *_, inputs in layer.values())
     return [SIZE[config.dtype]*(once(layer)+reads(layer)) for layer in _expert_layers(config, shape)] or [0]
 
+# %% ../nbs/13_estimate.ipynb #dbbd607d
 def memory_parts(
     config: RunConfig,  # dtype, quantize, and what `kept_bytes` reads
     shape: ModelShape,  # of the base model
@@ -257,6 +268,7 @@ def memory_parts(
                 activations=tokens*(inputs+_held(kept, lost))+_held(_stack_bytes(config, shape, tokens), lost),
                 logits=_logits_bytes(config, shape, trained, on_cpu), libraries=LIBRARIES)
 
+# %% ../nbs/13_estimate.ipynb #1b47a68e
 def _logits_bytes(config, shape, trained, on_cpu):
     "What the head holds at a time: all logits, or a tile of them and the gradient of the states."
     size = SIZE[config.dtype]
@@ -264,6 +276,7 @@ def _logits_bytes(config, shape, trained, on_cpu):
     tile = min(trained, TILE[0])*min(shape.vocabulary, TILE[1])*(size+28*on_cpu)   # a kernel on a GPU works in place
     return tile+trained*shape.hidden*(4+size)
 
+# %% ../nbs/13_estimate.ipynb #211ef1d2
 def _held(sizes, lost):
     "What layers hold at a time: those not forgotten, and the largest other one while it is computed again."
     return sum(n for n, f in zip(sizes, lost) if not f) + max((n for n, f in zip(sizes, lost) if f), default=0)
@@ -286,6 +299,7 @@ class Speed:
     training: float  # FLOP/s of forward and backward together
     update: float    # seconds an optimizer step takes for the adapter of one layer
 
+# %% ../nbs/13_estimate.ipynb #e1b1e07f
 def _slice(config, folder, device, layers):
     "Some adapted layers of the model, with the same number everywhere."
     model = empty_model(folder, config.dtype, num_hidden_layers=layers, vocab_size=64, pad_token_id=None)
@@ -294,12 +308,14 @@ def _slice(config, folder, device, layers):
         for t in (*model.parameters(), *model.buffers()): t.fill_(0.01)
     return get_peft_model(model, to_lora_config(replace(config, num_layers=layers), model))
 
+# %% ../nbs/13_estimate.ipynb #105e58cc
 def _seconds(work, device, clock):
     "How long it takes once."
     started = clock(); work()
     if device != 'cpu': getattr(torch, device).synchronize()
     return clock()-started
 
+# %% ../nbs/13_estimate.ipynb #b6880de1
 def _timed_tokens(both, wanted, until):
     "How many tokens, at most those wanted, can be timed; it is run with fewer first, and warm afterwards."
     tokens = min(wanted, TRIAL)
@@ -316,6 +332,7 @@ def training_device() -> str: # cuda, mps or cpu
     "Where PyTorch trains on this machine."
     return 'cuda' if torch.cuda.is_available() else 'mps' if torch.backends.mps.is_available() else 'cpu'
 
+# %% ../nbs/13_estimate.ipynb #e86afd8a
 def checkpointed(
     mode: str, # of `RunConfig.gradient_checkpointing`
 ) -> bool:
@@ -335,8 +352,8 @@ def measure_speed(
     layers = 1 if max(sum(map(math.prod, layer.values())) for layer in shape.layers) > LARGE else SLICE
     with quiet(): model = _slice(config, folder, device, layers).train()
     body, trained = model.get_base_model().base_model, [p for p in model.parameters() if p.requires_grad]
-    size = lambda tokens: (max(1, tokens//width), min(width, tokens))
-    run = lambda tokens: body(input_ids=torch.zeros(*size(tokens), dtype=torch.long, device=device),
+    def size(tokens): return (max(1, tokens//width), min(width, tokens))
+    def run(tokens): return body(input_ids=torch.zeros(*size(tokens), dtype=torch.long, device=device),
                               use_cache=False).last_hidden_state.sum()
     def plain(tokens):
         with torch.no_grad(), model.disable_adapter(): run(tokens)
@@ -367,8 +384,10 @@ def batch_sizes(
     size = (lambda p: (1, sum(map(len, p)))) if config.padding_free else lambda p: (len(p), max(map(len, p)))
     return [(*size(p), sum(sum(e.trained) for e in p)) for p in parts]
 
+# %% ../nbs/13_estimate.ipynb #3adc03ae
 def _step_rows(config): return config.batch_size*config.grad_accumulation
 
+# %% ../nbs/13_estimate.ipynb #8a68e132
 def count_run(
     config: RunConfig, # epochs, max_steps, batch_size, grad_accumulation, eval_steps
     rows: dict,        # of `training_rows`
@@ -382,6 +401,7 @@ def count_run(
                 padding=round(1-sum(map(len, rows['train']))/padded, 4), width=padded/len(rows['train']),
                 evaluations=evaluations)
 
+# %% ../nbs/13_estimate.ipynb #9e456b19
 def memory_needed(
     config: RunConfig, # the run
     shape: ModelShape, # of the base model
@@ -401,6 +421,7 @@ def gpu_memory() -> int | None: # bytes; None without a GPU of NVIDIA's kind
     if training_device() != 'cuda': return None
     return torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
 
+# %% ../nbs/13_estimate.ipynb #52128b55
 def settle_run(
     config: RunConfig, # the run
     shape: ModelShape, # of the base model
@@ -438,6 +459,7 @@ def time_needed(
             + counts['evaluations']*valid*evaluate/speed.forward
             + counts['updates']*speed.update*len(_adapted(config, shape)))
 
+# %% ../nbs/13_estimate.ipynb #0c572868
 def disk_needed(
     config: RunConfig, # keep
     shape: ModelShape, # of the base model
@@ -445,6 +467,7 @@ def disk_needed(
     "The adapter, and the checkpoints that exist at one time: those kept, the best, and the one being written."
     return lora_parameters(config, shape)*(4+12*(config.keep+2))
 
+# %% ../nbs/13_estimate.ipynb #63061266
 def run_costs(
     config: RunConfig, # the run
     folder,            # the base model's folder; its weights are not read
@@ -457,6 +480,7 @@ def run_costs(
         dtype=config.dtype, memory=memory_needed(config, shape, rows['train']), disk=disk_needed(config, shape),
         rows=rows_at_once(config), again=checkpointed(mode), how=mode)
 
+# %% ../nbs/13_estimate.ipynb #b1d86a92
 def run_time(
     config: RunConfig, # the run
     folder,            # the base model's folder; its weights are not read
@@ -469,6 +493,7 @@ def run_time(
     valid = sum(map(len, rows['valid']))
     return dict(seconds=time_needed(config, model_shape(folder), costs, speed, valid), speed=speed)
 
+# %% ../nbs/13_estimate.ipynb #d5a3b483
 def estimate_run(
     config: RunConfig, # the run
     folder,            # the base model's folder; its weights are not read
@@ -483,16 +508,19 @@ def estimate_run(
 # %% ../nbs/13_estimate.ipynb #10f134f6
 def _size(n): return f'{n/1e9:,.1f} GB' if n >= 1e8 else f'{n/1e6:,.1f} MB'
 
+# %% ../nbs/13_estimate.ipynb #88407ec4
 def _duration(seconds):
     hours, minutes = seconds/3600, seconds/60
     return f'{hours:.1f} h' if hours >= 2 else f'{minutes:.0f} min' if minutes >= 2 else f'{seconds:.0f} s'
 
+# %% ../nbs/13_estimate.ipynb #07dfd2e5
 def memory_text(
     parts: dict, # of `memory_parts`
 ) -> str:        # one line
     "The peak of memory, and what it is made of."
     return f"{_size(sum(parts.values()))}: " + ', '.join(f'{name} {_size(n)}' for name, n in parts.items())
 
+# %% ../nbs/13_estimate.ipynb #58ae527a
 def cost_lines(
     costs: dict, # of `run_costs`
 ) -> str:        # lines for a screen
@@ -505,6 +533,7 @@ def cost_lines(
         f"parameters      {c['parameters']:,}, trained {c['trainable']:,}",
         f"disk            {_size(c['disk'])} for the adapter and its checkpoints"])
 
+# %% ../nbs/13_estimate.ipynb #a24775df
 def estimate_lines(
     config: RunConfig, # the run
     folder,            # the base model's folder; its weights are not read

@@ -152,7 +152,7 @@ def slice_folder(
 # %% ../nbs/16_estimate_mlx.ipynb #33f425cd
 def _filled(model):
     "A model whose numbers are all the same: they cost nothing to make."
-    fill = lambda x: mx.full(x.shape, .01 if mx.issubdtype(x.dtype, mx.floating) else 0, x.dtype)
+    def fill(x): return mx.full(x.shape, .01 if mx.issubdtype(x.dtype, mx.floating) else 0, x.dtype)
     model.update(tree_map(fill, model.parameters()))
     mx.eval(model.parameters())
     return model

@@ -278,6 +278,7 @@ def _save_state(path, model, optimizer, losses, settings):
         state = dict(model=model.state_dict(), optimizer=optimizer.state_dict(), losses=losses, settings=settings)
         torch.save(state, file)
 
+# %% ../nbs/23_nano.ipynb #8271b955
 def _load_state(path, model, optimizer, settings):
     "The losses so far; none where there is no checkpoint of the same run."
     import torch

@@ -191,7 +191,7 @@ def share_prefixes(
 # %% ../nbs/13_prefixes.ipynb #26bb1dd6
 def _tree_batch(tree, rows, states, device):
     "What a model is given for a tree."
-    tensor = lambda values: torch.tensor(values, device=device)
+    def tensor(values): return torch.tensor(values, device=device)
     labels = [IGNORE]+[label for _, labels, _ in rows for label in labels[1:]]
     batch = dict(input_ids=tensor([tree.ids]), position_ids=tensor([tree.positions]), labels=tensor([labels]),
                  lengths=tensor([0]), tree=tree, trained=tensor(tree.trained).T)

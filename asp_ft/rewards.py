@@ -449,7 +449,7 @@ def round_table(
     lines = [f"{'round':6}{'equal':>9}{'95 %':>9}{'samples right':>16}{'solved once':>13}{'learnt from':>13}"]
     for i, r in enumerate(rounds):
         low, high = wilson(r['equal'], r['held_out'])
-        share = lambda a, b: f'{100*r[a]/r[b]:.1f} %' if r.get(b) else ''
+        def share(a, b): return f'{100*r[a]/r[b]:.1f} %' if r.get(b) else ''
         row = [f'{i}{" *" if i == best else ""}', f"{100*r['equal']:.1f} %", f'{100*low:.0f}–{100*high:.0f}',
                share('right', 'samples'), share('solved_once', 'prompts'), str(r.get('mixed', ''))]
         lines.append(f'{row[0]:6}{row[1]:>9}{row[2]:>9}{row[3]:>16}{row[4]:>13}{row[5]:>13}')

@@ -126,6 +126,7 @@ def load_base(
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as e:
         raise unreadable_part(config.model, 'the weights', e) from None
 
+# %% ../nbs/14_train_pytorch.ipynb #38912280
 def _need(config):
     "What this run needs beside the libraries above is installed, and its wishes go together."
     if config.padding_free and config.neftune_alpha: raise AspFtError(
@@ -150,6 +151,7 @@ class _States:
     def __getattr__(self, name): return None
     def __getitem__(self, i): return None if i else self.last_hidden_state
 
+# %% ../nbs/14_train_pytorch.ipynb #6fd1ad57
 class _StandIn(torch.nn.Module):
     "Takes the place of a model's body and hands on hidden states that are there already."
     def __init__(self, body, hidden):
@@ -158,6 +160,7 @@ class _StandIn(torch.nn.Module):
     def __getattr__(self, name): return getattr(self.__dict__['body'], name)
     def forward(self, *args, **kwargs): return _States(self.hidden)
 
+# %% ../nbs/14_train_pytorch.ipynb #aee1e983
 def _behind_body(model, hidden, forward, **kwargs):
     "What a model returns where its body gives these hidden states."
     name, body = model.base_model_prefix, model.base_model
@@ -165,6 +168,7 @@ def _behind_body(model, hidden, forward, **kwargs):
     try: return forward(input_ids=hidden.new_zeros(1, len(hidden), dtype=torch.long), **kwargs)
     finally: model._modules[name] = body
 
+# %% ../nbs/14_train_pytorch.ipynb #9126dace
 def head_logits(
     model,  # a transformers causal language model
     hidden, # (positions, width): what its body gives
@@ -374,6 +378,7 @@ def _shared_out(order, size, batches, processes):
     return [row for step in steps for first in range(0, size*processes, size)
             for i in range(first, wide, size*processes) for row in step[i:i+size]]
 
+# %% ../nbs/14_train_pytorch.ipynb #c3e5d6b2
 class _Order:
     """The rows of an epoch, as a sampler; the trainer says which epoch it is, also after it was resumed.
     Several processes get equally many rows at each step: empty ones fill up the last."""
@@ -392,20 +397,24 @@ class _Order:
         n = len(self.lengths)
         return iter(_shared_out(self.order() + [n]*(len(self)-n), self.size, self.batches, process_count()))
 
+# %% ../nbs/14_train_pytorch.ipynb #70fc9281
 class _AsTheyAre(_Order):
     "The rows of an evaluation."
     def order(self): return [*range(len(self.lengths))]
 
+# %% ../nbs/14_train_pytorch.ipynb #03d42498
 class _Rows:
     "The rows by their numbers; behind the last stands an empty one, of which nothing is trained."
     def __init__(self, data): self.data = data
     def __len__(self): return len(self.data)
     def __getitem__(self, i): return self.data[i] if i < len(self.data) else dict(input_ids=[0], labels=[IGNORE])
 
+# %% ../nbs/14_train_pytorch.ipynb #f85ce55b
 class _Step:
     "The rows of an optimizer step, which no library is to look into, pad or move."
     def __init__(self, rows): self.rows = rows
 
+# %% ../nbs/14_train_pytorch.ipynb #3199eec6
 def _loader(trainer, data, sampler, rows, collate_fn):
     "Data in portions of so many rows for this process."
     size, lengths = trainer.batch_size or rows, [len(i) for i in data['input_ids']]
@@ -413,8 +422,10 @@ def _loader(trainer, data, sampler, rows, collate_fn):
     return trainer.accelerator.prepare(DataLoader(_Rows(data), rows, sampler=order, collate_fn=collate_fn,
                                                   pin_memory=trainer.args.dataloader_pin_memory))
 
+# %% ../nbs/14_train_pytorch.ipynb #01cf54c0
 def _step_of(rows): return dict(step=_Step(rows))
 
+# %% ../nbs/14_train_pytorch.ipynb #454cc097
 def _length(row): return len(row['input_ids'])
 
 # %% ../nbs/14_train_pytorch.ipynb #7e31e044
@@ -526,14 +537,17 @@ class MaskedTrainer(SFTTrainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
+# %% ../nbs/14_train_pytorch.ipynb #afe28fdf
 def _trees(batches, most):
     "Batches whose rows are joined to trees, those without rows left out."
     return [batch for batch in share_prefixes(batches, most) if batch['input_ids'].numel()]
 
+# %% ../nbs/14_train_pytorch.ipynb #90aa2c7b
 def _random_state(device):
     "Where the random numbers of dropout and noise come from."
     return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == 'cuda' else None
 
+# %% ../nbs/14_train_pytorch.ipynb #086f53d6
 def _set_random_state(device, state):
     torch.set_rng_state(state[0])
     if state[1] is not None: torch.cuda.set_rng_state(state[1], device)
@@ -598,6 +612,7 @@ def _scored(watch):
         save_adapter(watch.trainer.model, d, watch.config.model)
         return watch.score(Path(d))
 
+# %% ../nbs/14_train_pytorch.ipynb #aaf95709
 class Watch(TrainerCallback):
     "A trainer callback: progress bar, log lines, evaluation every `eval_steps` and at the end."
     more = {}   # what else of TRL's figures is logged: its name there -> the name in the log
@@ -718,6 +733,7 @@ def _fill_checkpoint(trainer, tmp, folder):
         drop_old(folder.parent, trainer.keeper.config.keep, trainer.keeper.best)
     wait()
 
+# %% ../nbs/14_train_pytorch.ipynb #5538cec0
 def scattered(
     tensor, # the whole of it
     own,    # the tensor it is for, perhaps shared out among processes
@@ -727,6 +743,7 @@ def scattered(
     if not isinstance(own, DTensor): return tensor
     return distribute_tensor(tensor.to(own.device), own.device_mesh, own.placements)
 
+# %% ../nbs/14_train_pytorch.ipynb #1640a173
 class Surviving:
     "What every trainer here has: checkpoints that are whole or not there, and an end where the loss is no number."
     identity, waiting = {}, None   # what the run depends on; sums to take over once training begins
@@ -1053,6 +1070,7 @@ class Keeper(TrainerCallback):
             control.should_save = state.global_step < state.max_steps
         self._ask(control)
 
+# %% ../nbs/14_train_pytorch.ipynb #02406c33
 @contextlib.contextmanager
 def _interruptible(keeper):
     "Ctrl-C asks the keeper to stop; a second one is Python's own."
@@ -1072,6 +1090,7 @@ def gathered(
     "A tensor with all its parts."
     return tensor.full_tensor() if hasattr(tensor, 'full_tensor') else tensor
 
+# %% ../nbs/14_train_pytorch.ipynb #872f1c28
 def save_adapter(
     model,     # a PeftModel
     folder,    # where to write
@@ -1082,7 +1101,7 @@ def save_adapter(
     if not first_process(): return
     save_file({k: v.detach().float().cpu().contiguous() for k, v in state.items()},
               Path(folder)/'adapter_model.safetensors')
-    plain = lambda x: sorted(x) if isinstance(x, (set, frozenset)) else getattr(x, 'value', x)
+    def plain(x): return sorted(x) if isinstance(x, (set, frozenset)) else getattr(x, 'value', x)
     settings = {k: plain(v) for k, v in model.peft_config['default'].to_dict().items()}
     settings |= dict(base_model_name_or_path=MODELS.get(base, base), inference_mode=True)
     write_json(Path(folder)/'adapter_config.json', dict(sorted(settings.items())))
@@ -1092,13 +1111,14 @@ def _meaning(settings, depth):
     "What decides how the numbers of an adapter are used: field of `RunConfig` -> value."
     modules, layers = settings.get('target_modules'), settings.get('layers_to_transform')
     stacks = sorted(settings.get('target_parameters') or ())
-    plain = lambda x, every: sorted(every if x is None else [x] if isinstance(x, (str, int)) else x)
+    def plain(x, every): return sorted(every if x is None else [x] if isinstance(x, (str, int)) else x)
     kind = [k for k in ('use_rslora', 'use_dora', 'lora_bias', 'modules_to_save', 'rank_pattern', 'alpha_pattern')
             if settings.get(k)]
     return dict(rank=settings.get('r'), alpha=settings.get('lora_alpha'), target_modules=plain(modules, []),
                 layers=plain(layers, range(depth)), adapt_experts=some_names(stacks) or 'none',
                 kind=', '.join(kind) or 'plain LoRA')
 
+# %% ../nbs/14_train_pytorch.ipynb #d6cc317b
 def adapter_differences(
     settings: dict,    # adapter_config.json of the adapter to begin with
     run: dict,         # its run.json, {} where there is none
@@ -1114,6 +1134,7 @@ def adapter_differences(
     other = known != base_hash if known else name not in (config.model, MODELS.get(config.model))
     return out + [f'base model: {name} there, {config.model} here']*other
 
+# %% ../nbs/14_train_pytorch.ipynb #408c3fb1
 def load_adapter(
     model,             # a PeftModel; its adapter is overwritten
     config: RunConfig, # `adapter` names the folder
@@ -1130,7 +1151,7 @@ def load_adapter(
                          f'asp_ft adapter convert {show_path(folder)} OUT --to peft') from None
     adapter_settings(folder); depth = model.config.get_text_config().num_hidden_layers
     found = adapter_differences(settings, read_run(folder), lora, config, base_hash, depth)
-    shapes = lambda d: {k: tuple(t.shape) for k, t in d.items()}
+    def shapes(d): return {k: tuple(t.shape) for k, t in d.items()}
     if not found and shapes(state) != shapes(get_peft_model_state_dict(model)): found = ['its weights differ in shape']
     if not found and not all(torch.isfinite(t).all() for t in state.values()): found = ['it holds NaN']
     if found: raise AspFtError(f"adapter: {show_path(folder)} cannot be continued: {'; '.join(found)}")
@@ -1242,6 +1263,7 @@ def training_result(
                 **_hardware(trainer.args.device),
                 trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad))
 
+# %% ../nbs/14_train_pytorch.ipynb #0cbfa578
 def _hardware(device):
     name = torch.cuda.get_device_name(device) if device.type == 'cuda' else platform.machine()
     return dict(device=str(device), hardware=dict(name=name, threads=torch.get_num_threads()))

@@ -35,8 +35,10 @@ def lowest_trained(
 # %% ../nbs/13_trunk.ipynb #a4300843
 class _Reached(Exception): "The lowest trained layer was reached; nothing above it is to run."
 
+# %% ../nbs/13_trunk.ipynb #9478d121
 def _layers(model): return model.get_decoder().layers
 
+# %% ../nbs/13_trunk.ipynb #4e5dab65
 @torch.no_grad()
 def trunk_states(
     model,     # a causal language model, without PEFT around it, as `at_rest`
@@ -245,6 +247,7 @@ def _batches(rows, tokens):
         some.append(row)
     if some: yield some
 
+# %% ../nbs/13_trunk.ipynb #cb5378f3
 def _tree_batches(rows, tokens): return [[rows[i] for i in some] for some in passes(rows, tokens)]
 
 # %% ../nbs/13_trunk.ipynb #60aab979
@@ -278,6 +281,7 @@ def plan_trunk(
         'it was not tried on this device': config.trunk_cache == 'auto' and model.device.type != 'cpu'}
     return TrunkPlan(lowest, gb, next((why for why, holds in reasons.items() if holds), ''))
 
+# %% ../nbs/13_trunk.ipynb #59bfbb78
 def _existing(path):
     "The folder, or the nearest one above it that is there."
     while not path.exists(): path = path.parent
@@ -319,7 +323,7 @@ def cache_sizes(
 ) -> dict:              # folder -> bytes, the one used last at the end
     "What is kept on this machine."
     folders = [path for kind in kinds for path in cache_folder().glob(kind) if path.is_dir()]
-    size = lambda folder: sum(path.stat().st_size for path in folder.rglob('*') if path.is_file())
+    def size(folder): return sum(path.stat().st_size for path in folder.rglob('*') if path.is_file())
     return {folder: size(folder) for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime)}
 
 # %% ../nbs/13_trunk.ipynb #3bf83228
