@@ -9,6 +9,8 @@ measurement is a process of its own. A peer that is not installed is named and l
 What asp_ft can do faster is measured alone, beside `asp_ft, no checkpointing`, and then all of it together; what a run
 said of it, such as that there are no CUDA graphs on a CPU, stands below the table.
 
+A second table has rows of which those of an update begin alike, two thirds of them, as answers to one prompt do.
+
 The floor of an update is the larger of two times: the operations that its tokens need, counted, at the rate of a matrix
 product on this card, and the weights, read twice, at the rate of a copy.
 """
@@ -38,6 +40,10 @@ TRAINERS |= {f'asp_ft, {name}': dict(gradient_checkpointing='false') | more for 
 ALL = dict(compile='layers', fused_head=True, optimizer='adamw_fused', lora_dtype='base')
 TRAINERS |= {'asp_ft, all of these': dict(gradient_checkpointing='false') | ALL,
              'asp_ft, all, checkpointing': dict(gradient_checkpointing='true') | ALL}
+SHARED = {'TRL': dict(), 'asp_ft, no checkpointing': dict(gradient_checkpointing='false'),
+          'asp_ft, shared prefixes': dict(gradient_checkpointing='false', shared_prefixes='on'),
+          'asp_ft, shared prefixes, frozen layers once': dict(gradient_checkpointing='false', shared_prefixes='on',
+                                                              trunk_cache='on')}   # on rows that begin alike
 PACKAGES = {'TRL + Liger': 'liger_kernel', 'Unsloth': 'unsloth'}
 
 
@@ -89,12 +95,27 @@ def rows_of(args):
     "Rows as (ids, trained), and the same in the order in which they are trained."
     from asp_ft.training import batch_order
     draws, rows = random.Random(1), []
-    for _ in range(args.batch*args.steps):
+    for i in range(args.batch*args.steps):
         length = int(draws.triangular(300, 1200, 550))//(10 if args.tiny else 1)
         trained = int(length*draws.uniform(.3, .4))
         ids = [draws.randrange(10, 4000) for _ in range(length)]
-        rows.append((ids, [False]*(length-trained)+[True]*trained))
-    return rows, [rows[i] for i in batch_order([len(ids) for ids, _ in rows], args.batch, 42, 0)]
+        if args.shared:
+            if i % args.batch == 0: prompt = ids[:length-trained]
+            ids = prompt+ids[-trained:]
+        rows.append((ids, [False]*(len(ids)-trained)+[True]*trained))
+    if not args.shared: return rows, [rows[i] for i in batch_order([len(ids) for ids, _ in rows], args.batch, 42, 0)]
+    from asp_ft.chat import Encoded
+    from asp_ft.train_pytorch import prompts_together
+    order = prompts_together(configuration(args, {}), [Encoded(*row) for row in rows])
+    return rows, [rows[i] for i in order(0)]
+
+
+def configuration(args, more):
+    "Of a run of asp_ft."
+    from asp_ft.core import RunConfig
+    return RunConfig(model='nano', data=str(args.folder), out=str(args.folder/'out'), dropout=0, max_steps=args.steps,
+                     batch_size=args.batch, grad_accumulation=1, num_layers=args.top, dtype='bfloat16',
+                     group_prefixes=args.shared, **dict(trunk_cache='off', shared_prefixes='off') | more)
 
 
 def make_mark():
@@ -113,11 +134,7 @@ def asp_ft_trainer(args, rows, more):
     "Our trainer, ready to train, and the configuration."
     from asp_ft import train_pytorch
     from asp_ft.chat import Encoded, load_tokenizer
-    from asp_ft.core import RunConfig
-    config = RunConfig(model='nano', data=str(args.folder), out=str(args.folder/'out'), dropout=0, max_steps=args.steps,
-                       batch_size=args.batch, grad_accumulation=1, num_layers=args.top, dtype='bfloat16',
-                       **dict(trunk_cache='off') | more)
-    model = build(args)
+    config, model = configuration(args, more), build(args)
     train_pytorch.load_base = lambda config, folder: model
     encoded = [Encoded(ids, trained) for ids, trained in rows]
     trainer = train_pytorch.make_trainer(config, load_tokenizer('nano'), dict(train=encoded, valid=[]),
@@ -173,7 +190,7 @@ def floor_of(args, order, config):
 
 def train(args):
     "Train with one trainer; steps, losses, memory."
-    more = TRAINERS[args.kind]
+    more = (SHARED if args.shared else TRAINERS)[args.kind]
     model = unsloth_model(args) if args.kind == 'Unsloth' else None
     import torch
     from asp_ft.core import log, RunConfig
@@ -274,11 +291,12 @@ def measure(what, kind, shape, args):
     if package and util.find_spec(package) is None: return dict(why=f'{package} is not installed')
     left = args.limit-(time.monotonic()-args.started)
     if left < 10: return dict(why='no time was left')
+    flags = ['--tiny']*args.tiny+['--shared']*args.shared
     command = [sys.executable, __file__, '--one', what, '--kind', kind, '--shape', shape, '--folder', str(args.folder),
                '--steps', str(args.steps), '--batch', str(args.batch), '--top', str(args.top)]
     env = os.environ | dict(XDG_CACHE_HOME=str(args.folder/'cache'), UNSLOTH_DISABLE_STATISTICS='1',
                             HF_HUB_OFFLINE='1')
-    try: done = subprocess.run(command+['--tiny']*args.tiny, capture_output=True, text=True, env=env, timeout=left)
+    try: done = subprocess.run(command+flags, capture_output=True, text=True, env=env, timeout=left)
     except subprocess.TimeoutExpired: return dict(why=f'not at its end after {left:.0f} s')
     if done.returncode: return dict(why=(done.stderr.strip().splitlines() or ['it failed'])[-1][:200])
     return json.loads(done.stdout.strip().splitlines()[-1])
@@ -286,10 +304,12 @@ def measure(what, kind, shape, args):
 
 def report_training(shape, args, best):
     "A line for each trainer, against the floor and against plain TRL."
-    print(f'\n### Training, {shape} shape\n\n| | tokens/s | times TRL | ms an update | of the matrix rate | peak GiB | '
-          'estimated | s before the first | losses apart |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|', flush=True)
+    rows = ', rows that begin alike' if args.shared else ''
+    print(f'\n### Training{rows}, {shape} shape\n\n'
+          '| | tokens/s | times TRL | ms an update | of the matrix rate | peak GiB | estimated | s before the first '
+          '| losses apart |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|', flush=True)
     first, left = None, []
-    for kind in TRAINERS:
+    for kind in SHARED if args.shared else TRAINERS:
         if args.only and not any(word in kind for word in args.only): continue
         found = measure('train', kind, shape, args)
         if 'why' in found:
@@ -326,6 +346,7 @@ def main():
     parser.add_argument('--top', type=int, default=16, help='layers with an adapter (default: 16)')
     parser.add_argument('--limit', type=float, default=450, help='seconds in all (default: 450)')
     parser.add_argument('--only', nargs='+', help='trainers with one of these words in their names (default: all)')
+    parser.add_argument('--shared', action='store_true', help='only the rows that begin alike')
     parser.add_argument('--tiny', action='store_true', help='toy sizes, to try the script')
     for name in ('one', 'kind', 'shape'): parser.add_argument(f'--{name}', help=argparse.SUPPRESS)
     parser.add_argument('--folder', type=Path, help=argparse.SUPPRESS)
@@ -345,8 +366,10 @@ def main():
               f"{best['bytes']/1e12:.3g} TB/s; Python {platform.python_version()}, {', '.join(packages)}", flush=True)
         for shape in args.shapes:
             measure('save', '', shape, args)
-            report_training(shape, args, best)
-            report_generation(shape, args)
+            if not args.shared:
+                report_training(shape, args, best)
+                report_generation(shape, args)
+            report_training(shape, argparse.Namespace(**vars(args) | dict(shared=True)), best)
             shutil.rmtree(args.folder/shape, ignore_errors=True)
 
 
