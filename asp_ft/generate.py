@@ -319,12 +319,13 @@ def check_engine(
 ) -> str:            # the backend that it needs
     "`AspFtError` where an engine cannot do what is asked, with the remedy."
     if engine not in ENGINES: raise unknown_name('engine', engine, ENGINES)
+    if engine == 'own': return backend
     asked = {'--server, which has its own': server, '--backend mlx': backend == 'mlx',
              '--temperature: all samples would draw from one stream, so each depends on its neighbours': temperature,
              '--grammar and --names: it chooses tokens by itself': grammar}
-    refused = [why for why, there in asked.items() if there]
-    if engine == 'own' or not refused: return backend if engine == 'own' else 'pytorch'
-    raise AspFtError(f'--engine {engine} does not go with {refused[0]}; leave that out, or take --engine own')
+    for why, there in asked.items():
+        if there: raise AspFtError(f'--engine {engine} does not go with {why}; leave that out, or take --engine own')
+    return 'pytorch'
 
 # %% ../nbs/19_generate.ipynb #88ba8461
 def library_loop(
@@ -423,7 +424,7 @@ def generate(
 ) -> Path:                    # the file of completions
     "Let a model answer tasks: {id, sample, text, raw, finish_reason} a line; a rerun continues where it stopped."
     check_options(n, temperature, batch_size, max_new_tokens, repair, review, few_shot, examples)
-    if engine != 'own': backend = check_engine(engine, temperature, grammar or names, backend, server)
+    backend = check_engine(engine, temperature, grammar or names, backend, server)
     started = time.time()
     # 1. what is asked
     rows = load_tasks(tasks, split)

@@ -306,27 +306,35 @@ class RewardTrainer(Surviving, GRPOTrainer):
         "Prompts and gold programs as training rows, for an estimate of memory."
         return self.rows
 
+    def answer_loss(self,
+        rows: list, # token ids of prompts with answers, all of one length
+        n: int,     # tokens of each answer
+    ) -> float:
+        "The loss of the answers, per token, as TRL has it."
+        ids = torch.tensor(rows, device=self.model.device)
+        with at_rest(self.model):
+            logps = self._get_per_token_logps_and_entropies(self.model, ids, torch.ones_like(ids), n)[0]
+        return -logps.sum().item()/(n*len(rows))
+
     @torch.no_grad()
     def prove(self):
-        "TRL's log-probability of an answer is the model's own; `AspFtError` where it is another."
+        """TRL's log-probability of an answer is the model's own, also of two answers whose prompt is computed once;
+        `AspFtError` where it is another."""
         row = self.rows[0]
         n = sum(label != IGNORE for label in row['labels'])
         end = 1 + max(i for i, label in enumerate(row['labels']) if label != IGNORE)
-        ids = torch.tensor([row['input_ids'][:end]], device=self.model.device)
-        def loss(times=1):
-            "Of the answer, as TRL has it; the row may stand there several times."
-            same, seen = ids.repeat(times, 1), torch.ones_like(ids).repeat(times, 1)
-            with at_rest(self.model):
-                logps, *_ = self._get_per_token_logps_and_entropies(self.model, same, seen, n)
-            return -logps.sum().item()/n/times
-        with at_rest(self.model): own = own_loss(self.model, row, self.temperature)/n
-        found = loss()
-        check_loss(self.model, found, own, REMEDY)
+        prompt, answer = row['input_ids'][:end-n], row['input_ids'][end-n:end]
+        two, labels = [prompt+answer, prompt+answer[::-1]], [IGNORE]*len(prompt)
+        with at_rest(self.model):
+            rows = [dict(input_ids=ids, labels=labels+ids[end-n:]) for ids in two]
+            own = [own_loss(self.model, same, self.temperature)/n for same in rows]
+        found = self.answer_loss(two[:1], n)
+        check_loss(self.model, found, own[0], REMEDY)
         size = min(self.args.train_batch_size, self.num_generations)
-        prompts = [self.rows[0]['input_ids'][:end-n]]*size   # those of a group; answers are not written yet
-        def of_group(): return loss(size)
-        self.shared = share_in_model(self.watch.config, self.model, prompts, size, of_group, own)
-        return found, own
+        group = [[*prompt, -1-i, *answer[1:]] for i in range(size)]   # as long as this one, each its own answer
+        self.shared = share_in_model(self.watch.config, self.model, group, size, lambda: self.answer_loss(two, n),
+                                     sum(own)/2)
+        return found, own[0]
 
 # %% ../nbs/21_policy.ipynb #be830d43
 def reward_function(

@@ -15,6 +15,7 @@ import random
 
 from .core import require, RunConfig
 from .chat import IGNORE
+from .training import share_out
 
 require('torch', 'torch', 'transformers')
 import torch
@@ -265,9 +266,6 @@ class SharedForward:
         if not found or tree_tokens(found[0]) > (1-SAVED)*ids.numel(): return None, None
         return whole_tree(found[0]), found[1]
 
-# what a body is given with rows that are no plain ones
-ALONE = 'position_ids', 'inputs_embeds', 'past_key_values', 'tree'
-
 # %% ../nbs/13_prefixes.ipynb #2609a947
 def plain_attention(
     config,       # a transformers configuration
@@ -297,11 +295,10 @@ def plan_prefixes(
     processes: int=1,  # that train together
 ) -> PrefixPlan:
     "Decide whether rows are computed as trees."
-    size, auto = config.batch_size, config.shared_prefixes == 'auto'
-    step, stride = size*config.grad_accumulation*processes, size*processes
+    size, auto = config.batch_size*config.grad_accumulation, config.shared_prefixes == 'auto'
     tokens = sum(map(len, rows))
-    def part(first): return [row for i in range(first, first//step*step+step, stride) for row in rows[i:i+size]]
-    tree = sum(tree_tokens(part(start+i*size)) for start in range(0, len(rows), step) for i in range(processes))
+    rows = share_out(rows, config.batch_size, config.grad_accumulation, processes)
+    tree = sum(tree_tokens(rows[i:i+size]) for i in range(0, len(rows), size))
     reasons = {
         'it is switched off': config.shared_prefixes == 'off',
         'compiled layers take rows, and no trees': config.compile != 'off',
@@ -325,7 +322,7 @@ def rows_to_prove(
     def tokens(three): return sum(len(rows[i]) for i in three)
     def common(three): return 1-tree_tokens([rows[i] for i in three])/max(1, tokens(three))
     best = max(threes, key=common)
-    short = [three for three in threes if tokens(three) <= PROOF_TOKENS and common(three) > .1]
+    short = [three for three in threes if tokens(three) <= PROOF_TOKENS and common(three) > SAVED]
     return max(short, key=common) if short else best
 
 # %% ../nbs/13_prefixes.ipynb #ac852dc0

@@ -29,7 +29,7 @@ from .chat import Encoded, IGNORE, pad_batch, pad_id
 from .adapters import adapter_settings, rows_of_stacks, some_names, weight_shapes
 from .training import (batch_order, better, compare_losses, count_updates, disk_error, drop_old, left_behind,
                              LOOKED_AT, micro_batches, no_space, proof_rows, read_checkpoint, read_run, ROUNDING,
-                             rows_at_once, seal_checkpoint, tell_log, train_once, warmup_updates)
+                             rows_at_once, seal_checkpoint, share_out, tell_log, train_once, warmup_updates)
 from .estimate import (checkpointed, forgotten, gpu_memory, memory_needed, memory_parts, memory_text, model_shape,
                              settle_run, to_lora_config, training_device)
 from .prefixes import (ATTENTION, grouped_order, plan_prefixes, prefix_groups, rows_to_prove, SAVED,
@@ -370,14 +370,6 @@ def prove_apart(
                      f'(logits differ by {apart:.0%} of the largest), so nothing was trained; train without '
                      '--padding_free')
 
-# %% ../nbs/14_train_pytorch.ipynb #9ac5f221
-def _shared_out(order, size, batches, processes):
-    "The rows of each optimizer step, those of the first process first: its part of every batch, then the next one's."
-    wide = size*batches*processes
-    steps = [order[i:i+wide] for i in range(0, len(order), wide)]
-    return [row for step in steps for first in range(0, size*processes, size)
-            for i in range(first, wide, size*processes) for row in step[i:i+size]]
-
 # %% ../nbs/14_train_pytorch.ipynb #c3e5d6b2
 class _Order:
     """The rows of an epoch, as a sampler; the trainer says which epoch it is, also after it was resumed.
@@ -395,7 +387,7 @@ class _Order:
         return batch_order(self.lengths, self.size*process_count(), self.seed, epoch)
     def __iter__(self):
         n = len(self.lengths)
-        return iter(_shared_out(self.order() + [n]*(len(self)-n), self.size, self.batches, process_count()))
+        return iter(share_out(self.order() + [n]*(len(self)-n), self.size, self.batches, process_count()))
 
 # %% ../nbs/14_train_pytorch.ipynb #70fc9281
 class _AsTheyAre(_Order):
@@ -848,6 +840,16 @@ def prove_trees(
     check_loss(model, tree, alone, remedy)
     return tree, alone
 
+# %% ../nbs/14_train_pytorch.ipynb #d205494b
+def _hold_trees(base, prove):
+    "Whether what is proved holds with attention along branches; where it does not, attention is as it was."
+    try: prove()
+    except (AspFtError, ValueError, TypeError, RuntimeError, AttributeError) as e:   # of any model's code
+        base.set_attn_implementation('sdpa')
+        log.warning('shared_prefixes: not used, it would change the loss: %s', first_line(e))
+        return False
+    return True
+
 # %% ../nbs/14_train_pytorch.ipynb #7e31e043
 def begin_with_trees(
     trainer, # before its first update, with `Surviving`, and with its `data_collator`
@@ -855,7 +857,8 @@ def begin_with_trees(
     "Let the rows of an optimizer step share what they have in common, where that is exact and less work."
     config, model, data = trainer.watch.config, trainer.model, trainer.train_dataset
     rows = [list(ids) for ids in data['input_ids']]
-    order = trainer.order(0) if trainer.order else batch_order([*map(len, rows)], config.batch_size, config.seed, 0)
+    lengths, together = [*map(len, rows)], config.batch_size*process_count()
+    order = trainer.order(0) if trainer.order else batch_order(lengths, together, config.seed, 0)
     plan = plan_prefixes(config, model, [rows[i] for i in order], process_count())
     if plan.why_not:
         if config.shared_prefixes == 'on': log.warning('shared_prefixes: not used: %s', plan.why_not)
@@ -863,14 +866,9 @@ def begin_with_trees(
             log.info('rows share %.0f%% of their tokens, and are computed on their own: %s', 100*plan.saved,
                      plan.why_not)
         return 0
-    base = model.get_base_model()
-    try: prove_trees(trainer)
-    except (AspFtError, ValueError, TypeError, RuntimeError, AttributeError) as e:   # of any model's code
-        base.set_attn_implementation('sdpa')
-        log.warning('shared_prefixes: not used, it would change the loss: %s', first_line(e))
-        return 0
+    if not _hold_trees(model.get_base_model(), functools.partial(prove_trees, trainer)): return 0
     log.info('rows that begin alike are computed as trees: %.0f%% fewer tokens', 100*plan.saved)
-    return tokens_at_once(config, max(map(len, rows)))
+    return tokens_at_once(config, max(lengths))
 
 # %% ../nbs/14_train_pytorch.ipynb #a48a42de
 def share_in_model(
@@ -890,11 +888,8 @@ def share_in_model(
     body = base.base_model
     base.set_attn_implementation(ATTENTION)
     body.forward = SharedForward(body)
-    try: check_loss(model, loss(), expected, '')
-    except (AspFtError, ValueError, TypeError, RuntimeError, AttributeError) as e:   # of any model's code
+    if not _hold_trees(base, lambda: check_loss(model, loss(), expected, '')):
         del body.forward
-        base.set_attn_implementation('sdpa')
-        log.warning('shared_prefixes: not used, it would change the loss: %s', first_line(e))
         return False
     log.info('rows that begin alike are computed as trees inside the model: %.0f%% fewer tokens', 100*plan.saved)
     return True

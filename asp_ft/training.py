@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['GROUP', 'LOOKED_AT', 'ROUNDING', 'NOT_MLX', 'PLACES', 'MLX_KEYS', 'MLX_SECTIONS', 'MLX_FIXED', 'NEAR', 'FADE',
-           'WEIGHTS', 'OURS', 'LOCK', 'training_rows', 'warn_without_validation', 'batch_order', 'rows_at_once',
-           'micro_batches', 'count_updates', 'warmup_updates', 'proof_rows', 'compare_losses', 'adapted_layers',
-           'tell_layers', 'lora_scale', 'mlx_schedule', 'to_mlx_config', 'read_mlx_config', 'from_mlx_config',
-           'smoothed', 'loss_plot', 'partial_folder', 'checkpoints', 'tell_log', 'seal_checkpoint', 'read_checkpoint',
-           'newest_checkpoint', 'differences', 'better', 'drop_old', 'left_behind', 'no_space', 'disk_error',
-           'adapter_weights', 'read_run', 'adapter_files', 'check_run', 'finished_run', 'refuse_other_run',
-           'run_identity', 'working_folder', 'install', 'training_manifest', 'train_once']
+           'WEIGHTS', 'OURS', 'LOCK', 'training_rows', 'warn_without_validation', 'batch_order', 'share_out',
+           'rows_at_once', 'micro_batches', 'count_updates', 'warmup_updates', 'proof_rows', 'compare_losses',
+           'adapted_layers', 'tell_layers', 'lora_scale', 'mlx_schedule', 'to_mlx_config', 'read_mlx_config',
+           'from_mlx_config', 'smoothed', 'loss_plot', 'partial_folder', 'checkpoints', 'tell_log', 'seal_checkpoint',
+           'read_checkpoint', 'newest_checkpoint', 'differences', 'better', 'drop_old', 'left_behind', 'no_space',
+           'disk_error', 'adapter_weights', 'read_run', 'adapter_files', 'check_run', 'finished_run',
+           'refuse_other_run', 'run_identity', 'working_folder', 'install', 'training_manifest', 'train_once']
 
 # %% ../nbs/12_training.ipynb #aed8b15e
 import contextlib, errno, json, math, os, random, shutil, time
@@ -84,6 +84,19 @@ def batch_order(
         batches += [group[j:j+batch_size] for j in range(0, len(group), batch_size)]
     r.shuffle(batches)
     return [i for b in batches+[rest] for i in b]
+
+# %% ../nbs/12_training.ipynb #aee10278
+def share_out(
+    order: list,    # the rows of an epoch, in the order of `batch_order`
+    size: int,      # rows of a batch, of each process
+    batches: int,   # of an optimizer step
+    processes: int, # that train together
+) -> list:          # as many
+    "The rows of each optimizer step, those of the first process first: its part of every batch, then the next one's."
+    wide = size*batches*processes
+    steps = [order[i:i+wide] for i in range(0, len(order), wide)]
+    return [row for step in steps for first in range(0, size*processes, size)
+            for i in range(first, wide, size*processes) for row in step[i:i+size]]
 
 # %% ../nbs/12_training.ipynb #5b1e0a02
 def rows_at_once(

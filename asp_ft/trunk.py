@@ -131,9 +131,9 @@ def drop_trunk(
         plain = {k: v for k, v in vars(layer).items() if not k.startswith('_') and isinstance(v, (str, int, float))}
         vars(stand_in).update(plain)   # such as the kind of attention, which the model's code asks for
         layers[i] = stand_in.train(layer.training)
-    if any(p is embeddings.weight for name, p in model.named_parameters(remove_duplicate=False)
-           if p is not embeddings.weight or 'head' in name): embeddings = None
-    else: model.set_input_embeddings(NoEmbeddings(embeddings.weight.shape[1], embeddings.weight.dtype))
+    weight = embeddings.weight
+    if getattr(model.get_output_embeddings(), 'weight', weight) is weight: return Dropped(before, None)
+    model.set_input_embeddings(NoEmbeddings(weight.shape[1], weight.dtype))
     return Dropped(before, embeddings)
 
 # %% ../nbs/13_trunk.ipynb #0a855dc1
