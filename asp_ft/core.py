@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['FULL', 'CLOSED', 'COLOURS', 'LARGEST', 'LARGEST_JSON', 'LONGEST', 'TURNS', 'TASK_ROW', 'COMPLETION_ROW',
            'VERDICT_ROW', 'SHAPES', 'ENV_NAMES', 'LARGEST_ENV', 'NANO', 'PACKAGES', 'LINES', 'AspFtError', 'nearest',
-           'unknown_name', 'show_path', 'install_line', 'require', 'counted', 'named_errors', 'size_text', 'check_room',
-           'disk_error', 'user_error', 'visible', 'Screen', 'paint', 'on_screen', 'atomic_write', 'sole_writer',
-           'atomic_dir', 'cache_folder', 'write_text', 'write_json', 'write_jsonl', 'UnreadableFile', 'regular_size',
-           'read_bytes', 'decode_text', 'read_text', 'misfit', 'read_jsonl', 'read_json', 'Workspace', 'read_env',
-           'setup_env', 'coerce_field', 'RunConfig', 'load_config', 'save_config', 'resolve_backend', 'text_hash',
-           'file_hash', 'package_versions', 'run_manifest', 'first_process', 'process_count', 'clock_text',
+           'unknown_name', 'show_path', 'install_line', 'require', 'counted', 'named_errors', 'size_text', 'free_space',
+           'check_room', 'disk_error', 'user_error', 'visible', 'Screen', 'paint', 'on_screen', 'atomic_write',
+           'sole_writer', 'atomic_dir', 'cache_folder', 'write_text', 'write_json', 'write_jsonl', 'UnreadableFile',
+           'regular_size', 'read_bytes', 'decode_text', 'read_text', 'misfit', 'read_jsonl', 'read_json', 'Workspace',
+           'read_env', 'setup_env', 'coerce_field', 'RunConfig', 'load_config', 'save_config', 'resolve_backend',
+           'text_hash', 'file_hash', 'package_versions', 'run_manifest', 'first_process', 'process_count', 'clock_text',
            'progress_text', 'ProgressLines', 'progress', 'working', 'renamed', 'log']
 
 # %% ../nbs/00_core.ipynb #65c0c613
@@ -122,8 +122,10 @@ def size_text(
     return f'{size/unit:.1f} {name}' if name else f'{size:.0f} bytes'
 
 # %% ../nbs/00_core.ipynb #b53b1ac7
-def _free_space(path):
-    "The free bytes of the disk on which `path` lies or would lie; None where that cannot be known."
+def free_space(
+    path, # a file or folder, perhaps still to be made
+):        # bytes; None where that cannot be known
+    "The free bytes of the disk on which `path` lies or would lie."
     place = Path(os.path.realpath(path))
     try: disk = shutil.disk_usage(next(p for p in (place, *place.parents) if p.exists()))
     except (OSError, StopIteration): return None
@@ -135,7 +137,7 @@ def check_room(
     size: float, # bytes
 ):
     "`AspFtError` where the disk has no room for it, with a margin of a twentieth."
-    free = _free_space(path)
+    free = free_space(path)
     if free is None or free >= 1.05*size: return
     raise AspFtError(f'{show_path(path)}: {size_text(size)} are needed, and {size_text(free)} are free on its '
                      'disk; free some space or choose another place')
@@ -148,7 +150,7 @@ def disk_error(
     why = e.strerror or str(e) or type(e).__name__
     where = f'{show_path(e.filename)}: ' if e.filename is not None else ''
     if e.errno in FULL:
-        free = _free_space(e.filename or '.')
+        free = free_space(e.filename or '.')
         left = '' if free is None else f', {size_text(free)} are free on its disk'
         remedy = 'raise the limit on the size of files (ulimit -f)' if e.errno == errno.EFBIG else 'free some space'
         return AspFtError(f'{where}cannot be written ({why}{left}); {remedy} or choose another place, and run the same '

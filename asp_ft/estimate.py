@@ -7,15 +7,16 @@ __all__ = ['INPUTS', 'SIZE', 'TILE', 'NF4', 'LIBRARIES', 'SLICE', 'LARGE', 'MOST
            'IN_PROGRAMS', 'AROUND', 'linear_names', 'to_lora_config', 'ModelShape', 'model_shape', 'shape_folder',
            'lora_parameters', 'forgotten', 'token_flops', 'kept_bytes', 'memory_parts', 'Speed', 'training_device',
            'checkpointed', 'measure_speed', 'batch_sizes', 'count_run', 'memory_needed', 'gpu_memory', 'settle_run',
-           'time_needed', 'disk_needed', 'run_costs', 'run_time', 'estimate_run', 'memory_text', 'cost_lines',
-           'estimate_lines', 'guessed_rows', 'estimate_unseen']
+           'why_not_once', 'frozen_once', 'time_needed', 'disk_needed', 'run_costs', 'run_time', 'estimate_run',
+           'memory_text', 'cost_lines', 'estimate_lines', 'guessed_rows', 'estimate_unseen']
 
 # %% ../nbs/13_estimate.ipynb #fed7fea7
 import math, re, statistics, tempfile, time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .core import AspFtError, log, read_jsonl, require, RunConfig, show_path, write_json
+from .core import (AspFtError, cache_folder, free_space, log, read_jsonl, require, RunConfig, show_path,
+                         write_json)
 from .models import MODELS, quiet, settle_dtype, shipped_shape
 from .support import (adapted_modules, check_experts, empty_model, expert_parameters, missing_modules,
                             text_prefix)
@@ -442,11 +443,46 @@ def settle_run(
     usual = 1 if limit else config.batch_size
     return replace(config, micro_batch=next((n for n in sizes if fits(micro_batch=n)), usual))
 
+# %% ../nbs/13_estimate.ipynb #8bf1241b
+def why_not_once(
+    config: RunConfig, # trunk_cache, trunk_cache_gb, neftune_alpha
+    frozen: int,       # layers below the lowest one that is trained
+    gb: float,         # what the states of all rows take
+    passes: float,     # how often a row is seen
+    device: str,       # cpu, cuda or mps
+) -> str:              # the reason against it; '' where the frozen layers run once for each row
+    "Whether what the frozen layers give is kept."
+    auto, free = config.trunk_cache == 'auto', free_space(cache_folder())
+    reasons = {
+        'it is switched off': config.trunk_cache == 'off',
+        'no layer is frozen': not frozen,
+        'neftune_alpha adds noise to the embeddings': config.neftune_alpha,
+        f'they take {gb:.1f} GB, more than trunk_cache_gb, {config.trunk_cache_gb:g}': gb > config.trunk_cache_gb,
+        f'they take {gb:.1f} GB, more than half of the free disk': free is not None and gb > free/2e9,
+        'each row is seen about once': auto and passes < 1.5,
+        'it was not tried on this device': auto and device != 'cpu'}
+    return next((why for why, holds in reasons.items() if holds), '')
+
+# %% ../nbs/13_estimate.ipynb #dd89b814
+def frozen_once(
+    config: RunConfig, # of the run
+    shape: ModelShape, # of the base model
+    rows: dict,        # of `training_rows`
+    updates: int,      # of the run
+) -> dict:             # layers that are frozen, tokens of all rows, gb of what is kept, why_not: the reason against it
+    "What the frozen layers cost where they run once for each row."
+    layers, every = len(shape.layers)-len(_adapted(config, shape)), rows['train']+rows['valid']
+    tokens = sum(map(len, every))
+    gb = tokens*shape.hidden*SIZE[config.dtype]/1e9
+    passes = updates*_step_rows(config)/max(1, len(every))
+    why_not = why_not_once(config, layers, gb, passes, training_device())
+    return dict(layers=layers, tokens=tokens, gb=gb, why_not=why_not)
+
 # %% ../nbs/13_estimate.ipynb #d98d04b0
 def time_needed(
     config: RunConfig, # the run
     shape: ModelShape, # of the base model
-    counts: dict,      # of `count_run`
+    counts: dict,      # of `count_run`, with `frozen` of `frozen_once`
     speed: Speed,      # of this machine
     valid: int,        # tokens of the validation rows
 ) -> float:            # seconds
@@ -455,8 +491,11 @@ def time_needed(
     flops = token_flops(config, shape, counts['width'], share, again)
     plain = replace(shape, layers=shape.layers+shape.layers[:1])   # one layer more, and only that one adapted
     evaluate = token_flops(replace(config, num_layers=1), plain, counts['width'])['frozen'] + flops['head']/2
-    return (counts['tokens']*((flops['frozen']+flops['head'])/speed.forward+flops['adapted']/speed.training)
-            + counts['evaluations']*valid*evaluate/speed.forward
+    once = bool(counts['frozen']['layers']) and not counts['frozen']['why_not']
+    through = counts['frozen']['tokens'] if once else counts['tokens']   # that pass the frozen layers
+    return ((through*flops['frozen']+counts['tokens']*flops['head'])/speed.forward
+            + counts['tokens']*flops['adapted']/speed.training
+            + counts['evaluations']*valid*(evaluate-once*flops['frozen'])/speed.forward
             + counts['updates']*speed.update*len(_adapted(config, shape)))
 
 # %% ../nbs/13_estimate.ipynb #0c572868
@@ -472,13 +511,14 @@ def run_costs(
     config: RunConfig, # the run
     folder,            # the base model's folder; its weights are not read
     rows: dict,        # of `training_rows`
-) -> dict:             # of `count_run`, and parameters, trainable, device, dtype, memory, disk, rows, again, how
+) -> dict:             # of `count_run`; parameters, trainable, device, dtype, memory, disk, rows, again, how, frozen
     "What a run will cost, but for its time."
     shape, counts, mode = model_shape(folder), count_run(config, rows), config.gradient_checkpointing
     return counts | dict(
         parameters=shape.parameters, trainable=lora_parameters(config, shape), device=training_device(),
         dtype=config.dtype, memory=memory_needed(config, shape, rows['train']), disk=disk_needed(config, shape),
-        rows=rows_at_once(config), again=checkpointed(mode), how=mode)
+        rows=rows_at_once(config), again=checkpointed(mode), how=mode,
+        frozen=frozen_once(config, shape, rows, counts['updates']))
 
 # %% ../nbs/13_estimate.ipynb #b1d86a92
 def run_time(
@@ -526,12 +566,16 @@ def cost_lines(
 ) -> str:        # lines for a screen
     "What a run will cost, but for its time, as lines."
     c, again = costs, costs['how'] if costs['how'] in ('selective', 'offload') else 'on' if costs['again'] else 'off'
+    frozen = c['frozen']
+    how = f"computed at each step: {frozen['why_not']}" if frozen['why_not'] else (
+        f"computed once for each row, {_size(1e9*frozen['gb'])} on the disk")
     return '\n'.join([
         f"memory          about {memory_text(c['memory'])}; rows at once: {c['rows']}, gradient checkpointing: {again}",
         f"updates         {c['updates']:,}, {c['tokens']:,} tokens, {c['padding']:.1%} of them padding; "
         f"{c['trained']:,} trained",
         f"parameters      {c['parameters']:,}, trained {c['trainable']:,}",
-        f"disk            {_size(c['disk'])} for the adapter and its checkpoints"])
+        f"disk            {_size(c['disk'])} for the adapter and its checkpoints",
+        *([f"frozen layers   {frozen['layers']}, {how}"] if frozen['layers'] else [])])
 
 # %% ../nbs/13_estimate.ipynb #a24775df
 def estimate_lines(

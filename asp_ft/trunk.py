@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .core import (AspFtError, atomic_dir, cache_folder, log, progress, read_json, require, RunConfig, show_path,
                          text_hash, write_json)
+from .estimate import why_not_once
 from .prefixes import passes, whole_tree
 
 require('torch', 'torch', 'transformers')
@@ -270,22 +271,8 @@ def plan_trunk(
     lowest, width = lowest_trained(model), model.config.get_text_config().hidden_size
     gb = sum(map(len, rows))*width*model.dtype.itemsize/1e9
     seen = updates*config.batch_size*config.grad_accumulation*processes
-    free = shutil.disk_usage(_existing(cache_folder())).free/1e9
-    reasons = {
-        'it is switched off': config.trunk_cache == 'off',
-        'no layer is frozen': not lowest,
-        'neftune_alpha adds noise to the embeddings': config.neftune_alpha,
-        f'they take {gb:.1f} GB, more than trunk_cache_gb, {config.trunk_cache_gb:g}': gb > config.trunk_cache_gb,
-        f'they take {gb:.1f} GB, more than half of the free disk': gb > free/2,
-        'each row is seen about once': config.trunk_cache == 'auto' and seen < 1.5*len(rows),
-        'it was not tried on this device': config.trunk_cache == 'auto' and model.device.type != 'cpu'}
-    return TrunkPlan(lowest, gb, next((why for why, holds in reasons.items() if holds), ''))
-
-# %% ../nbs/13_trunk.ipynb #59bfbb78
-def _existing(path):
-    "The folder, or the nearest one above it that is there."
-    while not path.exists(): path = path.parent
-    return path
+    why_not = why_not_once(config, lowest, gb, seen/len(rows), model.device.type)
+    return TrunkPlan(lowest, gb, why_not)
 
 # %% ../nbs/13_trunk.ipynb #3566bc29
 def fill_trunk(
