@@ -4,14 +4,15 @@
 
 # %% auto #0
 __all__ = ['SCHEDULES', 'OPTIMIZERS', 'AT_ONCE', 'VARIANTS', 'BUCKET', 'trainer_settings', 'one_gpu', 'to_sft_config',
-           'load_base', 'head_logits', 'add_masked_loss', 'collate', 'stop_training', 'at_rest', 'check_loss',
-           'own_loss', 'loss_per_token', 'vectors_apart', 'two_rows', 'loss_and_gradient', 'prove_loss',
-           'begin_with_head', 'end_to_end', 'prove_apart', 'prompts_together', 'MaskedTrainer', 'decoder_layers',
-           'checkpoint_layers', 'lighten_adapters', 'out_of_memory', 'Watch', 'same_random', 'scattered', 'Surviving',
-           'begin_above_trunk', 'tokens_at_once', 'prove_trees', 'begin_with_trees', 'share_in_model', 'compile_layers',
-           'plain_layers', 'prove_compiled', 'begin_compiled', 'in_buckets', 'SurvivingTrainer', 'Keeper', 'gathered',
-           'save_adapter', 'adapter_differences', 'load_adapter', 'load_policy', 'watch_over', 'make_trainer',
-           'run_trainer', 'train_pytorch', 'training_result']
+           'to_dataset', 'load_base', 'check_options', 'head_logits', 'add_masked_loss', 'collate', 'stop_training',
+           'at_rest', 'check_loss', 'own_loss', 'loss_per_token', 'relative_difference', 'two_rows',
+           'loss_and_gradient', 'prove_loss', 'begin_with_head', 'end_to_end', 'prove_separation', 'MaskedTrainer',
+           'prompts_together', 'decoder_layers', 'checkpoint_layers', 'lighten_adapters', 'out_of_memory', 'Watch',
+           'gather_tensor', 'save_adapter', 'same_random', 'scatter_tensor', 'Surviving', 'begin_above_trunk',
+           'tokens_at_once', 'prove_trees', 'begin_with_trees', 'share_in_model', 'compile_layers', 'plain_layers',
+           'prove_compilation', 'begin_compilation', 'in_buckets', 'SurvivingTrainer', 'Keeper', 'adapter_differences',
+           'load_adapter', 'load_policy', 'watch_over', 'make_trainer', 'run_trainer', 'train_pytorch',
+           'training_result']
 
 # %% ../nbs/14_train_pytorch.ipynb #c4423ea6
 import contextlib, functools, json, math, os, platform, random, shutil, signal, tempfile, threading, time
@@ -40,10 +41,12 @@ require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate
 import numpy, psutil, torch
 from accelerate.utils import broadcast_object_list
 from datasets import Dataset
+from fastcore.basics import patch
 from peft import get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch.distributed.tensor import distribute_tensor, DTensor
 from torch.utils.data import DataLoader
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, set_seed, TrainerCallback
 from transformers.modeling_layers import GradientCheckpointingLayer
@@ -107,6 +110,14 @@ def to_sft_config(
     return one_gpu(SFTConfig(**settings, max_length=None, packing=False, prediction_loss_only=True,
                              dataset_kwargs=dict(skip_prepare_dataset=True)))
 
+# %% ../nbs/14_train_pytorch.ipynb #3526054b
+def to_dataset(
+    rows: list, # encoded rows
+) -> Dataset:
+    "The rows as `SFTTrainer` takes them: input_ids and labels."
+    columns = dict(input_ids=[e.input_ids for e in rows], labels=[e.labels for e in rows])
+    return Dataset.from_dict(columns)
+
 # %% ../nbs/14_train_pytorch.ipynb #767c43dd
 def load_base(
     config: RunConfig, # model, dtype, quantize
@@ -127,8 +138,10 @@ def load_base(
         raise unreadable_part(config.model, 'the weights', e) from None
 
 # %% ../nbs/14_train_pytorch.ipynb #38912280
-def _need(config):
-    "What this run needs beside the libraries above is installed, and its wishes go together."
+def check_options(
+    config: RunConfig, # of the run
+):
+    "Refuse options that do not go together, or whose library is not installed, before anything is loaded."
     if config.padding_free and config.neftune_alpha: raise AspFtError(
         'padding_free: neftune_alpha scales its noise by the length of a row, which is not known then; leave one out')
     if config.padding_free and config.shared_prefixes == 'on': raise AspFtError(
@@ -137,12 +150,11 @@ def _need(config):
         f'compile: {config.compile} takes rows, and with shared_prefixes on they are trees; leave one out')
     if config.lora_dtype == 'base' and (config.use_dora or config.adapt_experts): raise AspFtError(
         f"lora_dtype: base was not tried with {'use_dora' if config.use_dora else 'adapt_experts'}; leave one out")
-    if config.quantize == '4bit' and util.find_spec('bitsandbytes') is None:
-        raise AspFtError(f"quantize: 4bit needs bitsandbytes: run  {install_line('torch')} , or train without "
-                         '--quantize')
-    if config.report_to and util.find_spec(config.report_to) is None:
-        raise AspFtError(f'report_to: {config.report_to} is not installed: run  pip install {config.report_to} , or '
-                         'train without --report_to')
+    if config.quantize == '4bit' and util.find_spec('bitsandbytes') is None: raise AspFtError(
+        f"quantize: 4bit needs bitsandbytes: run  {install_line('torch')} , or train without --quantize")
+    if config.report_to and util.find_spec(config.report_to) is None: raise AspFtError(
+        f'report_to: {config.report_to} is not installed: run  pip install {config.report_to} , or train without '
+        '--report_to')
 
 # %% ../nbs/14_train_pytorch.ipynb #c41f77a0
 class _States:
@@ -184,26 +196,30 @@ def add_masked_loss(
     "Let `model(input_ids=…, labels=…, masked_loss=True)` return the summed loss of the trained positions."
     if fused_head: add_fused_lm_head(model)
     forward, model.fused_head, model.light_adapters = model.forward, fused_head, False
-    def tiled(hidden, targets):
+    def tile_log_probs(hidden, targets):
         "The log-probabilities of the targets, by the head of TRL."
         return _behind_body(model, hidden, forward, shift_labels=targets[None], fused_lm_head=True).log_probs[0]
     def loss_of(hidden, labels, trained):
-        if trained is not None:
-            if model.fused_head: return -tiled(hidden[0, trained[0]], trained[1]) @ trained[2].to(torch.float32)
-            return trained_losses(head_logits(model, hidden[0, trained[0]]).float(), trained)
+        if trained is not None:   # rows that are a tree
+            positions, targets, times = trained
+            hidden = hidden[0, positions]
+            if model.fused_head: return -tile_log_probs(hidden, targets) @ times.to(torch.float32)
+            return trained_losses(head_logits(model, hidden).float(), trained)
         wanted = labels[:, 1:] != IGNORE
         hidden, targets = hidden[:, :-1][wanted], labels[:, 1:][wanted]
-        if model.fused_head: return -tiled(hidden, targets).sum()
+        if model.fused_head: return -tile_log_probs(hidden, targets).sum()
         return torch.nn.functional.cross_entropy(head_logits(model, hidden).float(), targets, reduction='sum')
     @functools.wraps(type(model).forward)
-    def masked(*args, masked_loss=False, labels=None, states=None, trained=None, **kwargs):
+    def forward_or_loss(*args, masked_loss=False, labels=None, states=None, trained=None, **kwargs):
         if states is not None: give_states(model, states)
         light = model.light_adapters   # where not, the mixed precision of the trainer stays as it is
         with torch.autocast(model.device.type, model.dtype) if light else contextlib.nullcontext():
-            if not masked_loss: return forward(*args, **kwargs | ({} if labels is None else dict(labels=labels)))
-            hidden = model.base_model(*args, use_cache=False, **kwargs).last_hidden_state
-            return loss_of(hidden, labels, trained)
-    model.forward = masked
+            if masked_loss:
+                hidden = model.base_model(*args, use_cache=False, **kwargs).last_hidden_state
+                return loss_of(hidden, labels, trained)
+            if labels is not None: kwargs['labels'] = labels
+            return forward(*args, **kwargs)
+    model.forward = forward_or_loss
 
 # %% ../nbs/14_train_pytorch.ipynb #203ea9db
 def collate(
@@ -212,10 +228,15 @@ def collate(
     trunk=None, # a `TrunkCache`, of which the batch gets the states of its rows
 ) -> dict:      # tensors: input_ids, labels, lengths; states
     "A batch of tensors, padded on the right."
-    encoded = [Encoded(list(r['input_ids']), [label != IGNORE for label in r['labels']]) for r in rows]
-    batch = pad_batch(encoded, pad) | dict(lengths=[len(e)*any(e.trained) for e in encoded])  # 0 for an empty row
-    tensors = {k: torch.tensor(v) for k, v in batch.items()}
-    return tensors | (dict(states=trunk.batch([e.input_ids for e in encoded])) if trunk else {})
+    encoded = []
+    for row in rows:
+        trained = [label != IGNORE for label in row['labels']]
+        encoded.append(Encoded(list(row['input_ids']), trained))
+    batch = pad_batch(encoded, pad)
+    batch['lengths'] = [len(e)*any(e.trained) for e in encoded]   # 0 for an empty row
+    tensors = {name: torch.tensor(values) for name, values in batch.items()}
+    if trunk: tensors['states'] = trunk.batch([e.input_ids for e in encoded])
+    return tensors
 
 # %% ../nbs/14_train_pytorch.ipynb #c41f77a3
 def stop_training(
@@ -264,12 +285,13 @@ def loss_per_token(
     batch: dict,# of `collate`
 ) -> tuple:     # the loss for each trained token, and how many there are
     "The loss of a batch as it is trained."
-    batch = {k: v.to(model.device) if k != 'tree' else v for k, v in batch.items() if k != 'lengths'}
-    trained = max(1, (batch['labels'][:, 1:] != IGNORE).sum().item())
-    return model(**batch, masked_loss=True).item()/trained, trained
+    inputs = {name: value for name, value in batch.items() if name != 'lengths'}
+    for name in inputs.keys() - {'tree'}: inputs[name] = inputs[name].to(model.device)
+    trained = max(1, (inputs['labels'][:, 1:] != IGNORE).sum().item())
+    return model(**inputs, masked_loss=True).item()/trained, trained
 
 # %% ../nbs/14_train_pytorch.ipynb #c0de000c
-def vectors_apart(
+def relative_difference(
     ours,   # a vector
     theirs, # another one
 ) -> float:
@@ -281,8 +303,12 @@ def two_rows(
     rows,  # {"input_ids", "labels"} each
 ) -> list: # two of the first ones
     "The rows on which losses are compared: of different lengths, and with trained tokens, where there are such."
-    some = list(islice(rows, LOOKED_AT))
-    return [some[i] for i in proof_rows(len(r['labels'])*any(x != IGNORE for x in r['labels'][1:]) for r in some)]
+    first = list(islice(rows, LOOKED_AT))
+    lengths = []   # 0 where nothing is trained
+    for row in first:
+        trained = any(label != IGNORE for label in row['labels'][1:])
+        lengths.append(len(row['labels'])*trained)
+    return [first[i] for i in proof_rows(lengths)]
 
 # %% ../nbs/14_train_pytorch.ipynb #c0de0004
 def loss_and_gradient(
@@ -342,13 +368,17 @@ def end_to_end(
     ids = [list(r['input_ids']) for r in rows]
     labels = [label for r in rows for label in (IGNORE, *r['labels'][1:])]
     lengths = [len(r['input_ids'])*any(label != IGNORE for label in r['labels']) for r in rows]
+    position_ids = torch.cat([torch.arange(len(row)) for row in ids])
     tensors = dict(input_ids=torch.tensor([sum(ids, [])]), labels=torch.tensor([labels]), lengths=torch.tensor(lengths),
-                   position_ids=torch.cat([torch.arange(len(row)) for row in ids])[None])
-    return tensors | (dict(states=torch.cat([trunk.batch([row])[0] for row in ids])[None]) if trunk else {})
+                   position_ids=position_ids[None])
+    if trunk:
+        states = [trunk.batch([row])[0] for row in ids]
+        tensors['states'] = torch.cat(states)[None]
+    return tensors
 
 # %% ../nbs/14_train_pytorch.ipynb #5b1e0a25
 @torch.no_grad()
-def prove_apart(
+def prove_separation(
     model, # a causal language model, with or without adapter
     rows,  # {"input_ids", "labels"} each
 ) -> float:# the largest difference of logits, as a share of the largest logit
@@ -369,6 +399,18 @@ def prove_apart(
     raise AspFtError(f'padding_free: {model.config.model_type} does not keep rows apart that are laid end to end '
                      f'(logits differ by {apart:.0%} of the largest), so nothing was trained; train without '
                      '--padding_free')
+
+# %% ../nbs/14_train_pytorch.ipynb #d1987b9c
+class MaskedTrainer(SFTTrainer):
+    "`SFTTrainer` with our order, our loss, and no telemetry."
+    loss_is_scaled_for_ga = True
+    tokens = 0        # seen so far by this process, without padding
+    batch_size = None # rows that are grouped by length; None: all rows of a step
+    at_once = None    # rows that go through the model together; None: `batch_size`
+    order = None      # epoch -> row numbers; None: `batch_order`
+    most = 0          # tokens of a forward pass in which rows are a tree; 0: rows are computed on their own
+    compiled = 'off'  # what became of `RunConfig.compile`
+    def _send_telemetry(self): "Nothing is sent."
 
 # %% ../nbs/14_train_pytorch.ipynb #c3e5d6b2
 class _Order:
@@ -399,26 +441,40 @@ class _Rows:
     "The rows by their numbers; behind the last stands an empty one, of which nothing is trained."
     def __init__(self, data): self.data = data
     def __len__(self): return len(self.data)
-    def __getitem__(self, i): return self.data[i] if i < len(self.data) else dict(input_ids=[0], labels=[IGNORE])
+    def __getitem__(self, i):
+        if i == len(self.data): return dict(input_ids=[0], labels=[IGNORE])
+        return self.data[i]
 
 # %% ../nbs/14_train_pytorch.ipynb #f85ce55b
 class _Step:
     "The rows of an optimizer step, which no library is to look into, pad or move."
     def __init__(self, rows): self.rows = rows
+    @classmethod
+    def collate(cls, rows): return dict(step=cls(rows))
 
 # %% ../nbs/14_train_pytorch.ipynb #3199eec6
 def _loader(trainer, data, sampler, rows, collate_fn):
     "Data in portions of so many rows for this process."
     size, lengths = trainer.batch_size or rows, [len(i) for i in data['input_ids']]
-    order = sampler(lengths, size, rows//size, trainer.args.seed, lambda: trainer.state, trainer.order)
+    def state(): return trainer.state
+    order = sampler(lengths, size, rows//size, trainer.args.seed, state, trainer.order)
     return trainer.accelerator.prepare(DataLoader(_Rows(data), rows, sampler=order, collate_fn=collate_fn,
                                                   pin_memory=trainer.args.dataloader_pin_memory))
 
-# %% ../nbs/14_train_pytorch.ipynb #01cf54c0
-def _step_of(rows): return dict(step=_Step(rows))
+# %% ../nbs/14_train_pytorch.ipynb #1723f20a
+@patch
+def get_train_dataloader(self: MaskedTrainer):
+    "The rows of an epoch, in portions of an optimizer step."
+    return _loader(self, self.train_dataset, _Order, self.args.per_device_train_batch_size, _Step.collate)
 
-# %% ../nbs/14_train_pytorch.ipynb #454cc097
-def _length(row): return len(row['input_ids'])
+# %% ../nbs/14_train_pytorch.ipynb #cb784f96
+@patch
+def get_eval_dataloader(self: MaskedTrainer,
+    eval_dataset=None, # None: the trainer's own
+):
+    "The batches of an evaluation."
+    rows = self.args.per_device_eval_batch_size
+    return _loader(self, eval_dataset or self.eval_dataset, _AsTheyAre, rows, self.data_collator)
 
 # %% ../nbs/14_train_pytorch.ipynb #7e31e044
 def prompts_together(
@@ -431,108 +487,27 @@ def prompts_together(
     size = config.batch_size*config.grad_accumulation*process_count()
     return functools.partial(grouped_order, groups, size, config.seed)
 
-# %% ../nbs/14_train_pytorch.ipynb #d1987b9c
-class MaskedTrainer(SFTTrainer):
-    "`SFTTrainer` with our order, our loss, and no telemetry."
-    loss_is_scaled_for_ga = True
-    tokens = 0        # seen so far by this process, without padding
-    batch_size = None # rows that are grouped by length; None: all rows of a step
-    at_once = None    # rows that go through the model together; None: `batch_size`
-    order = None      # epoch -> row numbers; None: `batch_order`
-    most = 0          # tokens of a forward pass in which rows are a tree; 0: rows are computed on their own
-    compiled = 'off'  # what became of `RunConfig.compile`
-    def _send_telemetry(self): "Nothing is sent."
+# %% ../nbs/14_train_pytorch.ipynb #f91b3f86
+@patch
+def compute_loss(self: MaskedTrainer,
+    model,                   # base and adapter
+    inputs,                  # a batch of `collate`
+    return_outputs=False,    # never asked for
+    num_items_in_batch=None, # trained tokens of the whole step; None: those of this batch
+):
+    "The loss of a batch, as its part of the optimizer step."
+    if num_items_in_batch is None:
+        num_items_in_batch = (inputs['labels'][:, 1:] != IGNORE).sum()
+    self.tokens = self.tokens + inputs.pop('lengths').sum()
+    loss = model(**inputs, masked_loss=True)/num_items_in_batch.clamp(min=1)
+    return loss*self.accelerator.num_processes
 
-    def get_train_dataloader(self):
-        "The rows of an epoch, in portions of an optimizer step."
-        return _loader(self, self.train_dataset, _Order, self.args.per_device_train_batch_size, _step_of)
-
-    def get_eval_dataloader(self,
-        eval_dataset=None, # None: the trainer's own
-    ):
-        "The batches of an evaluation."
-        rows = self.args.per_device_eval_batch_size
-        return _loader(self, eval_dataset or self.eval_dataset, _AsTheyAre, rows, self.data_collator)
-
-    def seen(self):
-        "Tokens without padding, of all processes; to be called by all of them."
-        tokens = torch.as_tensor(self.tokens, device=self.args.device)
-        return int(self.accelerator.reduce(tokens, 'sum'))
-
-    def compute_loss(self,
-        model,                   # base and adapter
-        inputs,                  # a batch of `collate`
-        return_outputs=False,    # never asked for
-        num_items_in_batch=None, # trained tokens of the whole step; None: those of this batch
-    ):
-        "The loss of a batch, as its part of the optimizer step."
-        if num_items_in_batch is None: num_items_in_batch = (inputs['labels'][:, 1:] != IGNORE).sum()
-        self.tokens = self.tokens + inputs.pop('lengths').sum()
-        loss = model(**inputs, masked_loss=True)/num_items_in_batch.clamp(min=1)
-        return loss*self.accelerator.num_processes
-
-    def training_step(self,
-        model,                   # base and adapter
-        inputs,                  # the rows of a step
-        num_items_in_batch=None, # not known to the library, which does not look into them
-    ):
-        "Loss and gradient of an optimizer step, in micro-batches; with fewer rows at once where memory runs out."
-        rows, before = inputs['step'].rows, (self.tokens, _random_state(self.args.device))
-        trained = sum(label != IGNORE for row in rows for label in row['labels'][1:])
-        total = self.accelerator.reduce(torch.tensor(trained, device=self.args.device), 'sum')
-        while True:
-            try: return self._in_parts(model, rows, total)
-            except torch.cuda.OutOfMemoryError:
-                if not self._fewer_rows(len(rows)): raise
-            model.zero_grad()   # what is left of the attempt; behind the `except`, which holds on to its tensors
-            torch.cuda.empty_cache()
-            self.tokens = before[0]
-            _set_random_state(self.args.device, before[1])
-
-    def _in_parts(self, model, rows, total):
-        """The summed loss of the micro-batches, their rows joined to trees where that was found to be exact. The last
-        one shares the gradient with the other processes."""
-        size, loss = self.batch_size or len(rows), 0.
-        parts = micro_batches(rows, self.at_once or size, size, _length)
-        if self.most: parts = _trees([self.data_collator(part) for part in parts], self.most)
-        for part in parts:
-            if self.compiled == 'graphs': torch.compiler.cudagraph_mark_step_begin()   # the last batch is done with
-            with contextlib.nullcontext() if part is parts[-1] else self.accelerator.no_sync(model):
-                loss = loss + super().training_step(model, part if self.most else self.data_collator(part), total)
-        return loss
-
-    def _fewer_rows(self, n):
-        "Halve the rows that go through the model at once; False where that is not possible."
-        before = min(self.at_once or self.batch_size or n, n)
-        if before == 1 or self.accelerator.num_processes > 1: return False   # the others would wait for a gradient
-        self.at_once = self.lowered = before//2
-        self.most //= 2
-        log.warning('memory ran out at update %d, with %s at once: it is computed again with %d at once, as are those '
-                    'after it', self.state.global_step+1, counted(before, 'row'), self.at_once)
-        return True
-
-    def evaluate(self,
-        eval_dataset=None,        # None: the trainer's own
-        ignore_keys=None,         # nothing is left out
-        metric_key_prefix='eval', # before the name of the loss
-    ):
-        "The loss per trained token on the validation rows."
-        totals = torch.zeros(2, device=self.args.device)
-        stop_training(self.model)
-        with torch.no_grad():
-            for batch in self.get_eval_dataloader(eval_dataset):
-                batch.pop('lengths')
-                totals += torch.stack([self.model(**batch, masked_loss=True),
-                                       (batch['labels'][:, 1:] != IGNORE).sum()])
-        loss, n = self.accelerator.reduce(totals, 'sum').tolist()
-        metrics = {f'{metric_key_prefix}_loss': loss/max(n, 1)}
-        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-        return metrics
-
-# %% ../nbs/14_train_pytorch.ipynb #afe28fdf
-def _trees(batches, most):
-    "Batches whose rows are joined to trees, those without rows left out."
-    return [batch for batch in share_prefixes(batches, most) if batch['input_ids'].numel()]
+# %% ../nbs/14_train_pytorch.ipynb #da51feaa
+@patch
+def seen(self: MaskedTrainer):
+    "Tokens without padding, of all processes; to be called by all of them."
+    tokens = torch.as_tensor(self.tokens, device=self.args.device)
+    return int(self.accelerator.reduce(tokens, 'sum'))
 
 # %% ../nbs/14_train_pytorch.ipynb #90aa2c7b
 def _random_state(device):
@@ -541,8 +516,81 @@ def _random_state(device):
 
 # %% ../nbs/14_train_pytorch.ipynb #086f53d6
 def _set_random_state(device, state):
-    torch.set_rng_state(state[0])
-    if state[1] is not None: torch.cuda.set_rng_state(state[1], device)
+    "Go on with the random numbers that came after `_random_state`."
+    cpu, cuda = state
+    torch.set_rng_state(cpu)
+    if cuda is not None: torch.cuda.set_rng_state(cuda, device)
+
+# %% ../nbs/14_train_pytorch.ipynb #6a34fe5b
+@patch
+def training_step(self: MaskedTrainer,
+    model,                   # base and adapter
+    inputs,                  # the rows of a step
+    num_items_in_batch=None, # not known to the library, which does not look into them
+):
+    "Loss and gradient of an optimizer step, in micro-batches; with fewer rows at once where memory runs out."
+    rows, tokens, random_state = inputs['step'].rows, self.tokens, _random_state(self.args.device)
+    trained = sum(label != IGNORE for row in rows for label in row['labels'][1:])
+    total = self.accelerator.reduce(torch.tensor(trained, device=self.args.device), 'sum')
+    while True:
+        try: return self._in_parts(model, rows, total)
+        except torch.cuda.OutOfMemoryError:
+            if not self._fewer_rows(len(rows)): raise
+        model.zero_grad()   # what is left of the attempt; behind the `except`, which holds on to its tensors
+        torch.cuda.empty_cache()
+        self.tokens = tokens
+        _set_random_state(self.args.device, random_state)
+
+# %% ../nbs/14_train_pytorch.ipynb #1279c9e7
+@patch
+def _in_parts(self: MaskedTrainer, model, rows, total):
+    """The summed loss of the micro-batches, their rows joined to trees where that was found to be exact. The last
+    one shares the gradient with the other processes."""
+    size, loss = self.batch_size or len(rows), 0.
+    parts = micro_batches(rows, self.at_once or size, size, lambda row: len(row['input_ids']))
+    batches, count = map(self.data_collator, parts), len(parts)
+    if self.most:
+        batches = [tree for tree in share_prefixes([*batches], self.most) if tree['input_ids'].numel()]
+        count = len(batches)
+    for number, batch in enumerate(batches, 1):
+        if self.compiled == 'graphs':
+            torch.compiler.cudagraph_mark_step_begin()   # the last batch is done with
+        with contextlib.nullcontext() if number == count else self.accelerator.no_sync(model):
+            loss = loss + SFTTrainer.training_step(self, model, batch, total)
+    return loss
+
+# %% ../nbs/14_train_pytorch.ipynb #27a949e6
+@patch
+def _fewer_rows(self: MaskedTrainer, n):
+    "Halve the rows that go through the model at once; False where that is not possible."
+    before = min(self.at_once or self.batch_size or n, n)
+    if self.accelerator.num_processes > 1: return False   # the others would wait for a gradient
+    if before == 1: return False
+    self.at_once = self.lowered = before//2
+    self.most //= 2
+    log.warning('memory ran out at update %d, with %s at once: it is computed again with %d at once, as are those '
+                'after it', self.state.global_step+1, counted(before, 'row'), self.at_once)
+    return True
+
+# %% ../nbs/14_train_pytorch.ipynb #33851243
+@patch
+def evaluate(self: MaskedTrainer,
+    eval_dataset=None,        # None: the trainer's own
+    ignore_keys=None,         # nothing is left out
+    metric_key_prefix='eval', # before the name of the loss
+):
+    "The loss per trained token on the validation rows."
+    totals = torch.zeros(2, device=self.args.device)
+    stop_training(self.model)
+    with torch.no_grad():
+        for batch in self.get_eval_dataloader(eval_dataset):
+            batch.pop('lengths')
+            trained = (batch['labels'][:, 1:] != IGNORE).sum()
+            totals += torch.stack([self.model(**batch, masked_loss=True), trained])
+    loss, n = self.accelerator.reduce(totals, 'sum').tolist()
+    metrics = {f'{metric_key_prefix}_loss': loss/max(n, 1)}
+    self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+    return metrics
 
 # %% ../nbs/14_train_pytorch.ipynb #4a875637
 def decoder_layers(
@@ -596,14 +644,6 @@ def out_of_memory(
         f'{config.gradient_checkpointing}), lower --max_length (now {config.max_length}), or train with --quantize '
         '4bit')
 
-# %% ../nbs/14_train_pytorch.ipynb #9917577e
-def _scored(watch):
-    "The solver's score of the adapter as it is now, in the first process; all of them give their part of the weights."
-    if not first_process(): return save_adapter(watch.trainer.model, None, watch.config.model)
-    with tempfile.TemporaryDirectory(dir=watch.folder, prefix='.scored-') as d:
-        save_adapter(watch.trainer.model, d, watch.config.model)
-        return watch.score(Path(d))
-
 # %% ../nbs/14_train_pytorch.ipynb #aaf95709
 class Watch(TrainerCallback):
     "A trainer callback: progress bar, log lines, evaluation every `eval_steps` and at the end."
@@ -615,87 +655,132 @@ class Watch(TrainerCallback):
         score=None,        # folder of an adapter -> share of tasks solved
     ):
         self.config, self.trainer, self.folder, self.score = config, trainer, folder, score
-        self.lines, self.bar, self.start, self.before = [], None, time.time(), 0.   # before: s of earlier processes
+        self.lines, self.bar, self.start = [], None, time.time()
+        self.before = 0.   # seconds of earlier processes
 
     def seconds(self):
         "Of training so far, those of earlier processes included."
         return time.time()-self.start+self.before
 
-    def write(self,
-        **line, # what is to be logged
-    ):
-        "Add a line to the log."
-        seconds, tokens = self.seconds(), self.trainer.seen()
-        self.lines.append(line | dict(tokens=tokens, time=dict(seconds=round(seconds, 2),
-                                                               tokens_per_second=round(tokens/seconds))))
-        if not first_process(): return
-        with open(self.folder/'log.jsonl', 'a', encoding='utf-8') as f: f.write(json.dumps(self.lines[-1])+'\n')
+# %% ../nbs/14_train_pytorch.ipynb #86dbfc5e
+@patch
+def write(self: Watch,
+    **line, # what is to be logged
+):
+    "Add a line to the log."
+    seconds, tokens = self.seconds(), self.trainer.seen()
+    clock = dict(seconds=round(seconds, 2), tokens_per_second=round(tokens/seconds))
+    self.lines.append(line | dict(tokens=tokens, time=clock))
+    if not first_process(): return
+    with open(self.folder/'log.jsonl', 'a', encoding='utf-8') as f:
+        f.write(json.dumps(self.lines[-1])+'\n')
 
-    def on_train_begin(self,
-        args,    # the settings of the trainer
-        state,   # how far it is
-        control, # what it is to do next
-        **_,     # what else it tells
-    ):
-        "Begin the log and the bar; where nothing is trained yet, with the loss on the validation rows."
-        path = self.folder/'log.jsonl'
-        if first_process():
-            write_jsonl(path, self.lines)   # of a resumed run: up to its checkpoint
-            tell_log(self.folder, state.max_steps, state.global_step)
-        self.start, self.bar = time.time(), progress(total=state.max_steps, desc='training', unit='update')
-        self.bar.initial = self.bar.n = state.global_step
-        if self.trainer.eval_dataset is not None and not state.global_step: self.trainer.evaluate()
+# %% ../nbs/14_train_pytorch.ipynb #4461abac
+@patch
+def on_train_begin(self: Watch,
+    args,    # the settings of the trainer
+    state,   # how far it is
+    control, # what it is to do next
+    **_,     # what else it tells
+):
+    "Begin the log and the bar; where nothing is trained yet, with the loss on the validation rows."
+    if first_process():
+        write_jsonl(self.folder/'log.jsonl', self.lines)   # of a resumed run: up to its checkpoint
+        tell_log(self.folder, state.max_steps, state.global_step)
+    self.start, self.bar = time.time(), progress(total=state.max_steps, desc='training', unit='update')
+    self.bar.initial = self.bar.n = state.global_step
+    if self.trainer.eval_dataset is not None and not state.global_step: self.trainer.evaluate()
 
-    def on_step_end(self,
-        args,    # the settings of the trainer
-        state,   # how far it is
-        control, # what it is to do next
-        **_,     # what else it tells
-    ):
-        "Ask for a line of the log and an evaluation, where they are due."
-        last = state.global_step >= state.max_steps
-        self.bar.update(1)
-        control.should_log |= last
-        if self.trainer.eval_dataset is not None:
-            control.should_evaluate |= last or state.global_step % self.config.eval_steps == 0
+# %% ../nbs/14_train_pytorch.ipynb #38b3a683
+@patch
+def on_step_end(self: Watch,
+    args,    # the settings of the trainer
+    state,   # how far it is
+    control, # what it is to do next
+    **_,     # what else it tells
+):
+    "Ask for a line of the log and an evaluation, where they are due."
+    last = state.global_step >= state.max_steps
+    self.bar.update(1)
+    control.should_log |= last
+    if self.trainer.eval_dataset is not None:
+        control.should_evaluate |= last or state.global_step % self.config.eval_steps == 0
 
-    def on_log(self,
-        args,    # the settings of the trainer
-        state,   # how far it is
-        control, # what it is to do next
-        logs=None, # what is logged
-        **_,     # what else it tells
-    ):
-        "Write a line with the loss of training; `AspFtError` where it is no number."
-        if 'loss' not in logs: return
-        if not math.isfinite(logs['loss']): raise self.trainer.diverged(logs['loss'])
-        more = {name: logs[key] for key, name in self.more.items() if key in logs}
-        self.write(step=state.global_step, epoch=round(state.epoch, 4), loss=logs['loss'],
-                   grad_norm=logs.get('grad_norm'), learning_rate=logs['learning_rate'], **more)
-        self.bar.set_postfix_str(f"loss {logs['loss']:.4f}, {self.lines[-1]['time']['tokens_per_second']:,} "
-                                 "tokens/s")
+# %% ../nbs/14_train_pytorch.ipynb #8e5ff218
+@patch
+def on_train_end(self: Watch,
+    args,    # the settings of the trainer
+    state,   # how far it is
+    control, # what it is to do next
+    **_,     # what else it tells
+):
+    "Close the bar."
+    self.bar.close()
 
-    def on_evaluate(self,
-        args,    # the settings of the trainer
-        state,   # how far it is
-        control, # what it is to do next
-        metrics=None, # of the evaluation; the score is added
-        **_,     # what else it tells
-    ):
-        "Ask the solver, but of an untrained adapter, and write a line with what was found."
-        if self.score is not None and state.global_step:
-            metrics['solver_equal'], = broadcast_object_list([_scored(self)])
-        self.write(step=state.global_step, **metrics)
-        self.trainer.log({'eval_'+k.removeprefix('eval_'): v for k, v in metrics.items()})   # for `report_to`
+# %% ../nbs/14_train_pytorch.ipynb #2f9b5c2d
+@patch
+def on_log(self: Watch,
+    args,    # the settings of the trainer
+    state,   # how far it is
+    control, # what it is to do next
+    logs=None, # what is logged
+    **_,     # what else it tells
+):
+    "Write a line with the loss of training; `AspFtError` where it is no number."
+    if 'loss' not in logs: return
+    if not math.isfinite(logs['loss']): raise self.trainer.loss_error(logs['loss'])
+    more = {name: logs[key] for key, name in self.more.items() if key in logs}
+    self.write(step=state.global_step, epoch=round(state.epoch, 4), loss=logs['loss'],
+               grad_norm=logs.get('grad_norm'), learning_rate=logs['learning_rate'], **more)
+    self.bar.set_postfix_str(f"loss {logs['loss']:.4f}, {self.lines[-1]['time']['tokens_per_second']:,} tokens/s")
 
-    def on_train_end(self,
-        args,    # the settings of the trainer
-        state,   # how far it is
-        control, # what it is to do next
-        **_,     # what else it tells
-    ):
-        "Close the bar."
-        self.bar.close()
+# %% ../nbs/14_train_pytorch.ipynb #abd3a404
+@patch
+def on_evaluate(self: Watch,
+    args,    # the settings of the trainer
+    state,   # how far it is
+    control, # what it is to do next
+    metrics=None, # of the evaluation; the score is added
+    **_,     # what else it tells
+):
+    "Ask the solver, but of an untrained adapter, and write a line with what was found."
+    if self.score is not None and state.global_step:
+        metrics['solver_equal'], = broadcast_object_list([self.ask_solver()])
+    self.write(step=state.global_step, **metrics)
+    self.trainer.log({'eval_'+k.removeprefix('eval_'): v for k, v in metrics.items()})   # for `report_to`
+
+# %% ../nbs/14_train_pytorch.ipynb #9917577e
+@patch
+def ask_solver(self: Watch):
+    "The solver's score of the adapter as it is now, in the first process; all of them give their part of the weights."
+    if not first_process(): return save_adapter(self.trainer.model, None, self.config.model)
+    with tempfile.TemporaryDirectory(dir=self.folder, prefix='.scored-') as d:
+        save_adapter(self.trainer.model, d, self.config.model)
+        return self.score(Path(d))
+
+# %% ../nbs/14_train_pytorch.ipynb #6015255f
+def gather_tensor(
+    tensor, # of a model, perhaps shared out among processes (FSDP); then all of them call this
+):          # all of it
+    "A tensor with all its parts."
+    return tensor.full_tensor() if hasattr(tensor, 'full_tensor') else tensor
+
+# %% ../nbs/14_train_pytorch.ipynb #872f1c28
+def save_adapter(
+    model,     # a PeftModel
+    folder,    # where to write
+    base: str, # the base model as the user named it
+):
+    "Write adapter_model.safetensors and adapter_config.json, always in the same bytes; called by all processes."
+    state = get_peft_model_state_dict(model, save_embedding_layers=False)
+    state = {name: gather_tensor(state[name]) for name in sorted(state)}   # in the same order everywhere
+    if not first_process(): return
+    stored = {name: tensor.detach().float().cpu().contiguous() for name, tensor in state.items()}
+    save_file(stored, Path(folder)/'adapter_model.safetensors')
+    def to_json(x): return sorted(x) if isinstance(x, (set, frozenset)) else getattr(x, 'value', x)
+    settings = {name: to_json(value) for name, value in model.peft_config['default'].to_dict().items()}
+    settings |= dict(base_model_name_or_path=MODELS.get(base, base), inference_mode=True)
+    write_json(Path(folder)/'adapter_config.json', dict(sorted(settings.items())))
 
 # %% ../nbs/14_train_pytorch.ipynb #4675102e
 @contextlib.contextmanager
@@ -709,29 +794,34 @@ def same_random():
 # %% ../nbs/14_train_pytorch.ipynb #91ae01d9
 def _fill_checkpoint(trainer, tmp, folder):
     "All that the rest of the run depends on: first under a temporary name, sealed by the first process."
-    main, number = trainer.is_world_process_zero(), trainer.args.process_index
+    first, number = trainer.is_world_process_zero(), trainer.args.process_index
     wait = trainer.accelerator.wait_for_everyone
-    if main: shutil.rmtree(tmp, ignore_errors=True); tmp.mkdir()
+    if first:
+        shutil.rmtree(tmp, ignore_errors=True)
+        tmp.mkdir()
     wait()
-    for save in (trainer._save_optimizer_and_scheduler, trainer._save_scaler, trainer._save_rng_state): save(str(tmp))
-    write_json(tmp/f'process-{number}.json', dict(tokens=int(trainer.tokens), loss=trainer._tr_loss.item(),
-        total_loss=trainer._total_loss_scalar, logged=trainer._globalstep_last_logged, lowered=trainer.lowered))
+    trainer._save_optimizer_and_scheduler(str(tmp))
+    trainer._save_scaler(str(tmp))
+    trainer._save_rng_state(str(tmp))
+    sums = dict(tokens=int(trainer.tokens), loss=trainer._tr_loss.item(), total_loss=trainer._total_loss_scalar,
+                logged=trainer._globalstep_last_logged, lowered=trainer.lowered)
+    write_json(tmp/f'process-{number}.json', sums)
     save_adapter(trainer.model, tmp, trainer.watch.config.model)
     wait()
-    if main:
+    if first:
         trainer.state.save_to_json(str(tmp/'trainer_state.json'))
-        seal_checkpoint(tmp, folder, dict(step=trainer.state.global_step, identity=trainer.identity,
-            best=trainer.keeper.best, seconds=round(trainer.watch.seconds(), 2), log=trainer.watch.lines))
+        record = dict(step=trainer.state.global_step, identity=trainer.identity, best=trainer.keeper.best,
+                      seconds=round(trainer.watch.seconds(), 2), log=trainer.watch.lines)
+        seal_checkpoint(tmp, folder, record)
         drop_old(folder.parent, trainer.keeper.config.keep, trainer.keeper.best)
     wait()
 
 # %% ../nbs/14_train_pytorch.ipynb #5538cec0
-def scattered(
+def scatter_tensor(
     tensor, # the whole of it
     own,    # the tensor it is for, perhaps shared out among processes
 ):          # the part of `tensor` that this process holds
-    "The opposite of `gathered`."
-    from torch.distributed.tensor import DTensor, distribute_tensor
+    "The opposite of `gather_tensor`."
     if not isinstance(own, DTensor): return tensor
     return distribute_tensor(tensor.to(own.device), own.device_mesh, own.placements)
 
@@ -741,7 +831,7 @@ class Surviving:
     identity, waiting = {}, None   # what the run depends on; sums to take over once training begins
     lowered = None                 # rows that go through the model at once, since memory ran out
 
-    def diverged(self,
+    def loss_error(self,
         loss, # what it is
     ) -> AspFtError: # the error to raise
         "What to do where the loss is no number."
@@ -752,7 +842,8 @@ class Surviving:
     def check_finite(self):
         "Raise where the loss or a trained number is NaN or infinite."
         trained = [p for p in self.model.parameters() if p.requires_grad]
-        if not all(torch.isfinite(t).all() for t in (self._tr_loss, *trained)): raise self.diverged('not a number')
+        finite = all(torch.isfinite(t).all() for t in (self._tr_loss, *trained))
+        if not finite: raise self.loss_error('not a number')
 
     def _save_checkpoint(self, model, trial=None):
         self.check_finite()
@@ -767,7 +858,7 @@ class Surviving:
         record, folder = read_checkpoint(checkpoint), Path(checkpoint)
         stored = load_file(folder/'adapter_model.safetensors')
         for name, own in get_peft_model_state_dict(self.model, save_embedding_layers=False).items():
-            own.copy_(scattered(stored[name], own))
+            own.copy_(scatter_tensor(stored[name], own))
         self.watch.lines, self.watch.before, self.keeper.best = record['log'], record['seconds'], record['best']
         self.waiting = read_json(folder/f'process-{self.args.process_index}.json')
         self.tokens, self.lowered = self.waiting['tokens'], self.waiting.get('lowered')
@@ -861,7 +952,8 @@ def begin_with_trees(
     order = trainer.order(0) if trainer.order else batch_order(lengths, together, config.seed, 0)
     plan = plan_prefixes(config, model, [rows[i] for i in order], process_count())
     if plan.why_not:
-        if config.shared_prefixes == 'on': log.warning('shared_prefixes: not used: %s', plan.why_not)
+        if config.shared_prefixes == 'on':
+            log.warning('shared_prefixes: not used: %s', plan.why_not)
         elif config.shared_prefixes == 'auto' and plan.saved > SAVED:
             log.info('rows share %.0f%% of their tokens, and are computed on their own: %s', 100*plan.saved,
                      plan.why_not)
@@ -882,7 +974,8 @@ def share_in_model(
     "Let the model compute once what the rows of a batch share, for trainers that read its logits."
     plan = plan_prefixes(replace(config, batch_size=size, grad_accumulation=1), model, rows)
     if plan.why_not:
-        if config.shared_prefixes == 'on': log.warning('shared_prefixes: not used: %s', plan.why_not)
+        if config.shared_prefixes == 'on':
+            log.warning('shared_prefixes: not used: %s', plan.why_not)
         return False
     base = model.get_base_model()
     body = base.base_model
@@ -917,7 +1010,7 @@ def plain_layers(
     for layer in layers: layer._compiled_call_impl = None
 
 # %% ../nbs/14_train_pytorch.ipynb #c0de0007
-def prove_compiled(
+def prove_compilation(
     trainer,           # before its first update, with `Surviving`
     graphs: bool=False,# of `compile_layers`
 ) -> float:            # how far the gradients are apart, as a share
@@ -930,12 +1023,12 @@ def prove_compiled(
             if graphs: torch.compiler.cudagraph_mark_step_begin()
             ours, own = loss_and_gradient(model, batch)
     check_loss(model, ours, loss, '')
-    apart, dtype = vectors_apart(own, gradient), str(model.dtype).rpartition('.')[2]
+    apart, dtype = relative_difference(own, gradient), str(model.dtype).rpartition('.')[2]
     if apart > 5*ROUNDING[dtype]: raise AspFtError(f'the gradients are {apart:.1%} apart')
     return apart
 
 # %% ../nbs/14_train_pytorch.ipynb #c0de0044
-def begin_compiled(
+def begin_compilation(
     trainer, # before its first update, with `Surviving`, and with its `data_collator`
 ) -> str:    # off, layers or graphs
     "Compile the layers where that is asked for, works, and leaves loss and gradient as they are."
@@ -947,7 +1040,7 @@ def begin_compiled(
     if mode == 'graphs' and model.device.type != 'cuda':
         log.warning('compile: layers without CUDA graphs, since the model is on %s', model.device.type)
         mode = 'layers'
-    try: apart = prove_compiled(trainer, mode == 'graphs')
+    try: apart = prove_compilation(trainer, mode == 'graphs')
     except Exception as e:   # of a compiler, or of any library that it calls
         plain_layers(decoder_layers(model))
         log.warning('compile: not used: %s', first_line(e))
@@ -970,7 +1063,8 @@ def in_buckets(
     more = -batch['input_ids'].shape[1] % multiple
     for name, value in (('input_ids', pad), ('labels', IGNORE)):
         batch[name] = torch.nn.functional.pad(batch[name], (0, more), value=value)
-    if 'states' in batch: batch['states'] = torch.nn.functional.pad(batch['states'], (0, 0, 0, more))
+    if 'states' in batch:
+        batch['states'] = torch.nn.functional.pad(batch['states'], (0, 0, 0, more))
     if 'position_ids' in batch:   # end to end: the padding is one more row
         batch['position_ids'] = torch.cat([batch['position_ids'], torch.arange(more)[None]], 1)
     return batch
@@ -987,13 +1081,13 @@ class SurvivingTrainer(Surviving, MaskedTrainer):
         pad = self.data_collator.keywords['pad']
         begin_with_head(self.model, self.train_dataset, pad)
         flat = self.watch.config.padding_free
-        if flat: prove_apart(self.model, self.train_dataset)
+        if flat: prove_separation(self.model, self.train_dataset)
         else: self.most = begin_with_trees(self)
         trunk = begin_above_trunk(self, pad)
         self.data_collator = functools.partial(end_to_end if flat else collate, pad=pad, trunk=trunk)
         if self.most and trunk: prove_trees(self, 'train with --shared_prefixes off, or report it')
         if flat: self._prove_flat(collate(two_rows(self.train_dataset), pad, trunk))
-        self.compiled = begin_compiled(self)
+        self.compiled = begin_compilation(self)
         if self.compiled != 'graphs': return
         self.data_collator = functools.partial(in_buckets, make=self.data_collator, pad=pad)
 
@@ -1017,59 +1111,74 @@ class Keeper(TrainerCallback):
     def __init__(self,
         config: RunConfig, # the run
         trainer,           # whose checkpoints they are
-    ): self.config, self.trainer, self.best, self.stop = config, trainer, None, False
+    ):
+        self.config, self.trainer = config, trainer
+        self.best = None   # update, score and loss of the best adapter
+        self.stop = False  # Ctrl-C was pressed
 
-    def interrupted(self):
+    def ends_early(self):
         "Whether the run was stopped before its end."
         return self.stop and self.trainer.state.global_step < self.trainer.state.max_steps
 
-    def on_train_begin(self,
-        args,    # the settings of the trainer
-        state,   # how far it is
-        control, # what it is to do next
-        **_,     # what else it tells
-    ):
-        "Take over the sums of a run that goes on."
-        if not (sums := self.trainer.waiting): return
-        t = self.trainer; t._tr_loss.fill_(sums['loss'])
-        t._total_loss_scalar, t._globalstep_last_logged, t.waiting = sums['total_loss'], sums['logged'], None
+# %% ../nbs/14_train_pytorch.ipynb #a701f1b5
+@patch
+def on_train_begin(self: Keeper,
+    args,    # the settings of the trainer
+    state,   # how far it is
+    control, # what it is to do next
+    **_,     # what else it tells
+):
+    "Take over the sums of a run that goes on."
+    trainer, sums = self.trainer, self.trainer.waiting
+    if not sums: return
+    trainer._tr_loss.fill_(sums['loss'])
+    trainer._total_loss_scalar, trainer._globalstep_last_logged = sums['total_loss'], sums['logged']
+    trainer.waiting = None
 
-    def _ask(self, control):
-        "Ctrl-C reaches the processes of a run at different updates; they agree on one."
-        if self.trainer.args.world_size > 1:
-            flag = torch.tensor(int(self.stop), device=self.trainer.args.device)
-            self.stop = bool(self.trainer.accelerator.reduce(flag, 'sum').item())
-        if self.interrupted(): control.should_save = control.should_training_stop = True
+# %% ../nbs/14_train_pytorch.ipynb #cf181ec3
+@patch
+def _ask(self: Keeper, control):
+    "Ctrl-C reaches the processes of a run at different updates; they agree on one."
+    if self.trainer.args.world_size > 1:
+        flag = torch.tensor(int(self.stop), device=self.trainer.args.device)
+        self.stop = bool(self.trainer.accelerator.reduce(flag, 'sum').item())
+    if self.ends_early(): control.should_save = control.should_training_stop = True
 
-    def on_step_end(self,
-        args,    # the settings of the trainer
-        state,   # how far it is
-        control, # what it is to do next
-        **_,     # what else it tells
-    ):
-        "Ask for a checkpoint where one is due."
-        last = state.global_step >= state.max_steps   # what follows is the adapter itself
-        control.should_save |= not last and state.global_step % self.config.save_steps == 0
-        self._ask(control)
+# %% ../nbs/14_train_pytorch.ipynb #dd557a6f
+@patch
+def on_step_end(self: Keeper,
+    args,    # the settings of the trainer
+    state,   # how far it is
+    control, # what it is to do next
+    **_,     # what else it tells
+):
+    "Ask for a checkpoint where one is due."
+    last = state.global_step >= state.max_steps   # what follows is the adapter itself
+    control.should_save |= not last and state.global_step % self.config.save_steps == 0
+    self._ask(control)
 
-    def on_evaluate(self,
-        args,    # the settings of the trainer
-        state,   # how far it is
-        control, # what it is to do next
-        metrics=None, # of the evaluation
-        **_,     # what else it tells
-    ):
-        "Keep what is the best so far."
-        if better(metrics, self.best):
-            self.best = dict(step=state.global_step, **metrics)
-            control.should_save = state.global_step < state.max_steps
-        self._ask(control)
+# %% ../nbs/14_train_pytorch.ipynb #bca32c29
+@patch
+def on_evaluate(self: Keeper,
+    args,    # the settings of the trainer
+    state,   # how far it is
+    control, # what it is to do next
+    metrics=None, # of the evaluation
+    **_,     # what else it tells
+):
+    "Keep what is the best so far."
+    if better(metrics, self.best):
+        self.best = dict(step=state.global_step, **metrics)
+        control.should_save = state.global_step < state.max_steps
+    self._ask(control)
 
 # %% ../nbs/14_train_pytorch.ipynb #02406c33
 @contextlib.contextmanager
 def _interruptible(keeper):
     "Ctrl-C asks the keeper to stop; a second one is Python's own."
-    if threading.current_thread() is not threading.main_thread(): yield; return
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     def stop(number, frame):
         if keeper.stop: raise KeyboardInterrupt
         keeper.stop = True
@@ -1078,39 +1187,18 @@ def _interruptible(keeper):
     try: yield
     finally: signal.signal(signal.SIGINT, before)
 
-# %% ../nbs/14_train_pytorch.ipynb #6015255f
-def gathered(
-    tensor, # of a model, perhaps shared out among processes (FSDP); then all of them call this
-):          # all of it
-    "A tensor with all its parts."
-    return tensor.full_tensor() if hasattr(tensor, 'full_tensor') else tensor
-
-# %% ../nbs/14_train_pytorch.ipynb #872f1c28
-def save_adapter(
-    model,     # a PeftModel
-    folder,    # where to write
-    base: str, # the base model as the user named it
-):
-    "Write adapter_model.safetensors and adapter_config.json, always in the same bytes; called by all processes."
-    state = {k: gathered(v) for k, v in sorted(get_peft_model_state_dict(model, save_embedding_layers=False).items())}
-    if not first_process(): return
-    save_file({k: v.detach().float().cpu().contiguous() for k, v in state.items()},
-              Path(folder)/'adapter_model.safetensors')
-    def plain(x): return sorted(x) if isinstance(x, (set, frozenset)) else getattr(x, 'value', x)
-    settings = {k: plain(v) for k, v in model.peft_config['default'].to_dict().items()}
-    settings |= dict(base_model_name_or_path=MODELS.get(base, base), inference_mode=True)
-    write_json(Path(folder)/'adapter_config.json', dict(sorted(settings.items())))
-
 # %% ../nbs/14_train_pytorch.ipynb #6ebb540d
 def _meaning(settings, depth):
     "What decides how the numbers of an adapter are used: field of `RunConfig` -> value."
     modules, layers = settings.get('target_modules'), settings.get('layers_to_transform')
     stacks = sorted(settings.get('target_parameters') or ())
-    def plain(x, every): return sorted(every if x is None else [x] if isinstance(x, (str, int)) else x)
+    def as_list(x, every):
+        if x is None: return sorted(every)
+        return [x] if isinstance(x, (str, int)) else sorted(x)
     kind = [k for k in ('use_rslora', 'use_dora', 'lora_bias', 'modules_to_save', 'rank_pattern', 'alpha_pattern')
             if settings.get(k)]
-    return dict(rank=settings.get('r'), alpha=settings.get('lora_alpha'), target_modules=plain(modules, []),
-                layers=plain(layers, range(depth)), adapt_experts=some_names(stacks) or 'none',
+    return dict(rank=settings.get('r'), alpha=settings.get('lora_alpha'), target_modules=as_list(modules, []),
+                layers=as_list(layers, range(depth)), adapt_experts=some_names(stacks) or 'none',
                 kind=', '.join(kind) or 'plain LoRA')
 
 # %% ../nbs/14_train_pytorch.ipynb #d6cc317b
@@ -1144,12 +1232,17 @@ def load_adapter(
         raise AspFtError(f'adapter: {show_path(folder)} cannot be read ({first_line(e)}); give a folder with '
                          'adapter_config.json and adapter_model.safetensors; one that MLX trained is converted by  '
                          f'asp_ft adapter convert {show_path(folder)} OUT --to peft') from None
-    adapter_settings(folder); depth = model.config.get_text_config().num_hidden_layers
-    found = adapter_differences(settings, read_run(folder), lora, config, base_hash, depth)
-    def shapes(d): return {k: tuple(t.shape) for k, t in d.items()}
-    if not found and shapes(state) != shapes(get_peft_model_state_dict(model)): found = ['its weights differ in shape']
-    if not found and not all(torch.isfinite(t).all() for t in state.values()): found = ['it holds NaN']
-    if found: raise AspFtError(f"adapter: {show_path(folder)} cannot be continued: {'; '.join(found)}")
+    adapter_settings(folder)
+    depth = model.config.get_text_config().num_hidden_layers
+    reasons = adapter_differences(settings, read_run(folder), lora, config, base_hash, depth)
+    def shapes(tensors): return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if not reasons:
+        same_shapes = shapes(state) == shapes(get_peft_model_state_dict(model))
+        finite = all(torch.isfinite(tensor).all() for tensor in state.values())
+        if not same_shapes: reasons = ['its weights differ in shape']
+        elif not finite: reasons = ['it holds NaN']
+    if reasons:
+        raise AspFtError(f"adapter: {show_path(folder)} cannot be continued: {'; '.join(reasons)}")
     set_peft_model_state_dict(model, state)
 
 # %% ../nbs/14_train_pytorch.ipynb #910fe1cc
@@ -1172,8 +1265,9 @@ def watch_over(
     watch: Watch, # its log and progress bar
 ):                # the trainer
     "Give a trainer its log, its checkpoints and its way to stop."
-    for p in trainer.model.parameters():
-        if p.requires_grad: p.data = p.data.float()   # the adapter learns in float32, whatever the base's type
+    trained = [p for p in trainer.model.parameters() if p.requires_grad]
+    for p in trained:
+        p.data = p.data.float()   # the adapter learns in float32, whatever the base's type
     trainer.remove_callback(PrinterCallback)
     trainer.watch, trainer.keeper = watch, Keeper(watch.config, trainer)
     for callback in (trainer.watch, trainer.keeper): trainer.add_callback(callback)
@@ -1193,12 +1287,12 @@ def make_trainer(
     "Put model, adapter, rows and settings together."
     if gpu_memory(): config = settle_run(config, model_shape(base_folder), rows['train'])
     set_seed(config.seed)
-    model = load_policy(config, base_folder); base = model.get_base_model()
-    data = {k: Dataset.from_dict(dict(input_ids=[e.input_ids for e in part], labels=[e.labels for e in part]))
-            for k, part in dict(train=rows['train'], valid=sorted(rows['valid'], key=len)).items() if part}
+    model = load_policy(config, base_folder)
+    base = model.get_base_model()
+    valid = sorted(rows['valid'], key=len)
     trainer = SurvivingTrainer(model=model, args=to_sft_config(config, folder, len(rows['train'])),
-                               train_dataset=data['train'],
-                               eval_dataset=data.get('valid'), processing_class=tokenizer,
+                               train_dataset=to_dataset(rows['train']),
+                               eval_dataset=to_dataset(valid) if valid else None, processing_class=tokenizer,
                                data_collator=functools.partial(collate, pad=pad_id(tokenizer)))
     trainer.batch_size, trainer.at_once = config.batch_size, rows_at_once(config)
     add_masked_loss(base, config.fused_head)
@@ -1220,8 +1314,9 @@ def run_trainer(
         with _interruptible(trainer.keeper):
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         trainer.check_finite()
-    except torch.cuda.OutOfMemoryError: raise out_of_memory(trainer.watch.config, trainer.encoded()) from None
-    if trainer.keeper.interrupted(): raise KeyboardInterrupt(
+    except torch.cuda.OutOfMemoryError:
+        raise out_of_memory(trainer.watch.config, trainer.encoded()) from None
+    if trainer.keeper.ends_early(): raise KeyboardInterrupt(
         f'interrupted after update {trainer.state.global_step} of {trainer.state.max_steps}, which is saved: go on '
         'with the same command and --resume')
 
@@ -1233,7 +1328,8 @@ def train_pytorch(
     restart: bool=False, # throw an unfinished run away; with `resume`: only where it is another run
 ) -> Path:               # the adapter folder, `config.out`
     "Fine-tune with LoRA and write an adapter folder; a run that is already there is not repeated."
-    _need(config); folder = model_folder(config.model)
+    check_options(config)
+    folder = model_folder(config.model)
     check_training(config, folder, 'pytorch')
     config = settle_dtype(config, training_device())
     def train(work, checkpoint, rows, tokenizer, identity):
@@ -1254,11 +1350,8 @@ def training_result(
     best, last = trainer.keeper.best, trainer.state.global_step
     if not best or best['step'] == last: save_adapter(trainer.model, work, config.model)
     if first_process(): save_config(config, work/'config.yaml')
-    return dict(lines=trainer.watch.lines, best=best, seconds=trainer.watch.seconds(), updates=last,
-                **_hardware(trainer.args.device),
-                trainable=sum(p.numel() for p in trainer.model.parameters() if p.requires_grad))
-
-# %% ../nbs/14_train_pytorch.ipynb #0cbfa578
-def _hardware(device):
+    device = trainer.args.device
     name = torch.cuda.get_device_name(device) if device.type == 'cuda' else platform.machine()
-    return dict(device=str(device), hardware=dict(name=name, threads=torch.get_num_threads()))
+    trainable = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    return dict(lines=trainer.watch.lines, best=best, seconds=trainer.watch.seconds(), updates=last,
+                device=str(device), hardware=dict(name=name, threads=torch.get_num_threads()), trainable=trainable)
