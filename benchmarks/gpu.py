@@ -9,9 +9,9 @@ measurement is a process of its own. A peer that is not installed is named and l
 What asp_ft can do faster is measured alone, beside `asp_ft, no checkpointing`, and then all of it together; what a run
 said of it, such as that there are no CUDA graphs on a CPU, stands below the table.
 
-A second table has rows of which those of an update begin alike, two thirds of them, as answers to one prompt do.
+A second table has rows of which those of a step begin alike, two thirds of them, as answers to one prompt do.
 
-The floor of an update is the larger of two times: the operations that its tokens need, counted, at the rate of a matrix
+The floor of a step is the larger of two times: the operations that its tokens need, counted, at the rate of a matrix
 product on this card, and the weights, read twice, at the rate of a copy.
 """
 import argparse, io, json, logging, os, platform, random, shutil, statistics, subprocess, sys, tempfile, time
@@ -119,7 +119,7 @@ def configuration(args, more):
 
 
 def make_mark():
-    "A callback that notes the time of each update, and its loss."
+    "A callback that notes the time of each step, and its loss."
     from transformers import TrainerCallback
 
     class Mark(TrainerCallback):
@@ -178,7 +178,7 @@ def unsloth_model(args):
 
 
 def floor_of(args, order, config):
-    "Operations of an update, and bytes of weights that it reads."
+    "Operations of a step, and bytes of weights that it reads."
     from asp_ft.estimate import model_shape, token_flops
     settings_of(args).save_pretrained(args.folder/'shape')
     shape = model_shape(args.folder/'shape')
@@ -306,7 +306,7 @@ def report_training(shape, args, best):
     "A line for each trainer, against the floor and against plain TRL."
     rows = ', rows that begin alike' if args.shared else ''
     print(f'\n### Training{rows}, {shape} shape\n\n'
-          '| | tokens/s | times TRL | ms an update | of the matrix rate | peak GiB | estimated | s before the first '
+          '| | tokens/s | times TRL | ms a step | of the matrix rate | peak GiB | estimated | s before the first '
           '| losses apart |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|', flush=True)
     first, left = None, []
     for kind in SHARED if args.shared else TRAINERS:
@@ -341,8 +341,8 @@ def report_generation(shape, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--shapes', nargs='+', default=['1.5B', '7B'], choices=SHAPES, help='of the models')
-    parser.add_argument('--steps', type=int, default=15, help='updates of a run (default: 15)')
-    parser.add_argument('--batch', type=int, default=4, help='rows of an update (default: 4)')
+    parser.add_argument('--steps', type=int, default=15, help='steps of a run (default: 15)')
+    parser.add_argument('--batch', type=int, default=4, help='rows of a step (default: 4)')
     parser.add_argument('--top', type=int, default=16, help='layers with an adapter (default: 16)')
     parser.add_argument('--limit', type=float, default=450, help='seconds in all (default: 450)')
     parser.add_argument('--only', nargs='+', help='trainers with one of these words in their names (default: all)')

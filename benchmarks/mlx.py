@@ -1,9 +1,9 @@
 """How many tokens a second on MLX: the command line of mlx-lm as it is, against asp_ft's exact engine?
 
-    python benchmarks/mlx.py [--runs 3] [--updates 8] [--batch 4] [--length 512]
+    python benchmarks/mlx.py [--runs 3] [--steps 8] [--batch 4] [--length 512]
 
 Both train nano on the same rows of the demonstration's problem families and of the corpus, with the same YAML, in
-updates of two micro-batches, without dropout. Each run has a process of its own; the engines take turns. Loading,
+steps of two micro-batches, without dropout. Each run has a process of its own; the engines take turns. Loading,
 validation and writing are not timed. What counts as a token is one that is there: padding does not. Afterwards both
 adapters meet the same validation rows, and the loss of their trained tokens is compared.
 """
@@ -28,7 +28,7 @@ def prepare(folder, args):
     problems(folder/'raw', None, args.problems, 42, 'train')
     convert([folder/'raw', CORPUS], folder/'data', seed=42)
     config = RunConfig(data=str(folder/'data'), out=str(folder/'out'), dtype='float32', dropout=0, learning_rate=1e-3,
-                       batch_size=args.batch, grad_accumulation=2, max_steps=args.updates, max_length=args.length,
+                       batch_size=args.batch, grad_accumulation=2, max_steps=args.steps, max_length=args.length,
                        skip_long=True, eval_steps=10**6, save_steps=10**6, backend='mlx')
     rows = training_rows(config, load_tokenizer('nano'))
     # mlx-lm would cut the longer ones; both get the same files without them
@@ -124,7 +124,7 @@ def spread(values, form='{:.0f}'):
 
 def report(found, args):
     first = found['exact'][0]
-    print(f'nano, float32; {first["there"]} rows of at most {args.length} tokens; {args.updates} updates of 2 batches '
+    print(f'nano, float32; {first["there"]} rows of at most {args.length} tokens; {args.steps} steps of 2 batches '
           f'of {args.batch}; median (least, most) of {args.runs} runs; {os.cpu_count()} cores, {platform.machine()}, '
           f'Python {platform.python_version()}, mlx {version("mlx")}, mlx-lm {version("mlx-lm")}\n')
     print('| | tokens/s | times stock | padding | rows seen | of which different | loss, the same validation rows |')
@@ -141,7 +141,7 @@ def report(found, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--runs', type=int, default=3, help='runs of which the median counts (default: 3)')
-    parser.add_argument('--updates', type=int, default=8, help='updates of a run (default: 8)')
+    parser.add_argument('--steps', '--updates', type=int, default=8, help='steps of a run (default: 8)')
     parser.add_argument('--batch', type=int, default=4, help='rows of a batch (default: 4)')
     parser.add_argument('--problems', type=int, default=160, help='family problems beside the corpus (default: 160)')
     parser.add_argument('--length', type=int, default=512, help='tokens of the longest row (default: 512)')

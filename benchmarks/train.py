@@ -7,17 +7,17 @@
 
 Both train the same rows of the corpus with the same LoRA, on a random model of 24 layers in the proportions of
 Qwen2.5-7B, shrunk to a width of 256. Each run has a process of its own; the kinds of run take turns. The first
-update of each run warms up and is not timed.
+step of each run warms up and is not timed.
 
-With --epochs whole runs are timed, proofs before the first update included, and asp_ft runs once more with what the
+With --epochs whole runs are timed, proofs before the first step included, and asp_ft runs once more with what the
 frozen layers give kept on the disk; the time to compute and write it counts. A second table tells what the beginning
 costs, what an epoch takes after it, and from which epoch on that has paid.
 
 With --model the model is one of this machine, such as `asp_ft fetch smollm2-135m` brings.
 
 With --prompts the rows are 8 programs for each prompt, as rejection sampling finds them: different ones that nano wrote
-for prompts of the corpus at a temperature of 1 (whether they are right does not matter here). An update is 8 rows, and
-those of a prompt are in one update, for all kinds of run. asp_ft runs once more with what they share computed once, and
+for prompts of the corpus at a temperature of 1 (whether they are right does not matter here). A step is 8 rows, and
+those of a prompt are in one step, for all kinds of run. asp_ft runs once more with what they share computed once, and
 once more with the frozen layers kept on the disk as well.
 """
 import argparse, json, math, os, platform, random, resource, shutil, statistics, subprocess, sys, tempfile, time
@@ -192,7 +192,7 @@ def report(found, args):
     length = f'{args.epochs:g} epochs' if args.epochs else f'{args.steps}'
     size = f'{ANSWERS} rows, those of a prompt' if args.prompts else '4 rows'
     model = Path(args.model).name if args.model else f'{args.layers} layers of width {SHAPE["hidden_size"]}'
-    print(f'{model}, {args.dtype}; updates of {size}, {length} a run; '
+    print(f'{model}, {args.dtype}; steps of {size}, {length} a run; '
           f'median (least, most) of {args.runs} runs; {args.threads} threads, Python {platform.python_version()}, '
           f'torch {version("torch")}, trl {version("trl")}\n')
     print('| | trained tokens/s | times plain TRL | the same in processor time | peak memory, MB |')
@@ -208,7 +208,7 @@ def report(found, args):
     print(f'\nThe losses lie at most {apart:.1g} apart at any step.')
     if not args.epochs: return
     print('\nOf the first run of each kind, in seconds of processor time:\n')
-    print('| | a run | before the first update | an epoch | kept, MB | has paid from epoch |')
+    print('| | a run | before the first step | an epoch | kept, MB | has paid from epoch |')
     print('|---|---|---|---|---|---|')
     for kind, (run, *_) in found.items():
         paid = paid_from(run, found['off'][0]) if kind not in ('trl', 'off') else ''
@@ -225,11 +225,11 @@ def kinds_of(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--runs', type=int, default=5, help='runs of which the median counts (default: 5)')
-    parser.add_argument('--steps', type=int, default=6, help='timed updates of a run (default: 6)')
+    parser.add_argument('--steps', type=int, default=6, help='timed steps of a run (default: 6)')
     parser.add_argument('--dtype', default='float32', help='of the weights: float32 or bfloat16 (default: float32)')
     parser.add_argument('--threads', type=int, default=os.cpu_count(), help='of torch (default: all cores)')
     parser.add_argument('--layers', type=int, default=24, help='of the model (default: 24)')
-    parser.add_argument('--epochs', type=float, default=0, help='whole runs of so many epochs (default: 0, updates)')
+    parser.add_argument('--epochs', type=float, default=0, help='whole runs of so many epochs (default: 0, steps)')
     parser.add_argument('--model', help='folder of a model to train (default: a random one)')
     parser.add_argument('--rows', type=int, default=0, help='rows of the corpus; 0: all (default: 0)')
     parser.add_argument('--prompts', type=int, default=0,
