@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from .core import AspFtError, require
 from .models import first_line
-from .decode import positions, Settings
+from .decode import longest_first, positions, Settings
 
 require('torch', 'torch', 'transformers')
 import torch
@@ -143,7 +143,7 @@ def decode_continuous(
         for _ in prompts: on_finish(*next_result(manager))
 
 # %% ../nbs/18_engines.ipynb #15febd0c
-def _left_padded(model, prompts):
+def _pad_rows(model, prompts):
     "Ids and mask of prompts, padded on the left."
     length, pad = max(map(len, prompts)), model.generation_config.pad_token_id or 0
     ids = torch.tensor([[pad]*(length-len(p))+[*p] for p in prompts], device=model.device)
@@ -159,10 +159,11 @@ def decode_static(
     on_finish,     # called with (prompt number, tokens) of each completion, with the token that ended it
 ):
     "Decode all completions greedily with `generate` of transformers and a static cache, batch by batch."
-    order, slots = sorted(range(len(prompts)), key=lambda i: -len(prompts[i])), min(slots, len(prompts))
+    order, slots = longest_first(prompts), min(slots, len(prompts))
     for k in range(0, len(order), slots):
         batch = order[k:k+slots]
-        rows = _left_padded(model, [prompts[i] for i in batch+batch[-1:]*(slots-len(batch))])
+        filled = batch+batch[-1:]*(slots-len(batch))
+        rows = _pad_rows(model, [prompts[i] for i in filled])
         settings = library_settings(model, max(limits[i] for i in batch), cache_implementation='static')
         with library_errors(), torch.inference_mode():
             out = plain_model(model).generate(**rows, generation_config=settings)
@@ -186,13 +187,14 @@ def answer_by_library(
     grammars=None,     # there can be none
 ) -> list:             # (text, finish_reason) of each: "stop" or "length"
     "Answer prompts with a loop of transformers."
-    if settings.temperature or settings.grammar or grammars: raise AspFtError(
-        f'engine {engine}: expected a temperature of 0 and no grammar; {REMEDY}')
+    if settings.temperature or settings.grammar or grammars:
+        raise AspFtError(f'engine {engine}: expected a temperature of 0 and no grammar; {REMEDY}')
     ends, completions = {*model.generation_config.eos_token_id}, {}
     limits = [min(settings.max_new_tokens, positions(model)-len(p)) for p in prompts]
     def on_finish(i, tokens):
         text = tokenizer.decode([t for t in tokens if t not in ends], clean_up_tokenization_spaces=False)
         completions[i] = text, 'stop' if tokens[-1] in ends else 'length'
         if on_answer: on_answer(i, completions[i])
-    with torch.inference_mode(): LOOPS[engine](model, prompts, limits, slots or len(prompts), on_finish)
+    loop = LOOPS[engine]
+    with torch.inference_mode(): loop(model, prompts, limits, slots or len(prompts), on_finish)
     return [completions[i] for i in range(len(prompts))]

@@ -6,7 +6,8 @@
 __all__ = ['PARSES', 'GROUNDS', 'METHODS', 'RATES', 'INHERITED', 'SHAPE', 'ROLLOUTS', 'LAST', 'SAME', 'verdict_reward',
            'hidden_tasks', 'unrewardable', 'Rewarder', 'reward', 'naive_rewards', 'reward_rows', 'spread',
            'right_answers', 'answer_row', 'mutant_mistakes', 'preference_pairs', 'round_config', 'Plan',
-           'nothing_to_learn', 'fit_for_training', 'trainer_of', 'round_table', 'improve']
+           'tasks_to_learn', 'sample_counts', 'nothing_to_learn', 'fit_for_training', 'rows_to_learn', 'trainer_of',
+           'plan_identity', 'round_table', 'check_method', 'improve']
 
 # %% ../nbs/22_rewards.ipynb #870b3e0a
 import importlib, json, random, re, shutil, time
@@ -19,7 +20,7 @@ from .core import (AspFtError, atomic_dir, file_hash, load_config, log, process_
                          write_jsonl)
 from .syntax import Task
 from .sandbox import GENERATED
-from .solver import compare_many, examine_many, RUNS
+from .solver import compare_many, examine_many, RUNS, solve
 from .instances import FURTHER, further_many, mutate_many
 from .models import read_record, sealed
 from .chat import check_messages, load_tokenizer
@@ -37,7 +38,8 @@ def verdict_reward(
     "The reward that a verdict stands for."
     if row['verdict'] == 'unknown': return None
     if row['verdict'] == 'equal': return 1.
-    if any(m['code'] == 'output_underived' for m in row['messages']): return 0.   # it does not even try
+    findings = {m['code'] for m in row['messages']}
+    if 'output_underived' in findings: return 0.   # it does not even try
     return PARSES*row['parsed'] + GROUNDS*row['grounded']
 
 # %% ../nbs/22_rewards.ipynb #183b6a17
@@ -50,10 +52,16 @@ def hidden_tasks(
     "Tasks with hidden instances beside those that are given."
     tasks = [Task.from_dict(row) for row in rows]
     if not hidden: return tasks
-    words = [{*re.findall(r'\w+', ' '.join(str(turn.get('content')) for turn in row['prompt']))} for row in rows]
+    words = []          # those of each prompt
+    for row in rows:
+        said = ' '.join(str(turn.get('content')) for turn in row['prompt'])
+        words.append({*re.findall(r'\w+', said)})
     drawn = further_many(zip((row['gold'] for row in rows), tasks, words), hidden, seed, workers)
-    return [task if more is None else replace(task, instances=task.instances+more.instances, odd=task.odd+more.odd)
-            for task, more in zip(tasks, drawn)]
+    for i, more in enumerate(drawn):
+        if more is None: continue
+        task = tasks[i]
+        tasks[i] = replace(task, instances=task.instances+more.instances, odd=task.odd+more.odd)
+    return tasks
 
 # %% ../nbs/22_rewards.ipynb #3768ea52
 def unrewardable(
@@ -77,7 +85,8 @@ class Rewarder:
     ):
         self.rows = {row['id']: row for row in rows}
         self.how = dict(limits=limits, workers=workers, executor=executor)
-        self.why = {id: why for id, row in self.rows.items() if (why := unrewardable(row))}
+        reasons = {id: unrewardable(row) for id, row in self.rows.items()}
+        self.why = {id: why for id, why in reasons.items() if why}
         good = [row for id, row in self.rows.items() if id not in self.why]
         self.tasks = dict(zip((row['id'] for row in good), hidden_tasks(good, hidden, workers=workers)))
         self.known = {}   # (task, program) -> reward
@@ -110,14 +119,18 @@ def naive_rewards(
     task: dict,   # a row of tasks.jsonl
 ) -> dict:        # kind of reward -> its value
     "What three easier rewards say, beside `reward`: they are here to be looked at, not to be trained on."
-    from asp_ft.solver import solve
-    def first(text):
+    names = {output.split('/')[0] for output in task['outputs']}
+    def first_answer_set(text):
+        "Whether a program runs on the given instance, and the output atoms of its first answer set."
         found = solve(text, task['instances'][0]['text'], limits=GENERATED, models=1)
-        names = {o.split('/')[0] for o in task['outputs']}
-        return found.outcome in RUNS, [{a for a in s if a.partition('(')[0] in names} for s in found.answer_sets[:1]]
-    runs, found = first(program)
+        outputs = None
+        if found.answer_sets:
+            outputs = {atom for atom in found.answer_sets[0] if atom.partition('(')[0] in names}
+        return found.outcome in RUNS, outputs
+    runs, found = first_answer_set(program)
+    _, wanted = first_answer_set(task['gold'])
     return dict(runs=float(runs), shown=reward(program, task, hidden=0),
-                one_answer_set=float(runs and found == first(task['gold'])[1]), ours=reward(program, task))
+                one_answer_set=float(runs and found == wanted), ours=reward(program, task))
 
 # %% ../nbs/22_rewards.ipynb #7a152371
 def reward_rows(
@@ -128,10 +141,11 @@ def reward_rows(
     said = {(v['id'], v['sample']): v for v in verdicts}
     groups = defaultdict(list)
     for c in completions:
-        if not (v := said.get((c['id'], c['sample']))): continue   # of a task that cannot be scored
-        value = verdict_reward(v) if c.get('finish_reason') == 'stop' else None
-        groups[c['id']].append(dict(id=c['id'], sample=c['sample'], text=c['text'], reward=value, mistake=mistake(v),
-                                    verdict=v['verdict'], reason=v['reason']))
+        verdict = said.get((c['id'], c['sample']))
+        if not verdict: continue   # of a task that cannot be scored
+        value = verdict_reward(verdict) if c.get('finish_reason') == 'stop' else None
+        groups[c['id']].append(dict(id=c['id'], sample=c['sample'], text=c['text'], reward=value,
+                                    mistake=mistake(verdict), verdict=verdict['verdict'], reason=verdict['reason']))
     return dict(groups)
 
 # %% ../nbs/22_rewards.ipynb #d80a4a6f
@@ -140,7 +154,9 @@ def spread(
 ) -> str:        # right, wrong, mixed or unknown
     "Whether the samples of a prompt are all right, all wrong, or mixed; those without a reward do not count."
     known = {row['reward'] == 1 for row in group if row['reward'] is not None}
-    return 'unknown' if not known else 'mixed' if len(known) == 2 else 'right' if True in known else 'wrong'
+    if not known: return 'unknown'
+    if len(known) == 2: return 'mixed'
+    return 'right' if True in known else 'wrong'
 
 # %% ../nbs/22_rewards.ipynb #159fdd92
 def right_answers(
@@ -151,11 +167,17 @@ def right_answers(
     "The right programs of the prompts that are sometimes right, each meaning written once."
     mixed = {id: [row for row in group if row['reward'] == 1] for id, group in groups.items()
              if spread(group) == 'mixed'}
+    # 1. the canonical form of each program
     texts = sorted({(row['text'], id) for id, group in mixed.items() for row in group})
     found = examine_many([(text, Task.from_dict(tasks[id])) for text, id in texts], GENERATED)
     form = {text: e.canonical for (text, _), e in zip(texts, found)}
-    firsts = {id: {form[row['text']]: row for row in reversed(group)} for id, group in mixed.items()}
-    return {id: sorted(different.values(), key=lambda row: row['sample'])[:most] for id, different in firsts.items()}
+    # 2. the first sample of each form
+    def sample_number(row): return row['sample']
+    chosen = {}
+    for id, group in mixed.items():
+        different = {form[row['text']]: row for row in reversed(group)}
+        chosen[id] = sorted(different.values(), key=sample_number)[:most]
+    return chosen
 
 # %% ../nbs/22_rewards.ipynb #c2d979f3
 def answer_row(
@@ -174,15 +196,18 @@ def mutant_mistakes(
     seed: int=42,  # of the choice
 ) -> dict:         # id -> texts
     "Gold programs with one small mistake that the solver has noticed."
-    mutants = list(mutate_many([task['gold'] for task in tasks], skip=True))
-    chosen = [random.Random(f"{seed} {task['id']}").sample(ms, min(len(ms), 2*most))
-              for task, ms in zip(tasks, mutants)]
-    asked = [(task['id'], m.program) for task, ms in zip(tasks, chosen) for m in ms]
-    whole = {task['id']: task for task in tasks}
-    verdicts = compare_many([(text, whole[id]['gold'], Task.from_dict(whole[id])) for id, text in asked], lint=False)
+    by_id = {task['id']: task for task in tasks}
+    # 1. twice as many mutants as are wanted, since some mean the same
+    candidates = []
+    for task, mutants in zip(tasks, mutate_many([task['gold'] for task in tasks], skip=True)):
+        chosen = random.Random(f"{seed} {task['id']}").sample(mutants, min(len(mutants), 2*most))
+        candidates += [(task['id'], mutant.program) for mutant in chosen]
+    # 2. those that the solver has found different
+    asked = [(text, by_id[id]['gold'], Task.from_dict(by_id[id])) for id, text in candidates]
     found = defaultdict(list)
-    for (id, text), verdict in zip(asked, verdicts):
-        if verdict.verdict == 'different' and verdict.grounded and len(found[id]) < most: found[id].append(text)
+    for (id, text), verdict in zip(candidates, compare_many(asked, lint=False)):
+        noticed = verdict.verdict == 'different' and verdict.grounded
+        if noticed and len(found[id]) < most: found[id].append(text)
     return found
 
 # %% ../nbs/22_rewards.ipynb #da77a410
@@ -198,10 +223,13 @@ def preference_pairs(
     slips = mutant_mistakes([tasks[id] for id in groups], mutants, seed) if mutants else {}
     for id, group in groups.items():
         good = [row['text'] for row in right.get(id, ())] or [tasks[id]['gold']]
-        bad = sorted({row['text'] for row in group if row['reward'] == PARSES+GROUNDS}) if id in right else []
+        bad = []
+        if id in right:
+            bad = sorted({row['text'] for row in group if row['reward'] == PARSES+GROUNDS})
         for kind, texts in (('sample', bad[:most]), ('mutant', slips.get(id, ()))):
             for text in texts:
-                nearest = min(good, key=lambda g: abs(len(g)-len(text)))
+                def difference(other): return abs(len(other)-len(text))
+                nearest = min(good, key=difference)
                 pairs.append(dict(id=id, prompt=tasks[id]['prompt'], chosen=nearest, rejected=text, kind=kind))
     return pairs
 
@@ -213,6 +241,7 @@ INHERITED = ('model', 'rank', 'alpha', 'use_dora', 'use_rslora', 'dropout', 'num
              'grad_accumulation', 'weight_decay', 'betas', 'eps', 'max_grad_norm',
              'gradient_checkpointing')  # what a run hands on to the next
 SHAPE = 'model', 'rank', 'alpha', 'use_dora', 'use_rslora', 'num_layers', 'target_modules'  # that it cannot change
+ROLLOUTS = 'own', 'continuous', 'transformers', 'vllm'   # who samples for grpo
 
 # %% ../nbs/22_rewards.ipynb #cde7d912
 def round_config(
@@ -227,10 +256,13 @@ def round_config(
     inherited = {k: run[k] for k in INHERITED if run.get(k) is not None}
     rate = inherited.get('learning_rate', RunConfig.learning_rate)*RATES[method]
     config = load_config(None, **dict(out='improved', epochs=1) | inherited | dict(learning_rate=rate) | given)
-    there = load_config(None, **inherited)
-    if other := [name for name in SHAPE if run and getattr(there, name) != getattr(config, name)]: raise AspFtError(
-        f"{show_path(given['adapter'])}: an adapter goes on as it was trained: leave out "
-        + ', '.join(f'--{name} (there {getattr(there, name)})' for name in other))
+    if not run: return config
+    trained = load_config(None, **inherited)
+    other = [name for name in SHAPE if getattr(trained, name) != getattr(config, name)]
+    if other:
+        flags_to_drop = ', '.join(f'--{name} (there {getattr(trained, name)})' for name in other)
+        raise AspFtError(f"{show_path(given['adapter'])}: an adapter goes on as it was trained: leave out "
+                         f'{flags_to_drop}')
     return config
 
 # %% ../nbs/22_rewards.ipynb #362780c2
@@ -255,41 +287,49 @@ class Plan:
     def __post_init__(self):
         if self.method not in METHODS: raise unknown_name('method', self.method, METHODS)
         if self.rollouts not in ROLLOUTS: raise unknown_name('rollouts', self.rollouts, ROLLOUTS)
-        for name in ('rounds', 'most', 'max_new_tokens', 'prompts_per_update'):
-            if getattr(self, name) < 1: raise AspFtError(f'{name}: expected at least 1, found {getattr(self, name)}')
-        for name in ('prompts', 'mutants', 'replay', 'hidden', 'held_out'):
-            if getattr(self, name) < 0: raise AspFtError(f'{name}: expected at least 0, found {getattr(self, name)}')
-        if self.samples < 2: raise AspFtError(f'samples: expected at least 2, found {self.samples}: a single answer '
-                                              'has nothing to be compared with')
-        if self.temperature <= 0: raise AspFtError(f'temperature: expected more than 0, found {self.temperature:g}: '
-                                                   'greedy samples are all the same')
-
-ROLLOUTS = 'own', 'continuous', 'transformers', 'vllm'
+        at_least = dict.fromkeys(('rounds', 'most', 'max_new_tokens', 'prompts_per_update'), 1)
+        at_least |= dict.fromkeys(('prompts', 'mutants', 'replay', 'hidden', 'held_out'), 0)
+        for name, least in at_least.items():
+            value = getattr(self, name)
+            if value < least: raise AspFtError(f'{name}: expected at least {least}, found {value}')
+        if self.samples < 2:
+            raise AspFtError(f'samples: expected at least 2, found {self.samples}: a single answer has nothing to be '
+                             'compared with')
+        if self.temperature <= 0:
+            raise AspFtError(f'temperature: expected more than 0, found {self.temperature:g}: greedy samples are all '
+                             'the same')
 
 # %% ../nbs/22_rewards.ipynb #ceb134fd
-def _tasks_of(config, plan):
-    "Training tasks that can be rewarded, and held-out ones."
+def tasks_to_learn(
+    config: RunConfig, # its `data` is a folder that  asp_ft convert  wrote
+    plan: Plan,        # held_out
+) -> tuple:            # rows of tasks.jsonl: those to learn from, and held-out ones
+    "The tasks that programs can be rewarded for; `AspFtError` where there are none."
     file = Path(config.data)/'tasks.jsonl'
-    if not file.is_file(): raise AspFtError(f'{show_path(file)} is missing: expected the folder that  asp_ft convert  '
-                                            'wrote')
+    if not file.is_file():
+        raise AspFtError(f'{show_path(file)} is missing: expected the folder that  asp_ft convert  wrote')
     tasks = read_tasks(file)
     why = {id: unrewardable(row) for id, row in tasks.items()}
-    sides = {split: [row for id, row in tasks.items() if row.get('split') == split and not why[id]]
-             for split in ('train', 'valid')}
-    if left := Counter(filter(None, why.values())):
-        for reason, n in left.items(): log.warning('%s: %d tasks are left out: %s', show_path(file), n, reason)
+    for reason, n in Counter(filter(None, why.values())).items():
+        log.warning('%s: %d tasks are left out: %s', show_path(file), n, reason)
+    sides = dict(train=[], valid=[])
+    for id, row in tasks.items():
+        if row.get('split') in sides and not why[id]: sides[row['split']].append(row)
     for split, rows in sides.items():
-        if not rows: raise AspFtError(f'{show_path(file)} has no task of the split {split} that can be judged; convert '
-                                      'problems with instances, and with a --train_fraction between 0 and 1')
+        if not rows:
+            raise AspFtError(f'{show_path(file)} has no task of the split {split} that can be judged; convert '
+                             'problems with instances, and with a --train_fraction between 0 and 1')
     held_out = sides['valid']
-    if plan.held_out: held_out = random.Random(config.seed).sample(held_out, min(plan.held_out, len(held_out)))
+    if plan.held_out:
+        held_out = random.Random(config.seed).sample(held_out, min(plan.held_out, len(held_out)))
     return sides['train'], held_out
 
-# %% ../nbs/22_rewards.ipynb #026d0d42
-def _of_round(tasks, plan, seed):
-    "The training tasks of one round."
-    if not plan.prompts or plan.prompts >= len(tasks): return tasks
-    return random.Random(seed).sample(tasks, plan.prompts)
+# %% ../nbs/22_rewards.ipynb #51903d31
+def _answer(config, plan, adapter, tasks, out, **how):
+    "Let base and adapter answer tasks."
+    thinking = 'true' if config.thinking else 'auto'
+    return generate(config.model, tasks, out, adapter=adapter and str(adapter), max_new_tokens=plan.max_new_tokens,
+                    backend=config.backend, thinking=thinking, force=True, **how)
 
 # %% ../nbs/22_rewards.ipynb #29c77447
 def _measure(config, plan, adapter, held_out, folder):
@@ -297,12 +337,6 @@ def _measure(config, plan, adapter, held_out, folder):
     out = folder/'held_out'
     _answer(config, plan, adapter, held_out, out/'completions.jsonl', split='valid')
     return evaluate(out/'completions.jsonl', held_out, out, show=False, further=plan.hidden)['equal']
-
-# %% ../nbs/22_rewards.ipynb #51903d31
-def _answer(config, plan, adapter, tasks, out, **how):
-    "Let base and adapter answer tasks."
-    return generate(config.model, tasks, out, adapter=adapter and str(adapter), max_new_tokens=plan.max_new_tokens,
-                    backend=config.backend, thinking='true' if config.thinking else 'auto', force=True, **how)
 
 # %% ../nbs/22_rewards.ipynb #96123cf4
 def _sample(config, plan, adapter, tasks, folder, seed):
@@ -317,14 +351,16 @@ def _sample(config, plan, adapter, tasks, folder, seed):
     return groups
 
 # %% ../nbs/22_rewards.ipynb #eff42c47
-def _counts(groups):
-    "What came of the samples, for the terminal and for improve.json."
+def sample_counts(
+    groups: dict, # of `reward_rows`
+) -> dict:        # how many prompts and samples there are, and how many of them are right, for improve.json
+    "What came of the samples of a round."
     kinds = Counter(map(spread, groups.values()))
     rewards = [row['reward'] for group in groups.values() for row in group]
-    known = [r for r in rewards if r is not None]
+    known = [value for value in rewards if value is not None]
+    solved = [any(row['reward'] == 1 for row in group) for group in groups.values()]
     return dict(prompts=len(groups), samples=len(rewards), unknown=len(rewards)-len(known),
-                right=sum(r == 1 for r in known),
-                solved_once=sum(any(row['reward'] == 1 for row in g) for g in groups.values()),
+                right=sum(value == 1 for value in known), solved_once=sum(solved),
                 always_right=kinds['right'], always_wrong=kinds['wrong'], mixed=kinds['mixed'])
 
 # %% ../nbs/22_rewards.ipynb #e84d1472
@@ -346,28 +382,41 @@ def fit_for_training(
 ) -> dict:        # the same, without those that cannot be rows
     "The samples that can be trained on; how many are left out is logged."
     def fits(text):
-        try: check_messages(tokenizer, [dict(role='user', content='?'), dict(role='assistant', content=text)])
-        except AspFtError: return False
+        turns = [dict(role='user', content='?'), dict(role='assistant', content=text)]
+        try:
+            check_messages(tokenizer, turns)
+        except AspFtError:
+            return False
         return True
     kept = {id: [row for row in rows if fits(row['text'])] for id, rows in groups.items()}
-    if left := sum(map(len, groups.values()))-sum(map(len, kept.values())):
-        log.info('%d samples are empty or hold a special token: nothing is learnt from them', left)
+    dropped = sum(map(len, groups.values()))-sum(map(len, kept.values()))
+    if dropped:
+        log.info('%d samples are empty or hold a special token: nothing is learnt from them', dropped)
     return kept
 
 # %% ../nbs/22_rewards.ipynb #1ca65241
-def _learnt_rows(config, plan, groups, tasks, folder, number):
-    "What a round trains on: data/train.jsonl, valid.jsonl and, for preferences, pairs.jsonl."
-    right = right_answers(groups, tasks, plan.most)
-    rows = [answer_row(tasks[id], row['text'], f"{id}~round-{number}.{row['sample']}")
-            for id, some in right.items() for row in some]
+def rows_to_learn(
+    config: RunConfig, # data, seed
+    plan: Plan,        # method, most, mutants, replay, replay_data
+    groups: dict,      # of `reward_rows`
+    tasks: dict,       # id -> row of tasks.jsonl
+    folder: Path,      # of the round
+    number: int,       # of the round
+) -> list:             # the rows of train.jsonl; nothing is written where there are none
+    "Write what a round trains on: data/train.jsonl, valid.jsonl and, for preferences, pairs.jsonl."
     data, source = folder/'data', Path(config.data)
     if plan.method == 'dpo':
-        write_jsonl(data/'pairs.jsonl', preference_pairs(groups, tasks, plan.most, plan.mutants, config.seed))
-        rows = [answer_row(tasks[p['id']], p['chosen'], f"{p['id']}~{i}")
-                for i, p in enumerate(read_jsonl(data/'pairs.jsonl'))]
-    elif rows:
-        known = read_jsonl(Path(plan.replay_data or source)/'train.jsonl') if plan.replay else []
-        rows += random.Random(config.seed+number).sample(known, min(len(known), round(plan.replay*len(rows))))
+        pairs = preference_pairs(groups, tasks, plan.most, plan.mutants, config.seed)
+        write_jsonl(data/'pairs.jsonl', pairs)
+        rows = [answer_row(tasks[p['id']], p['chosen'], f"{p['id']}~{i}") for i, p in enumerate(pairs)]
+    else:
+        right = right_answers(groups, tasks, plan.most)
+        rows = [answer_row(tasks[id], row['text'], f"{id}~round-{number}.{row['sample']}")
+                for id, chosen in right.items() for row in chosen]
+        if rows and plan.replay:
+            known = read_jsonl(Path(plan.replay_data or source)/'train.jsonl')
+            wanted = min(len(known), round(plan.replay*len(rows)))
+            rows += random.Random(config.seed+number).sample(known, wanted)
     if not rows: return rows
     write_jsonl(data/'train.jsonl', rows)
     _copy_valid(source, data)
@@ -375,10 +424,8 @@ def _learnt_rows(config, plan, groups, tasks, folder, number):
 
 # %% ../nbs/22_rewards.ipynb #a12b8373
 def _copy_valid(source, data):
+    "Validation rows are those of the data, where there are any."
     if (source/'valid.jsonl').is_file(): shutil.copyfile(source/'valid.jsonl', data/'valid.jsonl')
-
-# %% ../nbs/22_rewards.ipynb #de3ed9e4
-LAST = 10**9   # updates between evaluations: only at the end, so that the last update counts and no loss chooses
 
 # %% ../nbs/22_rewards.ipynb #743896d6
 def trainer_of(
@@ -386,59 +433,69 @@ def trainer_of(
 ):                     # `train_pytorch` or `train_mlx`
     "The training function of the configuration's backend."
     backend = resolve_backend(config.backend)
-    if backend == 'mlx': require('mlx', 'mlx', 'mlx_lm')
-    if backend == 'pytorch': require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate')
+    if backend == 'mlx':
+        require('mlx', 'mlx', 'mlx_lm')
+    if backend == 'pytorch':
+        require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate')
     return getattr(importlib.import_module(f'asp_ft.train_{backend}'), f'train_{backend}')
 
 # %% ../nbs/22_rewards.ipynb #2d6d4093
+LAST = 10**9   # updates between evaluations: only at the end, so that the last update counts and no loss chooses
+
 def _learn(config, plan, tasks, adapter, folder, number):
     "Sample, judge and train once: the new adapter, and the counts of the samples."
     seed = config.seed+number
     config = replace(config, adapter=adapter and str(adapter), out=str(folder/'adapter'), seed=seed, eval_steps=LAST)
-    some = _of_round(tasks, plan, seed)
+    if 0 < plan.prompts < len(tasks): tasks = random.Random(seed).sample(tasks, plan.prompts)
+    if plan.method != 'reject': from asp_ft import policy
+    # 1. with grpo sampling is a part of training
     if plan.method == 'grpo':
-        from asp_ft.policy import train_grpo
-        write_jsonl(folder/'tasks.jsonl', some)
-        write_jsonl(folder/'data'/'train.jsonl', (answer_row(task, task['gold'], task['id']) for task in some))
+        write_jsonl(folder/'tasks.jsonl', tasks)
+        write_jsonl(folder/'data'/'train.jsonl', (answer_row(task, task['gold'], task['id']) for task in tasks))
         _copy_valid(Path(config.data), folder/'data')
-        rewarder = Rewarder(some, plan.hidden)
-        return train_grpo(replace(config, data=str(folder/'data')), plan, some, rewarder), {}
-    groups = _sample(config, plan, adapter, some, folder, seed)
-    counts = _counts(groups)
+        rewarder = Rewarder(tasks, plan.hidden)
+        return policy.train_grpo(replace(config, data=str(folder/'data')), plan, tasks, rewarder), {}
+    # 2. else sample, and write what is to be learnt
+    groups = _sample(config, plan, adapter, tasks, folder, seed)
+    counts = sample_counts(groups)
     log.info('round %d: %d of %d samples are right; %d prompts always, %d never, %d sometimes, %d samples unknown',
              number, *(counts[k] for k in ('right', 'samples', 'always_right', 'always_wrong', 'mixed', 'unknown')))
     groups = fit_for_training(load_tokenizer(config.model, config.thinking), groups)
-    if not _learnt_rows(config, plan, groups, {t['id']: t for t in some}, folder, number):
-        raise nothing_to_learn(counts, plan.method)
+    rows = rows_to_learn(config, plan, groups, {t['id']: t for t in tasks}, folder, number)
+    if not rows: raise nothing_to_learn(counts, plan.method)
+    # 3. train
     config = replace(config, data=str(folder/'data'))
-    if plan.method == 'dpo':
-        from asp_ft.policy import train_dpo
-        return train_dpo(config), counts
+    if plan.method == 'dpo': return policy.train_dpo(config), counts
     return trainer_of(config)(config, resume=True), counts
 
 # %% ../nbs/22_rewards.ipynb #bc919f01
 SAME = 'micro_batch',   # what changes time and memory, and nothing else
 
-def _identity_of(config, plan):
-    "What an improvement depends on."
-    data = {p.name: file_hash(p) for p in sorted(Path(config.data).glob('*.jsonl'))
-            if p.name in ('train.jsonl', 'valid.jsonl', 'tasks.jsonl')}
-    start = read_run(config.adapter).get('adapter') if config.adapter else None
+def plan_identity(
+    config: RunConfig, # of the rounds
+    plan: Plan,        # the rest
+) -> dict:             # config, data, adapter: values that JSON knows
+    "What an improvement depends on: settings, and the contents of the files it reads."
+    names = 'train.jsonl', 'valid.jsonl', 'tasks.jsonl'
+    data = {p.name: file_hash(p) for p in sorted(Path(config.data).glob('*.jsonl')) if p.name in names}
     if plan.replay_data: data['replayed'] = file_hash(Path(plan.replay_data)/'train.jsonl')
-    how = asdict(config) | asdict(plan)
-    how = {k: v for k, v in how.items() if k not in ('out', 'data', 'adapter', 'report_to', 'replay_data', *SAME)}
-    return json.loads(json.dumps(dict(config=how, data=data, adapter=start)))
+    start = read_run(config.adapter).get('adapter') if config.adapter else None
+    places = 'out', 'data', 'adapter', 'report_to', 'replay_data'
+    settings = {k: v for k, v in (asdict(config) | asdict(plan)).items() if k not in (*places, *SAME)}
+    return json.loads(json.dumps(dict(config=settings, data=data, adapter=start)))
 
 # %% ../nbs/22_rewards.ipynb #39794f17
 def _check_plan(out, identity):
     "Begin the folder, or see that it belongs to the same plan."
     there = read_record(out/'plan.json', f'give another --out, or delete {show_path(out)}', ('identity',))
-    if not there: return write_json(out/'plan.json', sealed(run_manifest('improve', identity=identity)))
+    if not there:
+        write_json(out/'plan.json', sealed(run_manifest('improve', identity=identity)))
+        return
     before = there.get('identity') or {}
     before['config'] = {k: v for k, v in (before.get('config') or {}).items() if k not in SAME}
     changed = differences(before, identity)
-    if changed: raise AspFtError(
-        f"{show_path(out)} holds another improvement ({'; '.join(changed[:3])}): give another --out")
+    if changed:
+        raise AspFtError(f"{show_path(out)} holds another improvement ({'; '.join(changed[:3])}): give another --out")
 
 # %% ../nbs/22_rewards.ipynb #26d65762
 def round_table(
@@ -454,6 +511,36 @@ def round_table(
                share('right', 'samples'), share('solved_once', 'prompts'), str(r.get('mixed', ''))]
         lines.append(f'{row[0]:6}{row[1]:>9}{row[2]:>9}{row[3]:>16}{row[4]:>13}{row[5]:>13}')
     return '\n'.join(lines + ['* the best on held-out tasks; round 0 is where it began'])
+
+# %% ../nbs/22_rewards.ipynb #f5549f07
+def check_method(
+    config: RunConfig, # backend, and the settings of training
+    plan: Plan,        # method, prompts_per_update, samples
+):
+    "`AspFtError` for what the method cannot do or does not know of supervised training, before anything is sampled."
+    if process_count() > 1:
+        raise AspFtError('improve works in one process: start it without accelerate or mlx.launch')
+    if resolve_backend(config.backend) not in METHODS[plan.method]:
+        raise AspFtError(f'{plan.method} trains with PyTorch only: mlx-lm has no such trainer; add --backend pytorch, '
+                         'which runs on a Mac too, or take --method reject, which works with both')
+    if plan.method == 'reject': return
+    from asp_ft.policy import rows_of_pass
+    rows_of_pass(config, plan.method, plan.prompts_per_update*plan.samples)
+
+# %% ../nbs/22_rewards.ipynb #60e768b8
+def _all_rounds(config, plan, tasks, n_held_out, out):
+    "What came of each round, the beginning first."
+    adapter, held_out = config.adapter, out/'held_out.jsonl'
+    rounds = [dict(adapter=adapter and Path(adapter).name, held_out=n_held_out,
+                   equal=_measure(config, plan, adapter, held_out, out/'round-0'))]
+    for number in range(1, plan.rounds+1):
+        folder = out/f'round-{number}'
+        adapter, counts = _learn(config, plan, tasks, adapter, folder, number)
+        equal = _measure(config, plan, adapter, held_out, folder)
+        log.info('round %d: %.1f %% of the held-out tasks, %.1f %% before', number, 100*equal,
+                 100*rounds[-1]['equal'])
+        rounds.append(dict(adapter=f'round-{number}/adapter', held_out=n_held_out, equal=equal, **counts))
+    return rounds
 
 # %% ../nbs/22_rewards.ipynb #5c157843
 def improve(
@@ -478,17 +565,17 @@ def improve(
     plan = Plan(method, 1 if method == 'grpo' else rounds, samples, float(temperature), prompts, most, mutants,
                 float(replay), replay_data, hidden, held_out, max_new_tokens, prompts_per_update, rollouts)
     config, started = round_config(method, config, **flags), time.time()
-    _check_backend(config, method)
-    _check_passes(config, plan)
-    out, (train, held) = Path(config.out), _tasks_of(config, plan)
+    check_method(config, plan)
+    out, (train, held) = Path(config.out), tasks_to_learn(config, plan)
     with sole_writer(out):
-        _check_plan(out, _identity_of(config, plan))
+        _check_plan(out, plan_identity(config, plan))
         write_jsonl(out/'held_out.jsonl', held)
         rounds = _all_rounds(config, plan, train, len(held), out)
-        best = max(range(len(rounds)), key=lambda i: (rounds[i]['equal'], -i))
+        scores = [r['equal'] for r in rounds]
+        best = scores.index(max(scores))      # the first of the best
         if best:
-            with atomic_dir(out/'adapter') as folder: shutil.copytree(out/rounds[best]['adapter'], folder,
-                                                                      dirs_exist_ok=True)
+            with atomic_dir(out/'adapter') as folder:
+                shutil.copytree(out/rounds[best]['adapter'], folder, dirs_exist_ok=True)
         found = dict(rounds=rounds, best=best)
         manifest = run_manifest('improve', config, started=started, plan=asdict(plan), **found)
         write_json(out/'improve.json', sealed(manifest))
@@ -496,32 +583,3 @@ def improve(
     print(f"{show_path(out/'adapter')}: the adapter of round {best}" if best else
           'no round is better than the beginning: there is no new adapter')
     return found
-
-# %% ../nbs/22_rewards.ipynb #60e768b8
-def _all_rounds(config, plan, tasks, n_held_out, out):
-    "What came of each round, the beginning first."
-    adapter, held_out = config.adapter, out/'held_out.jsonl'
-    rounds = [dict(adapter=adapter and Path(adapter).name, held_out=n_held_out,
-                   equal=_measure(config, plan, adapter, held_out, out/'round-0'))]
-    for number in range(1, plan.rounds+1):
-        folder = out/f'round-{number}'
-        adapter, counts = _learn(config, plan, tasks, adapter, folder, number)
-        equal = _measure(config, plan, adapter, held_out, folder)
-        log.info('round %d: %.1f %% of the held-out tasks, %.1f %% before', number, 100*equal,
-                 100*rounds[-1]['equal'])
-        rounds.append(dict(adapter=f'round-{number}/adapter', held_out=n_held_out, equal=equal, **counts))
-    return rounds
-
-# %% ../nbs/22_rewards.ipynb #f5549f07
-def _check_backend(config, method):
-    if process_count() > 1: raise AspFtError('improve works in one process: start it without accelerate or mlx.launch')
-    if resolve_backend(config.backend) in METHODS[method]: return
-    raise AspFtError(f'{method} trains with PyTorch only: mlx-lm has no such trainer; add --backend pytorch, which '
-                     'runs on a Mac too, or take --method reject, which works with both')
-
-# %% ../nbs/22_rewards.ipynb #1eb7dad1
-def _check_passes(config, plan):
-    "What preferences and rewards do not know of supervised training is refused before anything is sampled."
-    if plan.method == 'reject': return
-    from asp_ft.policy import rows_of_pass
-    rows_of_pass(config, plan.method, plan.prompts_per_update*plan.samples)
