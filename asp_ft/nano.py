@@ -25,6 +25,11 @@ from .models import quiet, remote_code
 from .chat import encode_prompt, load_tokenizer, stop_ids
 from .evaluate import wilson
 
+require('torch', 'torch', 'transformers')
+import torch
+from tokenizers import models, pre_tokenizers, Tokenizer, trainers
+from transformers import AutoModelForCausalLM, GenerationConfig, Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
+
 # %% ../nbs/23_nano.ipynb #5ae268b6
 SPECIAL = ('<|endoftext|>', '<|im_start|>', '<|im_end|>')  # padding, start and end of a turn, as in Qwen2
 PIECES = 90   # merges inside words
@@ -55,7 +60,6 @@ def _frame_texts(seed, n=4000):
 # %% ../nbs/23_nano.ipynb #a91dc545
 def _merges(texts):
     "The alphabet of bytes, and merges of byte pairs: pieces of words, signs, then whole words with their space."
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     texts, alphabet = list(texts), sorted(pre_tokenizers.ByteLevel.alphabet())
     # 1. pieces of words
     trainer = trainers.BpeTrainer(vocab_size=len(alphabet) + PIECES, initial_alphabet=alphabet, show_progress=False)
@@ -76,8 +80,6 @@ def build_tokenizer(
     seed: int=42, # of the texts it is made from
 ):                # a `Qwen2Tokenizer`
     "A byte-level tokenizer in Qwen2's manner, of about 370 tokens."
-    require('torch', 'transformers')
-    from transformers import Qwen2Tokenizer
     alphabet, merges = _merges(_frame_texts(seed))
     tokens = [*alphabet, *(a + b for a, b in merges), *SPECIAL]
     vocabulary = {token: i for i, token in enumerate(tokens)}
@@ -96,9 +98,6 @@ def build_model(
     seed: int=42,  # of the weights
 ):                 # an untrained `Qwen2ForCausalLM`, float32
     "A Qwen2 model with random weights and tied embeddings."
-    require('torch', 'torch', 'transformers')
-    import torch
-    from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM
     special = dict(bos_token_id=None, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     config = Qwen2Config(
         vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=INNER, num_hidden_layers=LAYERS,
@@ -243,7 +242,6 @@ def batches(
     start: int=0,  # updates already done: a resumed run goes on with the rows it would have had
 ):                 # yields (ids, labels) tensors without end; a label of -100 is not learned
     "The pretraining stream."
-    import torch
     def row_length(row): return len(row[0])
     first_pool, skipped = divmod(start, POOL)
     for pool in range(first_pool, 10**9):
@@ -275,7 +273,6 @@ def _rate(step, steps):
 # %% ../nbs/23_nano.ipynb #9cffdd49
 def _update(model, optimizer, ids, labels, rate):
     "One update; the mean loss of the learned tokens."
-    import torch
     hidden, wanted = model.model(input_ids=ids).last_hidden_state[:, :-1], labels[:, 1:]
     learned = wanted != -100   # the padding stands at the end, where causal attention does not look
     loss = torch.nn.functional.cross_entropy(model.lm_head(hidden[learned]), wanted[learned])
@@ -289,14 +286,12 @@ def _update(model, optimizer, ids, labels, rate):
 # %% ../nbs/23_nano.ipynb #eb81814b
 def _save_state(path, model, optimizer, losses, settings):
     "Write all that the next update depends on."
-    import torch
     state = dict(model=model.state_dict(), optimizer=optimizer.state_dict(), losses=losses, settings=settings)
     with atomic_write(path, 'wb') as file: torch.save(state, file)
 
 # %% ../nbs/23_nano.ipynb #8271b955
 def _load_state(path, model, optimizer, settings):
     "The losses so far; none where there is no checkpoint of the same run."
-    import torch
     if not path.exists(): return []
     state = torch.load(path, weights_only=True)
     if state['settings'] != settings: return []
@@ -336,8 +331,6 @@ def train_nano(
     save: int=SAVE,   # updates between two checkpoints
 ) -> list:            # loss of each update
     "Pretrain nano from nothing; a killed run goes on where it was saved."
-    require('torch', 'torch', 'transformers')
-    import torch
     torch.set_num_threads(threads)
     out, tokenizer, settings = Path(out), build_tokenizer(seed), dict(seed=seed, steps=steps)
     # 1. model and optimizer, as they were left
@@ -363,8 +356,6 @@ def load_nano(
     folder: str=NANO, # of a model
 ) -> tuple:           # (model, tokenizer)
     "Load a small model for the CPU, in float32."
-    require('torch', 'torch', 'transformers')
-    from transformers import AutoModelForCausalLM
     with quiet():
         model = AutoModelForCausalLM.from_pretrained(str(folder), dtype='float32', **remote_code())
     return model.eval(), load_tokenizer(str(folder))

@@ -13,7 +13,7 @@ OUTPUTS = 200_000               # bytes of outputs a notebook may hold
 HELP = 0.5                      # CPU seconds `asp_ft --help` may take
 HEAVY = {'torch', 'transformers', 'mlx', 'mlx_lm', 'datasets', 'peft', 'trl', 'matplotlib', 'pandas', 'distributed'}
 OF_EXTRAS = {'estimate', 'train_pytorch', 'train_mlx', 'export', 'exports', 'policy', 'trunk', 'prefixes',
-             'engines', 'estimate_mlx'}   # of extras
+             'engines', 'estimate_mlx', 'nano'}   # of extras
 MACHINE = re.compile(r'(?<![\w.:/])/(?:root|home|Users|tmp|private|var/folders|work|opt)/[\w.~-]+')
 PYTHON = [sys.executable, '-W', 'error::SyntaxWarning']
 
