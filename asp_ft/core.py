@@ -9,9 +9,10 @@ __all__ = ['FULL', 'CLOSED', 'COLOURS', 'LARGEST', 'LARGEST_JSON', 'LONGEST', 'T
            'check_room', 'disk_error', 'user_error', 'visible', 'Screen', 'paint', 'on_screen', 'atomic_write',
            'sole_writer', 'atomic_dir', 'cache_folder', 'write_text', 'write_json', 'write_jsonl', 'UnreadableFile',
            'regular_size', 'read_bytes', 'decode_text', 'read_text', 'misfit', 'read_jsonl', 'read_json', 'Workspace',
-           'read_env', 'setup_env', 'coerce_field', 'RunConfig', 'load_config', 'save_config', 'resolve_backend',
+           'read_env', 'setup_env', 'field_type', 'coerce_field', 'ModelSettings', 'AdapterSettings',
+           'OptimizerSettings', 'MemorySettings', 'RunConfig', 'load_config', 'save_config', 'resolve_backend',
            'text_hash', 'file_hash', 'package_versions', 'run_manifest', 'first_process', 'process_count', 'clock_text',
-           'progress_text', 'ProgressLines', 'progress', 'working', 'renamed', 'log']
+           'progress_text', 'StepCounter', 'ProgressLines', 'progress', 'working', 'renamed', 'log']
 
 # %% ../nbs/00_core.ipynb #65c0c613
 import _thread, errno, glob, hashlib, json, os, re, shutil, stat, sys, time
@@ -54,7 +55,9 @@ def show_path(
     path, # any path
 ) -> str: # relative to the current folder where it lies below it, else as given
     "A path as messages show it."
-    try: return os.path.relpath(path) if Path(os.path.realpath(path)).is_relative_to(Path.cwd()) else str(path)
+    try:
+        lies_below = Path(os.path.realpath(path)).is_relative_to(Path.cwd())
+        return os.path.relpath(path) if lies_below else str(path)
     except (OSError, ValueError): return str(path)
 
 # %% ../nbs/00_core.ipynb #47f31980
@@ -64,7 +67,8 @@ def install_line(
     "The command that installs an extra for the Python that runs now."
     from importlib import metadata
     python = 'python' if shutil.which('python') == sys.executable else show_path(sys.executable)
-    try: metadata.distribution('asp_ft')          # it is installed: pip looks for what it lacks, and not for it
+    # where asp_ft is installed, pip looks for what it lacks, and not for it
+    try: metadata.distribution('asp_ft')
     except metadata.PackageNotFoundError:
         clone = show_path(Path(__file__).resolve().parents[1]) if '__file__' in globals() else '..'
         return f"{python} -m pip install '{clone}[{extra}]'"
@@ -110,8 +114,10 @@ def named_errors(
 # %% ../nbs/00_core.ipynb #13bf9808
 def _error_number(e):
     "The number of the system's error of which a library has made another one; None where it is none."
-    if match := re.search(r'\(os error (\d+)\)', str(e)): return int(match[1])  # of Rust: safetensors, tokenizers
-    return errno.ENOSPC if '[write] Unable to write' in str(e) else None          # of MLX
+    # of Rust: safetensors, tokenizers
+    if match := re.search(r'\(os error (\d+)\)', str(e)): return int(match[1])
+    # of MLX
+    return errno.ENOSPC if '[write] Unable to write' in str(e) else None
 
 # %% ../nbs/00_core.ipynb #c2bd4d45
 def size_text(
@@ -152,7 +158,8 @@ def disk_error(
     if e.errno in FULL:
         free = free_space(e.filename or '.')
         left = '' if free is None else f', {size_text(free)} are free on its disk'
-        remedy = 'raise the limit on the size of files (ulimit -f)' if e.errno == errno.EFBIG else 'free some space'
+        remedy = 'free some space'
+        if e.errno == errno.EFBIG: remedy = 'raise the limit on the size of files (ulimit -f)'
         return AspFtError(f'{where}cannot be written ({why}{left}); {remedy} or choose another place, and run the same '
                           'command again')
     remedy = 'choose another place, or change its permissions' if e.errno in CLOSED else 'check the path'
@@ -166,8 +173,10 @@ def user_error(
     "The message for an exception that a user can do something about."
     if isinstance(e, AspFtError): return e
     if isinstance(e, OSError): return disk_error(e)
-    if isinstance(e, MemoryError): return AspFtError('the memory of this machine is not enough; give less at a time')
-    if isinstance(e, RuntimeError) and 'Symlink loop' in str(e): return AspFtError(f'{e}; remove the link')
+    if isinstance(e, MemoryError):
+        return AspFtError('the memory of this machine is not enough; give less at a time')
+    if isinstance(e, RuntimeError) and 'Symlink loop' in str(e):
+        return AspFtError(f'{e}; remove the link')
     return None
 
 # %% ../nbs/00_core.ipynb #0388cf74
@@ -177,7 +186,10 @@ def visible(
 ) -> str:            # a tabulator is a space, each other control character, also one of direction, is U+FFFD
     "A text that cannot steer the terminal."
     if text.isprintable(): return text
-    return ''.join(c if c.isprintable() or c in keep else ' ' if c == '\t' else '\ufffd' for c in text)
+    def visible_character(c):
+        if c.isprintable() or c in keep: return c
+        return ' ' if c == '\t' else '\ufffd'
+    return ''.join(map(visible_character, text))
 
 # %% ../nbs/00_core.ipynb #bd0dc459
 class Screen:
@@ -231,7 +243,9 @@ def _alive(pid):
 def _temporary(path):
     "A temporary name beside `path`; what dead processes left under such names is removed."
     for old in glob.glob(str(path.parent/f'.{glob.escape(path.name)}.*.tmp')):
-        if not _alive(old.split('.')[-2]): shutil.rmtree(old) if os.path.isdir(old) else os.unlink(old)
+        if _alive(old.split('.')[-2]): continue
+        if os.path.isdir(old): shutil.rmtree(old)
+        else: os.unlink(old)
     return path.parent/f'.{path.name}.{os.getpid()}.tmp'
 
 # %% ../nbs/00_core.ipynb #9ddde4a8
@@ -273,9 +287,8 @@ def _acquire(lock, path):
             raise AspFtError(f'{show_path(path)} is being written by {_holder(lock)}: wait for it, or give another '
                              'place') from None
         except OSError: return file  # a file system without locks
-        try: same = os.path.samestat(os.stat(lock), os.fstat(file))
-        except FileNotFoundError: same = False
-        if same: break
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(lock), os.fstat(file)): break
         os.close(file)               # its former owner has just removed it
     who = dict(pid=os.getpid(), host=platform.node(), since=time.strftime('%Y-%m-%d %H:%M:%S %z'))
     with suppress(OSError):          # a full disk: what is written next says so
@@ -407,7 +420,8 @@ def read_bytes(
         with open(path, 'rb') as f: data = f.read(most+1)
     except OSError as e:
         raise UnreadableFile(path, 'unreadable', f'cannot be read ({e.strerror})', 'check the path') from None
-    if len(data) > most: _too_large(path, len(data), most)  # it has grown, or its size is not known beforehand
+    # it has grown, or its size is not known beforehand
+    if len(data) > most: _too_large(path, len(data), most)
     return data
 
 # %% ../nbs/00_core.ipynb #1813ebe3
@@ -441,14 +455,20 @@ def misfit(
     "What in a value is not of the kind that is expected."
     if isinstance(kind, tuple): return min((misfit(value, k, name) for k in kind), key=len)
     plain = kind if isinstance(kind, type) else type(kind)
-    if not isinstance(value, (int, float) if plain is float else plain) or isinstance(value, bool) and plain is int:
+    fits = isinstance(value, (int, float) if plain is float else plain)
+    if plain is int and isinstance(value, bool): fits = False
+    if not fits:
         place = f'{name}: ' if name else ''
         return f'{place}expected {_KINDS[plain]}, found {_KINDS[type(value)]}'
-    if isinstance(kind, list): inner = ((v, kind[0], f'{name}[{i}]') for i, v in enumerate(value))
-    elif isinstance(kind, dict): inner = ((value.get(k.strip('!')), kind[k], f"{name}.{k.strip('!')}".strip('.'))
-                                          for k in kind if k.endswith('!') or value.get(k) is not None)
-    else: inner = ()
-    return next(filter(None, (misfit(*part) for part in inner)), '')
+
+    parts = []
+    if isinstance(kind, list): parts = [(v, kind[0], f'{name}[{i}]') for i, v in enumerate(value)]
+    if isinstance(kind, dict):
+        for key, inner in kind.items():
+            plain_key, needed = key.strip('!'), key.endswith('!')
+            if needed or value.get(plain_key) is not None:
+                parts.append((value.get(plain_key), inner, f'{name}.{plain_key}'.strip('.')))
+    return next(filter(None, (misfit(*part) for part in parts)), '')
 
 # %% ../nbs/00_core.ipynb #5cbc9f10
 TURNS = [dict(role=str, content=str)]  # of a conversation
@@ -501,7 +521,8 @@ def read_jsonl(
             raise AspFtError(f'{place}: not JSON ({_ODD_JSON}); fix this line') from None
         if not isinstance(row, dict):
             raise AspFtError(f"{place}: expected an object {{…}}, found {line[:40].decode('utf-8', 'ignore')!r}")
-        if wrong := kinds and misfit(row, kinds): raise AspFtError(f'{place}: {wrong}; write the file again')
+        wrong = kinds and misfit(row, kinds)
+        if wrong: raise AspFtError(f'{place}: {wrong}; write the file again')
         rows.append(row)
     return rows
 
@@ -535,12 +556,10 @@ class Workspace:
     "The folders and files between the stages; `root` is the current folder unless told otherwise."
     root: str | Path = '.'  # the workspace folder
     def __post_init__(self): object.__setattr__(self, 'root', Path(self.root).expanduser())
-    def _data(name): return property(lambda self: self.data/name)
-    data = property(lambda self: self.root/'data')
-    raw, train, valid, test = _data('raw'), _data('train.jsonl'), _data('valid.jsonl'), _data('test.jsonl')
-    tasks, rejected, report = _data('tasks.jsonl'), _data('rejected.jsonl'), _data('report.json')
-    adapters, models = property(lambda self: self.root/'adapters'), property(lambda self: self.root/'models')
-    reports = property(lambda self: self.root/'reports')
+    def _below(path): return property(lambda self: self.root/path)
+    data, raw, adapters, models, reports = map(_below, ('data', 'data/raw', 'adapters', 'models', 'reports'))
+    train, valid, test = map(_below, ('data/train.jsonl', 'data/valid.jsonl', 'data/test.jsonl'))
+    tasks, rejected, report = map(_below, ('data/tasks.jsonl', 'data/rejected.jsonl', 'data/report.json'))
 
     def adapter(
         self,
@@ -575,8 +594,7 @@ class Workspace:
         path, # any path
     ) -> str: # with forward slashes on every system
         "`path` as messages show it: relative to the workspace where it lies inside."
-        path = Path(path)
-        if not self.holds(path): return show_path(path)
+        if not self.holds(path): return show_path(Path(path))
         return Path(os.path.realpath(path)).relative_to(os.path.realpath(self.root)).as_posix()
 
 # %% ../nbs/00_core.ipynb #76a70b4e
@@ -607,7 +625,8 @@ def _env_file(root):
     "The names and values of the `.env` in a folder, only those that it may set; a warning names the others."
     import logging
     file = Path(root)/'.env'
-    if not os.path.lexists(file) or (file/'pyvenv.cfg').is_file(): return {}  # the latter is a virtual environment
+    is_virtual_environment = (file/'pyvenv.cfg').is_file()   # people call one so, too
+    if not os.path.lexists(file) or is_virtual_environment: return {}
     values = read_env(file)
     if others := ', '.join(name for name in values if name not in ENV_NAMES):
         known = ', '.join(ENV_NAMES)
@@ -628,44 +647,55 @@ def setup_env(
 
 # %% ../nbs/00_core.ipynb #ae270952
 os.environ.setdefault('HF_HUB_DISABLE_TELEMETRY', '1')  # huggingface_hub reads it when it is imported
-if os.environ.get('IN_TEST'): os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # so does OpenMP, with torch
+if os.environ.get('IN_TEST'):
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')  # so does OpenMP, with torch
 
 # %% ../nbs/00_core.ipynb #dc3313d9
 NANO = Path(__file__).parent/'nano' if '__file__' in globals() else Path('../asp_ft/nano')
 
 # %% ../nbs/00_core.ipynb #ba92b72c
-_CHOICES = dict(backend=('auto', 'pytorch', 'mlx'), engine=('exact', 'stock'),
-                dtype=('auto', 'bfloat16', 'float16', 'float32'), quantize=(None, '4bit'),
-                schedule=('cosine', 'linear', 'constant'), optimizer=('adamw', 'adamw_fused'),
-                gradient_checkpointing=('auto', 'true', 'false', 'selective', 'offload'),
-                compile=('off', 'layers', 'graphs'), lora_dtype=('float32', 'base'), trunk_cache=('auto', 'on', 'off'),
-                shared_prefixes=('auto', 'on', 'off'),
-                report_to=(None, 'tensorboard', 'trackio', 'wandb'))
+_CHOICES = dict(
+    backend=('auto', 'pytorch', 'mlx'),
+    engine=('exact', 'stock'),
+    dtype=('auto', 'bfloat16', 'float16', 'float32'),
+    quantize=(None, '4bit'),
+    schedule=('cosine', 'linear', 'constant'),
+    optimizer=('adamw', 'adamw_fused'),
+    gradient_checkpointing=('auto', 'true', 'false', 'selective', 'offload'),
+    compile=('off', 'layers', 'graphs'),
+    lora_dtype=('float32', 'base'),
+    trunk_cache=('auto', 'on', 'off'),
+    shared_prefixes=('auto', 'on', 'off'),
+    report_to=(None, 'tensorboard', 'trackio', 'wandb'))
 _AT_LEAST = dict(rank=1, alpha=0, dropout=0, num_layers=1, learning_rate=0, warmup_ratio=0, weight_decay=0, eps=0,
                  max_grad_norm=0, epochs=0, max_steps=1, batch_size=1, grad_accumulation=1, micro_batch=1, max_length=1,
                  eval_steps=1, save_steps=1, keep=1, solver_eval=0)
 _WORDS = dict(num_layers=dict(all='every one'),
               micro_batch=dict(auto='batch_size', fit='what memory takes'))  # number -> words instead, their meaning
 
-def _wanted(field):
-    "The plain type of a field, and whether it may be None."
+def field_type(
+    field, # of a dataclass
+) -> tuple: # (its type without None, whether it may be None)
+    "The type of the values of a field."
     kinds = get_args(field.type) if isinstance(field.type, UnionType) else (field.type,)
     return kinds[0], type(None) in kinds
 
 # %% ../nbs/00_core.ipynb #6fab6ce6
-def _is_nested(value):
+def _has_inner_values(value):
     "Whether a value holds lists or tables; those of YAML may stand for more than any memory holds."
     if isinstance(value, dict): return True
     return isinstance(value, (list, tuple)) and any(isinstance(v, (list, tuple, dict)) for v in value)
 
 # %% ../nbs/00_core.ipynb #991c575d
+_BOOLS = {'true': True, '1': True, 'false': False, '0': False}
+
 def coerce_field(
     field, # of a dataclass, with its type and default
     value, # from a file, a flag or a caller
 ):         # the value in the field's type
     "A value brought to the type of its field; `AspFtError` names the field that it does not fit."
-    kind, optional = _wanted(field)
-    if _is_nested(value):
+    kind, optional = field_type(field)
+    if _has_inner_values(value):
         raise AspFtError(f'{field.name}: expected {kind.__name__}, found a nested value (default {field.default!r})')
     if value in _WORDS.get(field.name, ()): return value
     if optional and (value is None or str(value).lower() in ('none', 'null', '')): return None
@@ -673,7 +703,7 @@ def coerce_field(
         if kind is tuple:
             items = value.replace(',', ' ').split() if isinstance(value, str) else value
             return tuple(type(field.default[0])(v) for v in items)
-        if kind is bool: return {'true': True, '1': True, 'false': False, '0': False}[str(value).lower()]
+        if kind is bool: return _BOOLS[str(value).lower()]
         if kind is int and float(value) != int(float(value)): raise ValueError
         if kind is int: return int(float(value))
         if kind is float and float(value) != float(value): raise ValueError
@@ -685,14 +715,20 @@ def coerce_field(
 
 # %% ../nbs/00_core.ipynb #ea160771
 @dataclass(frozen=True)
-class RunConfig:
-    "Everything that decides a training run. A field is a flag of `asp_ft train` and a key of its YAML."
+class ModelSettings:
+    "What is trained, on which rows, and by which backend."
     model: str = 'nano'              # short name, hub id or folder
     data: str = 'data'               # folder with train.jsonl and valid.jsonl
     out: str = 'adapters/run'        # the adapter folder to write
     adapter: str | None = None       # an adapter folder to begin with; rank, alpha, modules and layers must be its own
     backend: str = 'auto'            # auto, pytorch or mlx; auto: MLX on Apple silicon, else PyTorch
     engine: str = 'exact'            # with MLX: exact, our loop, or stock, the command line of mlx-lm as it is
+
+# %% ../nbs/00_core.ipynb #c7a95886
+@dataclass(frozen=True)
+class AdapterSettings(ModelSettings):
+    "The LoRA adapter, and the weights that it is added to."
+    __delwrap__ = ModelSettings  # where fastcore finds the comments of its fields
     rank: int = 16                   # rank of the LoRA update
     alpha: float = 160.              # the update is scaled by alpha / rank
     dropout: float = 0.05            # on the input of the LoRA update
@@ -703,6 +739,12 @@ class RunConfig:
     target_modules: tuple = ('q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj')  # by name
     dtype: str = 'auto'              # of the base model's weights: bfloat16, float16, float32; auto: what is fast here
     quantize: str | None = None      # "4bit": QLoRA
+
+# %% ../nbs/00_core.ipynb #40db48c4
+@dataclass(frozen=True)
+class OptimizerSettings(AdapterSettings):
+    "Learning rate, schedule, and what makes an optimizer step."
+    __delwrap__ = AdapterSettings  # where fastcore finds the comments of its fields
     learning_rate: float = 5e-5      # peak, after warm-up
     schedule: str = 'cosine'         # cosine, linear or constant
     warmup_ratio: float = 0.03       # share of the optimizer updates
@@ -715,6 +757,12 @@ class RunConfig:
     max_steps: int | None = None     # optimizer updates; wins over epochs
     batch_size: int = 1              # rows of similar length that form a batch
     grad_accumulation: int = 4       # batches an optimizer step; the loss is weighted by tokens
+
+# %% ../nbs/00_core.ipynb #0030dd85
+@dataclass(frozen=True)
+class MemorySettings(OptimizerSettings):
+    "Length, memory and speed."
+    __delwrap__ = OptimizerSettings  # where fastcore finds the comments of its fields
     micro_batch: int | str = 'auto'  # rows of one forward pass; auto: batch_size; fit: as many as a GPU takes; PyTorch
     padding_free: bool = False       # lay the rows of a forward pass end to end, without padding; PyTorch
     max_length: int = 4096           # tokens a row; a longer row is an error
@@ -728,6 +776,12 @@ class RunConfig:
     trunk_cache_gb: float = 20.      # what all of it may take, in GB
     shared_prefixes: str = 'auto'    # compute what the rows of an optimizer step share once: auto, on or off; PyTorch
     group_prefixes: bool = False     # put rows with the same prompt into one optimizer step; PyTorch
+
+# %% ../nbs/00_core.ipynb #cfae7e53
+@dataclass(frozen=True)
+class RunConfig(MemorySettings):
+    "Everything that decides a training run. A field is a flag of `asp_ft train` and a key of its YAML."
+    __delwrap__ = MemorySettings  # where fastcore finds the comments of its fields
     eval_steps: int = 100            # updates between two evaluations
     save_steps: int = 100            # updates between two checkpoints
     keep: int = 2                    # checkpoints that are kept
@@ -738,9 +792,12 @@ class RunConfig:
     report_to: str | None = None     # tensorboard, trackio or wandb
 
     def __post_init__(self):
-        for f in fields(self): object.__setattr__(self, f.name, coerce_field(f, getattr(self, f.name)))
+        for f in fields(self):
+            value = coerce_field(f, getattr(self, f.name))
+            object.__setattr__(self, f.name, value)   # the class is frozen
         for name, known in _CHOICES.items():
-            if getattr(self, name) not in known: raise unknown_name(name, getattr(self, name), filter(None, known))
+            value = getattr(self, name)
+            if value not in known: raise unknown_name(name, value, filter(None, known))
         for name, low in _AT_LEAST.items():
             value = getattr(self, name)
             words = _WORDS.get(name, {})
@@ -885,6 +942,38 @@ def progress_text(
     if done > 0 and total and not last: parts.append(f'{clock_text(seconds*(total-n)/done)} left')
     return f"{desc}: {', '.join(parts)}" + (f'; {postfix}' if postfix else '')
 
+# %% ../nbs/00_core.ipynb #a6518ba9
+class StepCounter:
+    "How far something is: the part of a progress bar that counts."
+    def __init__(self,
+        iterable=None,    # what to walk through; None: `update` says how far it is
+        total: int=None,  # the number of steps, where the iterable has no length
+        desc: str='',     # what is going on
+        unit: str='step', # what is counted; B: bytes
+    ):
+        self.iterable, self.desc, self.unit, self.unit_scale = iterable, desc, unit, False
+        self.total = len(iterable) if total is None and hasattr(iterable, '__len__') else total
+        self.n, self.initial, self.postfix, self.start = 0, 0, '', time.monotonic()
+
+    def update(self,
+        n: int=1, # steps that are done now
+    ):
+        "Count steps."
+        self.n += n
+
+    def set_postfix_str(self,
+        text: str, # such as the loss
+    ):
+        "Say more at the end of the lines to come."
+        self.postfix = text
+
+    def line(self,
+        seconds: float,   # since the beginning
+        last: bool=False, # nothing comes after it
+    ) -> str:             # such as "adding: 3 of 4 steps (75 %), 1.0 s each, 0:03 so far, 0:01 left"
+        "How far it is."
+        return progress_text(self.desc, self.unit, self.n, self.initial, self.total, seconds, self.postfix, last)
+
 # %% ../nbs/00_core.ipynb #947ce93f
 _bars, _speaking = [], _thread.allocate_lock()  # weak references to those that have not ended; held to print a line
 _teller = None                                  # the number of the process in which a thread prints them
@@ -913,7 +1002,7 @@ def _begin(bar):
         threading.Thread(target=_tell_regularly, daemon=True).start()
 
 # %% ../nbs/00_core.ipynb #cabbee41
-class ProgressLines:
+class ProgressLines(StepCounter):
     "Progress in a log: a plain line on standard error every `LINES` seconds; of several bars the newest has it."
     def __init__(self,
         iterable=None,    # what to walk through; None: `update` says how far it is
@@ -921,10 +1010,8 @@ class ProgressLines:
         desc: str='',     # what is going on
         unit: str='step', # what is counted; B: bytes
     ):
-        self.iterable, self.desc, self.unit, self.unit_scale = iterable, desc, unit, False
-        self.total = len(iterable) if total is None and hasattr(iterable, '__len__') else total
-        self.n, self.initial, self.postfix, self.start = 0, 0, '', time.monotonic()
-        self.told, self.ended = False, False
+        super().__init__(iterable, total, desc, unit)
+        self.told, self.ended = False, False   # a line was printed; no more will be
         if first_process(): _begin(self)
 
     def __iter__(self):
@@ -936,25 +1023,6 @@ class ProgressLines:
 
     def __enter__(self): return self
     def __exit__(self, *_): self.close()
-
-    def update(self,
-        n: int=1, # steps that are done now
-    ):
-        "Count steps."
-        self.n += n
-
-    def set_postfix_str(self,
-        text: str, # such as the loss
-    ):
-        "Say more at the end of the lines to come."
-        self.postfix = text
-
-    def line(self,
-        seconds: float,   # since the beginning
-        last: bool=False, # nothing comes after it
-    ) -> str:             # such as "adding: 3 of 4 steps (75 %), 1.0 s each, 0:03 so far, 0:01 left"
-        "How far it is."
-        return progress_text(self.desc, self.unit, self.n, self.initial, self.total, seconds, self.postfix, last)
 
     def tell(self,
         last: bool=False, # nothing comes after it

@@ -131,7 +131,8 @@ def mutation_tests(
     jobs = [(m.program, program, task) for ms, (program, task) in zip(mutants, items) for m in ms]
     verdicts = list(compare_many(jobs, limits, workers, desc, lint=False))
 
-    same_verdict = [m for (m, _, _), v in zip(jobs, verdicts) if v.verdict != 'different'] + [p for p, _ in items]
+    undetected = [m for (m, _, _), v in zip(jobs, verdicts) if v.verdict != 'different']
+    same_verdict = undetected + [program for program, _ in items]
     examined = examine_many([(program, Task()) for program in same_verdict], limits, workers)
     canonical = dict(zip(same_verdict, (e.canonical for e in examined)))
 
@@ -151,9 +152,13 @@ def mutation_table(
     tests,  # a `MutationTest` for each
 ) -> str:   # lines for a screen
     "What the instances of each problem detect, the weakest first, and all together."
-    sums = [sum(getattr(t, count) for t in tests) for count in ('killed', 'stillborn', 'equivalent')]
-    total = MutationTest(*sums, tuple(s for t in tests for s in t.survivors))
-    rows = sorted(zip(names, tests), key=lambda row: (row[1].rate, row[0])) + [('all', total)]
+    total = MutationTest(
+        killed=sum(t.killed for t in tests),
+        stillborn=sum(t.stillborn for t in tests),
+        equivalent=sum(t.equivalent for t in tests),
+        survivors=tuple(s for t in tests for s in t.survivors))
+    by_rate = sorted((test.rate, name, test) for name, test in zip(names, tests))
+    rows = [(name, test) for _, name, test in by_rate] + [('all', total)]
     width = max(len(name) for name, _ in rows)
     def line(name, *cells): return name.ljust(width) + ''.join(str(c).rjust(12) for c in cells)
     lines = [line('problem', 'killed', 'alive', 'rate', 'stillborn', 'equivalent')]
@@ -242,9 +247,6 @@ def loose_variables(
     return derived & bound - {v for atom in unary for v in term_variables(atom)}
 
 # %% ../nbs/05_instances.ipynb #97f3a1b4
-# numbers of clingo.ast: ComparisonOperator NotEqual and Equal, BinaryOperator Plus and Minus, AggregateFunction Count
-_EQUALITY, _SHIFTS, _COUNT = (4, 5), (3, 4), 0
-
 class Positions(SharedDomains):
     "Which argument positions of a program share a domain: those that a variable joins."
     def __init__(
@@ -252,96 +254,171 @@ class Positions(SharedDomains):
         statements, # what `parse` gave
     ):
         super().__init__()
-        self._fresh, self._in_head = count(), False
-        self._constants = {s.name: s.value for s in statements if s.ast_type.name == 'Definition'}
+        self.fresh, self.in_head = count(), False   # numbers of comparisons; whether a head is being read
+        self.constants = {s.name: s.value for s in statements if s.ast_type.name == 'Definition'}
         heads, loose = {*syntax.head_predicates(statements)}, set()
         for scope, statement in enumerate(statements):
-            self._read_statement(statement, scope)
+            self.read_statement(statement, scope)
             if statement.ast_type.name != 'Rule': continue
             loose |= {('variable', scope, v) for v in loose_variables(statement, heads)}
         self.join_notes()
         for node in loose: self.domain(node).loose = True
 
-    def _read_statement(self, statement, scope):
-        kind = statement.ast_type.name
-        if kind == 'Minimize': self._read_number(statement.weight, scope)
-        if kind in ('Rule', 'Minimize', 'External', 'ShowTerm'): self._read(statement.body, scope)
-        if kind != 'Rule': return
-        self._in_head = True
-        self._read(statement.head, scope)
-        self._in_head = False
+# %% ../nbs/05_instances.ipynb #00a19fce
+@patch
+def read_value(
+    self: Positions,
+    node,      # where it stands, e.g. ("edge/2", 0)
+    text: str, # a number, a constant or a string, as it is written
+    scope: int,# number of the statement
+):
+    "Note a value that a program names; a constant of `#const` is read as its value."
+    if text in self.constants: return self.read_term(node, self.constants[text], scope)
+    note, number = self.notes[node], re.fullmatch(r'-?\d+', text)
+    note.numeric = note.numeric or bool(number)
+    values = note.derived if self.in_head else note.asked
+    values.add(int(text) if number else text)
 
-    def _read(self, node, scope):
-        "Note the atoms, comparisons and aggregates below a node."
-        kind = getattr(getattr(node, 'ast_type', None), 'name', None)
-        if kind == 'SymbolicAtom': self._read_atom(node.symbol, scope)
-        elif kind == 'Comparison': self._read_comparison(node, scope)
-        elif kind in ('BodyAggregate', 'HeadAggregate', 'Aggregate'): self._read_aggregate(node, scope)
-        elif kind:
-            for key in node.child_keys: self._read(getattr(node, key), scope)
-        elif node is not None and not isinstance(node, str):
-            for part in node: self._read(part, scope)
+# %% ../nbs/05_instances.ipynb #6ba8d80e
+@patch
+def read_number(
+    self: Positions,
+    term,       # of the syntax tree; its value has to be a number
+    scope: int, # number of the statement
+):
+    "Note that a term is a number."
+    node = ('number', next(self.fresh))
+    self.notes[node].numeric = True
+    self.read_term(node, term, scope)
 
-    def _read_atom(self, symbol, scope, sign=''):
-        kind = symbol.ast_type.name
-        if kind == 'UnaryOperation': self._read_atom(symbol.argument, scope, '-')
-        elif kind == 'Pool':
-            for part in symbol.arguments: self._read_atom(part, scope, sign)
-        elif kind == 'Function':
-            name = f'{sign}{symbol.name}/{len(symbol.arguments)}'
-            for i, term in enumerate(symbol.arguments): self._read_term((name, i), term, scope)
+# %% ../nbs/05_instances.ipynb #a544b849
+_SHIFTS = 3, 4   # numbers of clingo.ast: BinaryOperator Plus and Minus
 
-    def _read_comparison(self, comparison, scope):
-        left = comparison.term
-        for guard in comparison.guards:
-            node = ('comparison', next(self._fresh))
-            self.notes[node].ordered = int(guard.comparison) not in _EQUALITY
-            self._read_term(node, left, scope)
-            self._read_term(node, guard.term, scope)
-            left = guard.term
+@patch
+def read_arithmetic(
+    self: Positions,
+    node,       # where the term stands
+    term,       # an interval, or a calculation
+    scope: int, # number of the statement
+):
+    "Note that a calculation gives a number, and what its operands share with the position."
+    self.notes[node].numeric = True
+    if term.ast_type.name == 'UnaryOperation': return self.read_number(term.argument, scope)
+    for side in (term.left, term.right):
+        kind = side.ast_type.name
+        is_bound = term.ast_type.name == 'Interval'
+        is_shifted = kind == 'Variable' and not is_bound and int(term.operator_type) in _SHIFTS
+        if is_bound or is_shifted: self.read_term(node, side, scope)
+        elif kind != 'SymbolicTerm': self.read_number(side, scope)
 
-    def _read_aggregate(self, node, scope):
-        for guard in (node.left_guard, node.right_guard):
-            if guard is not None: self._read_number(guard.term, scope)
-        for element in node.elements:
-            terms = getattr(element, 'terms', ())
-            if terms and int(getattr(node, 'function', _COUNT)) != _COUNT: self._read_number(terms[0], scope)
-            self._read(element, scope)
+# %% ../nbs/05_instances.ipynb #de45635c
+@patch
+def read_term(
+    self: Positions,
+    node,       # where it stands
+    term,       # of the syntax tree
+    scope: int, # number of the statement
+):
+    "Note what a term says about the position at which it stands."
+    kind = term.ast_type.name
+    if kind == 'Variable' and term.name != '_': self.unite(node, ('variable', scope, term.name))
+    elif kind == 'SymbolicTerm': self.read_value(node, str(term.symbol), scope)
+    elif kind == 'Pool':
+        for part in term.arguments: self.read_term(node, part, scope)
+    elif kind == 'Function' and not term.arguments: self.read_value(node, term.name, scope)
+    elif kind == 'Function':
+        arity = len(term.arguments)
+        self.notes[node].terms.add((term.name, arity))
+        for i, part in enumerate(term.arguments):
+            self.read_term((term.name, arity, i), part, scope)
+    elif kind in ('Interval', 'BinaryOperation', 'UnaryOperation'):
+        self.read_arithmetic(node, term, scope)
 
-    def _read_number(self, term, scope):
-        node = ('number', next(self._fresh))
-        self.notes[node].numeric = True
-        self._read_term(node, term, scope)
+# %% ../nbs/05_instances.ipynb #893c8127
+_EQUALITY = 4, 5   # numbers of clingo.ast: ComparisonOperator NotEqual and Equal
 
-    def _read_term(self, node, term, scope):
-        kind = term.ast_type.name
-        if kind == 'Variable' and term.name != '_': self.unite(node, ('variable', scope, term.name))
-        elif kind == 'SymbolicTerm': self._read_value(node, str(term.symbol), scope)
-        elif kind == 'Pool':
-            for part in term.arguments: self._read_term(node, part, scope)
-        elif kind == 'Function' and not term.arguments: self._read_value(node, term.name, scope)
-        elif kind == 'Function':
-            arity = len(term.arguments)
-            self.notes[node].terms.add((term.name, arity))
-            for i, part in enumerate(term.arguments): self._read_term((term.name, arity, i), part, scope)
-        elif kind in ('Interval', 'BinaryOperation', 'UnaryOperation'):
-            self._read_arithmetic(node, term, scope, kind)
+@patch
+def read_comparison(
+    self: Positions,
+    comparison, # of the syntax tree, perhaps a chain such as 1 < X < Y
+    scope: int, # number of the statement
+):
+    "Note that the sides of a comparison share a domain."
+    left = comparison.term
+    for guard in comparison.guards:
+        node = ('comparison', next(self.fresh))
+        self.notes[node].ordered = int(guard.comparison) not in _EQUALITY
+        self.read_term(node, left, scope)
+        self.read_term(node, guard.term, scope)
+        left = guard.term
 
-    def _read_value(self, node, text, scope):
-        if text in self._constants: return self._read_term(node, self._constants[text], scope)
-        note, number = self.notes[node], re.fullmatch(r'-?\d+', text)
-        note.numeric = note.numeric or bool(number)
-        values = note.derived if self._in_head else note.asked
-        values.add(int(text) if number else text)
+# %% ../nbs/05_instances.ipynb #d85a89fc
+_COUNT = 0   # number of clingo.ast: AggregateFunction Count
 
-    def _read_arithmetic(self, node, term, scope, kind):
-        self.notes[node].numeric = True
-        if kind == 'UnaryOperation': return self._read_number(term.argument, scope)
-        for side in (term.left, term.right):
-            if kind == 'Interval': self._read_term(node, side, scope)
-            elif side.ast_type.name == 'Variable' and int(term.operator_type) in _SHIFTS:
-                self._read_term(node, side, scope)
-            elif side.ast_type.name != 'SymbolicTerm': self._read_number(side, scope)
+@patch
+def read_aggregate(
+    self: Positions,
+    aggregate,  # of the syntax tree, in a body or a head
+    scope: int, # number of the statement
+):
+    "Note that bounds and weights are numbers, and read the conditions."
+    for guard in (aggregate.left_guard, aggregate.right_guard):
+        if guard is not None: self.read_number(guard.term, scope)
+    counts = int(getattr(aggregate, 'function', _COUNT)) == _COUNT
+    for element in aggregate.elements:
+        terms = getattr(element, 'terms', ())
+        if terms and not counts: self.read_number(terms[0], scope)
+        self.read_below(element, scope)
+
+# %% ../nbs/05_instances.ipynb #d9e307e0
+@patch
+def read_atom(
+    self: Positions,
+    symbol,     # the term of a symbolic atom
+    scope: int, # number of the statement
+    sign='',    # "-" below a classical negation
+):
+    "Note the terms at the argument positions of an atom."
+    kind = symbol.ast_type.name
+    if kind == 'UnaryOperation': self.read_atom(symbol.argument, scope, '-')
+    elif kind == 'Pool':
+        for part in symbol.arguments: self.read_atom(part, scope, sign)
+    elif kind == 'Function':
+        name = f'{sign}{symbol.name}/{len(symbol.arguments)}'
+        for i, term in enumerate(symbol.arguments): self.read_term((name, i), term, scope)
+
+# %% ../nbs/05_instances.ipynb #5e8ea9db
+@patch
+def read_below(
+    self: Positions,
+    node,       # of the syntax tree, or a sequence of nodes
+    scope: int, # number of the statement
+):
+    "Read the atoms, comparisons and aggregates below a node."
+    kind = getattr(getattr(node, 'ast_type', None), 'name', None)
+    if kind == 'SymbolicAtom': self.read_atom(node.symbol, scope)
+    elif kind == 'Comparison': self.read_comparison(node, scope)
+    elif kind in ('BodyAggregate', 'HeadAggregate', 'Aggregate'): self.read_aggregate(node, scope)
+    elif kind:
+        for key in node.child_keys: self.read_below(getattr(node, key), scope)
+    elif node is not None and not isinstance(node, str):
+        for part in node: self.read_below(part, scope)
+
+# %% ../nbs/05_instances.ipynb #bfcbaa67
+@patch
+def read_statement(
+    self: Positions,
+    statement,  # of the syntax tree
+    scope: int, # its number
+):
+    "Read a rule, a weak constraint or a directive with a body."
+    kind = statement.ast_type.name
+    if kind == 'Minimize': self.read_number(statement.weight, scope)
+    if kind in ('Rule', 'Minimize', 'External', 'ShowTerm'): self.read_below(statement.body, scope)
+    if kind != 'Rule': return
+    self.in_head = True
+    self.read_below(statement.head, scope)
+    self.in_head = False
 
 # %% ../nbs/05_instances.ipynb #b02c4b29
 SIZES = 2, 2, 3, 3, 4, 2, 3, 4                          # elements of a domain, draw by draw
@@ -446,8 +523,9 @@ def add_component(
 ) -> dict:          # facts
     "Facts with a copy of one fact, between new elements that are what the old ones are."
     new = {v: f'{v}{v}' for v in row if isinstance(v, str) and v.isalnum()}
-    added = {q: {(new[v],) for v, in rows if v in new} for q, rows in facts.items() if q.endswith('/1')}
-    added |= {predicate: {tuple(new.get(v, v) for v in row)}}
+    added = {predicate: {tuple(new.get(v, v) for v in row)}}
+    for q, rows in facts.items():
+        if q.endswith('/1'): added[q] = {(new[v],) for v, in rows if v in new}
     return {q: rows | added.get(q, set()) for q, rows in facts.items()}
 
 # %% ../nbs/05_instances.ipynb #e82ecc5a
@@ -460,13 +538,16 @@ class Drawer:
         given=(),   # instances whose shape is kept, each as of `read_facts`
     ):
         self.positions, self.shapes = Positions(statements), observed_shape(given, inputs)
-        self.roots = {p: [self.positions.of((p, i)) for i in range(int(p.split('/')[1]))] for p in inputs}
+        self.roots = {}                  # input -> the domain of each argument
+        for p in inputs:
+            arity = int(p.split('/')[1])
+            self.roots[p] = [self.positions.of((p, i)) for i in range(arity)]
         self.types = defaultdict(list)   # domain -> the unary inputs that list its elements
         for p, roots in self.roots.items():
             if len(roots) == 1: self.types[roots[0]].append(p)
         self.pairs = {}                  # input -> pairs of places at which elements of one domain meet
         for p, roots in self.roots.items():
-            places = range(len(roots)) if roots and self.is_typed(roots) else ()
+            places = range(len(roots)) if roots and self.holds_elements(roots) else ()
             self.pairs[p] = [(i, j) for i, j in combinations(places, 2) if roots[i] == roots[j]]
         domains = [*self.positions.domains.values()]
         named = {str(v) for d in domains for v in d.asked | d.derived}
@@ -474,7 +555,7 @@ class Drawer:
         self.usual = set()               # kinds of `ODD` that given instances are of
         self.usual = {kind for facts in given for kind in self.oddities(facts)}
 
-    def is_typed(
+    def holds_elements(
         self,
         roots, # domains
     ) -> bool:
@@ -490,11 +571,11 @@ class Drawer:
 
 # %% ../nbs/05_instances.ipynb #165fc6d0
 @patch
-def is_disconnected(
+def has_components(
     self: Drawer,
     rows, # (domains, pairs, row) of each fact
 ) -> bool:
-    "Whether the elements of some domain that a predicate joins are not all connected."
+    "Whether the elements of a domain fall into several components, where some predicate could join them."
     for root in {self.roots[p][i] for p, pairs in self.pairs.items() for i, _ in pairs}:
         groups = []
         for roots, _, row in rows:
@@ -510,11 +591,13 @@ def oddities(
     facts,  # as of `read_facts`
 ) -> tuple: # some of `ODD`
     "In which ways an instance is odd; kinds that the given instances are of do not count."
-    if not any(self.roots.values()): return ()  # atoms without arguments can hold or not, that is all
+    # atoms without arguments can hold or not, that is all
+    if not any(self.roots.values()): return ()
     rows = [(self.roots[p], self.pairs[p], row) for p in self.roots for row in facts.get(p, ()) if row]
-    words = {v for roots, _, row in rows for root, v in zip(roots, row) if not self.positions.domain(root).numeric}
+    places = [(root, v) for roots, _, row in rows for root, v in zip(roots, row)]
+    words = {v for root, v in places if not self.positions.domain(root).numeric}
     has_loop = any(row[i] == row[j] for _, pairs, row in rows for i, j in pairs)
-    holds = dict(zip(ODD, (not rows, len(words) == 1, has_loop, self.is_disconnected(rows))))
+    holds = dict(zip(ODD, (not rows, len(words) == 1, has_loop, self.has_components(rows))))
     return tuple(kind for kind in ODD if holds[kind] and kind not in self.usual)
 
 # %% ../nbs/05_instances.ipynb #d6526d5f
@@ -619,7 +702,7 @@ def draw_relation(
     keys = [i for i in range(len(roots)) if i not in free]
 
     rows = list(islice(product(*(values[i] for i in keys)), TUPLES))
-    if self.is_typed(roots): rows = without_loops(rows, [roots[i] for i in keys], forwards)
+    if self.holds_elements(roots): rows = without_loops(rows, [roots[i] for i in keys], forwards)
     share = max(density, .8) if free else density
     most = 1 if not free and draw.random() < .25 else max(1, round(len(rows)*share))
     rows, spanning = spanning_rows_first(draw.sample(rows, len(rows)), self.pairs[predicate] if not free else [])
@@ -627,7 +710,8 @@ def draw_relation(
     atoms = []
     for row in rows[:min(FACTS, max(most, spanning))]:
         key = dict(zip(keys, row))
-        atoms.append(fact_text(predicate, [key[i] if i in key else draw.choice(values[i]) for i in range(len(roots))]))
+        row = [key[i] if i in key else draw.choice(values[i]) for i in range(len(roots))]
+        atoms.append(fact_text(predicate, row))
     return atoms
 
 # %% ../nbs/05_instances.ipynb #481fd74b
@@ -703,7 +787,8 @@ def draw_instances(
     texts = {facts_text(facts): drawer.oddities(facts) for facts in [*usual, *odd]}
     draws = [Draw(text, False, kinds) for text, kinds in texts.items()]
     draws += [Draw(text, True, ()) for text, picked in drawn.items() if picked]
-    return sorted(draws, key=lambda d: (len(d.odd), fact_count(d.text)))
+    def size_key(d): return len(d.odd), fact_count(d.text)
+    return sorted(draws, key=size_key)
 
 # %% ../nbs/05_instances.ipynb #e3681664
 MUTANTS = 150   # of one program, drawn where there are more
@@ -737,7 +822,8 @@ def instance_text(
     text = referee.pick(draw.text, inputs, seed)
     if text is None: return None
     facts = read_facts(text)
-    return None if drawer.oddities(facts) or not drawer.fits(facts) else text
+    is_usual = drawer.fits(facts) and not drawer.oddities(facts)
+    return text if is_usual else None
 
 # %% ../nbs/05_instances.ipynb #55ae30c1
 def try_draws(
@@ -817,10 +903,14 @@ def neutral_names(
     names = {}
     def neutral(m):
         word = m[0]
-        if word[0] == '#' or word == 'not' or word.lstrip('_')[:1].isupper() or ONCE.search(word): return word
-        return names.setdefault(word, f'"w{len(names)}"' if word[0] == '"' else f'w{len(names)}')
-    bare = syntax.strip_comments(program)   # it blanks the inside of strings, too
-    text = re.sub('"[^"]*"', lambda m: program[m.start():m.end()], bare)
+        is_keyword = word[0] == '#' or word == 'not'
+        is_variable = word.lstrip('_')[:1].isupper()
+        if is_keyword or is_variable or ONCE.search(word): return word
+        new = f'w{len(names)}'
+        return names.setdefault(word, f'"{new}"' if word[0] == '"' else new)
+    def as_written(m): return program[m.start():m.end()]
+    bare = syntax.strip_comments(program)         # it blanks the inside of strings, too
+    text = re.sub('"[^"]*"', as_written, bare)    # so put them back
     return ' '.join(_NAME.sub(neutral, text).split()), names
 
 # %% ../nbs/05_instances.ipynb #8d90f80b
@@ -933,9 +1023,12 @@ def synthesise_many(
     keys, jobs, replies = [], {}, {}
     for program, contract in items:
         text, names = neutral_names(program)
-        neutral = {k: [_NAME.sub(lambda m: names.get(m[0], m[0]), name) for name in getattr(contract, k)]
-                   for k in ('inputs', 'outputs')}
-        neutral |= dict(stated=contract.stated, open=contract.open)
+        def neutral_name(m): return names.get(m[0], m[0])
+        neutral = dict(
+            inputs=[_NAME.sub(neutral_name, signature) for signature in contract.inputs],
+            outputs=[_NAME.sub(neutral_name, signature) for signature in contract.outputs],
+            stated=contract.stated,
+            open=contract.open)
         key = (text, repr(neutral))
         keys.append((key, names))
         refused = objection([(text, '', replace(OWN, max_bytes=LIMITS.max_bytes))])
@@ -1014,7 +1107,8 @@ def keep_further(
     variants = drawer.odd_ones(last, random.Random(most)) if last else ()
     odd = [(facts_text(facts), drawer.oddities(facts)) for facts in variants]
     for text, kinds in [pair for pair in odd if pair[1]][-FURTHER_ODD:]:
-        if instance_value(program, text, contract): kept = [*kept, dict(text=text, odd=kinds, worth=0)]
+        if not instance_value(program, text, contract): continue
+        kept = [*kept, dict(text=text, odd=kinds, worth=0)]
     return kept
 
 # %% ../nbs/05_instances.ipynb #7e6dd898
@@ -1030,7 +1124,8 @@ def further_job(
         statements, texts = syntax.parse(program), [facts, *texts]
     try: given = [read_facts(text) for text in texts if '#' not in syntax.strip_comments(text)]
     except (ValueError, RuntimeError): given = []   # choices, or no instance at all
-    given = sorted(filter(None, given), key=lambda facts: fact_count(facts_text(facts)))
+    def size(facts): return fact_count(facts_text(facts))
+    given = sorted(filter(None, given), key=size)
     drawer = Drawer(statements, sorted({p for facts in given for p in facts}.union(job['inputs'])), given)
     taken = {*job['taken'], *_NAME.findall(job['program'] + ' '.join(texts))}
     instances = vary_and_rename(given, drawer, taken, {*_NAME.findall(program)}, random.Random(job['seed']))

@@ -9,6 +9,8 @@ __all__ = ['LINT', 'STYLE', 'lint', 'said_better', 'hints']
 import difflib, re
 from bisect import bisect_left, bisect_right
 
+from fastcore.basics import patch
+
 from .syntax import SIGNS, blank, strip_comments
 
 # %% ../nbs/02_lint.ipynb #f3150ee1
@@ -55,7 +57,8 @@ class _Statement:
     "One statement as tokens. `close`: bracket -> its partner. `marks`: bracket, or -1 -> separators directly in it."
     def __init__(self, text, start, stop):
         self.tokens = tokens = list(_TOKEN.finditer(text, start, stop))
-        self.words, self.kinds = words, kinds = [m[0] for m in tokens], [m.lastindex for m in tokens]
+        self.words = words = [m[0] for m in tokens]
+        self.kinds = kinds = [m.lastindex for m in tokens]
         self.close, self.marks, self.braces = {}, {-1: []}, []
         self.variables = [i for i, kind in enumerate(kinds) if kind == _VAR]
         stack, marks = [-1], self.marks[-1]
@@ -71,20 +74,6 @@ class _Statement:
         for i in stack[1:]: self.close[i] = len(words)
         self._parts()
 
-    def _parts(self):
-        "Find head and body."
-        words = self.words
-        self.end = words.index('.') if '.' in words else len(words)
-        self.kind = words[0] if words and words[0] in _PLAIN else 'rule'
-        if words and words[0] == ':~': self.kind = ':~'
-        necks = (':',) if self.kind in _WITH_BODY else (':-', ':~')
-        self.neck = next((i for i in self.marks[-1] if words[i] in necks), None)
-        stop = self.end if self.neck is None else self.neck
-        self.head, self.body = (0, stop), (min(stop+1, self.end), self.end)
-        self.theory = '&' in words
-        self.derived, self.uses, self.scopes, self.sums, self.compared = [], [], [], [], []
-        self.choice, self.counted, self.heads, self.bodies = None, [], [], []
-
     def at(self, i):
         "The position of a token in the text."
         return self.tokens[i].start()
@@ -93,6 +82,22 @@ class _Statement:
         "The text of some tokens."
         found = self.tokens[start:stop]
         return ' '.join(found[0].string[found[0].start():found[-1].end()].split()) if found else ''
+
+# %% ../nbs/02_lint.ipynb #74920af0
+@patch
+def _parts(self:_Statement):
+    "Find head and body."
+    words = self.words
+    self.end = words.index('.') if '.' in words else len(words)
+    self.kind = words[0] if words and words[0] in _PLAIN else 'rule'
+    if words and words[0] == ':~': self.kind = ':~'
+    necks = (':',) if self.kind in _WITH_BODY else (':-', ':~')
+    self.neck = next((i for i in self.marks[-1] if words[i] in necks), None)
+    stop = self.end if self.neck is None else self.neck
+    self.head, self.body = (0, stop), (min(stop+1, self.end), self.end)
+    self.theory = '&' in words
+    self.derived, self.uses, self.scopes, self.sums, self.compared = [], [], [], [], []
+    self.choice, self.counted, self.heads, self.bodies = None, [], [], []
 
 # %% ../nbs/02_lint.ipynb #31dab86b
 def _elements(s, owner, start, stop, ends=';'):
@@ -103,7 +108,9 @@ def _elements(s, owner, start, stop, ends=';'):
         if mark == '|' and '|' not in ends: continue
         if begin < i: ranges.append((begin, i))
         begin = i+1
-        if mark == ':': parts.append(ranges); ranges = []
+        if mark == ':':
+            parts.append(ranges)
+            ranges = []
         elif mark in ends and (mark != ',' or not parts) or i == stop:
             if parts or ranges: found.append([*parts, ranges])
             parts, ranges = [], []
@@ -135,12 +142,15 @@ def _literal(s, start, stop, inner=False):
     brace = bisect_left(s.braces, start)
     if s.braces[brace:] and s.braces[brace] < stop: return _set(s, s.braces[brace], start, False)
     i = _atom(s, start, stop)
-    if i is None: s.compared.append((start, stop)); return
+    if i is None:
+        s.compared.append((start, stop))
+        return
     way = 'inner' if inner else 'not' if s.words[start] == 'not' else 'plain'
     s.uses += [(name, i, stop, way) for name in _signatures(s, i)]
 
 # %% ../nbs/02_lint.ipynb #f04e429e
 def _derive(s, start, stop):
+    "Note that a head derives an atom."
     i = _atom(s, start, stop)
     if i is not None: s.derived += [(name, i, stop) for name in _signatures(s, i)]
 
@@ -151,13 +161,17 @@ def _set(s, brace, start, head):
     elements = _elements(s, brace, brace+1, stop)
     plain = not function.startswith('#') and '&' not in s.words[start:brace]
     if head and plain: s.choice = (brace, stop, elements)
-    elif plain: s.counted += [r for parts in elements for r in parts[0]]  # a set counts its atoms, whatever they share
-    if function in ('#sum', '#sum+', *_OPTIMISE): s.sums += [(e[0], e[1] if e[1:] else [], brace) for e in elements]
+    elif plain:   # a set counts its atoms, whatever they share
+        s.counted += [r for parts in elements for r in parts[0]]
+    if function in ('#sum', '#sum+', *_OPTIMISE):
+        s.sums += [(e[0], e[1] if e[1:] else [], brace) for e in elements]
     for parts in elements:
         ranges = [r for part in parts for r in part]
         if ranges: s.scopes.append((ranges[0][0], ranges[-1][1]))
         for k, part in enumerate(parts if plain else parts[1:]):
-            for r in part: _derive(s, *r) if head and k == 0 else _literal(s, *r, inner=True)
+            for r in part:
+                if head and k == 0: _derive(s, *r)
+                else: _literal(s, *r, inner=True)
 
 # %% ../nbs/02_lint.ipynb #0722e3db
 def _interpret(s):
@@ -171,8 +185,10 @@ def _interpret(s):
         s.heads = _elements(s, -1, int(s.kind == '#external'), s.head[1], ';|,')
         for parts in s.heads:
             for r in parts[0]: _derive(s, *r)
-            for r in [r for part in parts[1:] for r in part]: _literal(s, *r, inner=True)
-            if parts[1:]: s.scopes.append((parts[0][0][0] if parts[0] else parts[-1][0][0], s.head[1]))
+            for part in parts[1:]:
+                for r in part: _literal(s, *r, inner=True)
+            first = parts[0] or parts[-1]
+            if parts[1:]: s.scopes.append((first[0][0], s.head[1]))
     s.bodies = _elements(s, -1, *s.body, ends=';,') if s.neck is not None else []
     for parts in s.bodies:
         ranges = [r for part in parts for r in part]
@@ -180,7 +196,8 @@ def _interpret(s):
         for r in ranges: _literal(s, *r, inner=len(parts) > 1)
     if s.kind == ':~' and s.end+1 < len(s.words):
         tuple_ = _elements(s, s.end+1, s.end+2, s.close[s.end+1])
-        if tuple_: s.sums.append((tuple_[0][0], [r for parts in s.bodies for r in parts[0] if not parts[1:]], -1))
+        plain = [r for parts in s.bodies for r in parts[0] if not parts[1:]]
+        if tuple_: s.sums.append((tuple_[0][0], plain, -1))
     return s
 
 # %% ../nbs/02_lint.ipynb #0852eab4
@@ -198,7 +215,7 @@ def _variables_by_scope(s):
 # %% ../nbs/02_lint.ipynb #b32298a8
 def _within(i, ranges):
     "Whether a token lies in one of the ranges, which are in order."
-    k = bisect_right(ranges, (i, i))-1
+    k = bisect_right(ranges, (i+1,))-1   # the last range that begins at i or before
     return k >= 0 and i < ranges[k][1]
 
 # %% ../nbs/02_lint.ipynb #a050c625
@@ -222,7 +239,8 @@ def _singleton_finding(found, line_of):
     ways = {free for *_, free in found}
     one = 'write _ if any value will do, or ' if ways == {True} else 'bind it in the body, or '
     remedy = one if len(ways) == 1 else ''
-    if len(found) == 1: text = f'{found[0][1]} occurs only once in this statement: {remedy}check the spelling'
+    if len(found) == 1:
+        text = f'{found[0][1]} occurs only once in this statement: {remedy}check the spelling'
     else:
         named = [' and '.join(names)+f' in line {line}' for line, names in lines.items()]
         more = f' and those in {len(named)-6} more lines' if named[7:] else ''
@@ -355,8 +373,9 @@ def _value(product, consts):
     for power in re.split(r'(?<!\*)\*(?!\*)', product):
         factors = [consts.get(f.strip(), f.strip()) for f in power.split('**')]
         if not all(f.isdigit() for f in factors): return None
-        result = 1
-        for f in reversed(factors): result = int(f[:12])**min(result, 64) if f is not factors[-1] else int(f[:12])
+        *bases, last = [int(f[:12]) for f in factors]
+        result = last
+        for base in reversed(bases): result = base**min(result, 64)
         value = min(value*result, 2**99)
     return value
 
@@ -376,7 +395,9 @@ def _numbers(bare):
 def _with_count(found):
     "The first of several findings, with their number."
     found = list(found)
-    more = f' (and in {len(found)-1} more places)' if found[2:] else ' (and in one more place)' if found[1:] else ''
+    more = ''
+    if len(found) == 2: more = ' (and in one more place)'
+    if len(found) > 2: more = f' (and in {len(found)-1} more places)'
     return [(code, pos, text+more) for code, pos, text in found[:1]]
 
 # %% ../nbs/02_lint.ipynb #52b30c56
@@ -384,14 +405,16 @@ def _in_text(bare):
     "Findings that need no structure."
     yield from _numbers(bare)
     def quote_remedy(m):
-        if m[1][0].isupper(): return f"{m[0]} is a variable in clingo: write \"{m[1]}\" or {m[1][0].lower()+m[1][1:]}"
+        if m[1][0].isupper():
+            return f"{m[0]} is a variable in clingo: write \"{m[1]}\" or {m[1][0].lower()+m[1][1:]}"
         return f'{m[0]} is not the constant {m[1]}: write {m[1]}, without quotes'
-    if "'" in bare: yield from _with_count(('quotes', m.start(), quote_remedy(m)) for m in _QUOTED.finditer(bare))
+    if "'" in bare:
+        yield from _with_count(('quotes', m.start(), quote_remedy(m)) for m in _QUOTED.finditer(bare))
     if '&' in bare: return  # theories have operators of their own
     yield from _with_count(('equals', m.start(), '== works, but clingo writes =') for m in re.finditer('==', bare))
     text = '{} is an exclusive or of bits: for the power write {}**{}'
-    found = (('xor', m.start(), text.format(m[0], m[1], m[2])) for m in _XOR.finditer(bare)) if '^' in bare else ()
-    yield from _with_count(found)
+    powers = _XOR.finditer(bare) if '^' in bare else ()
+    yield from _with_count(('xor', m.start(), text.format(m[0], m[1], m[2])) for m in powers)
 
 # %% ../nbs/02_lint.ipynb #029b961b
 _ALL, _COUNT = SIGNS['∀'], '#count { ... }'
@@ -406,10 +429,12 @@ def _explain(name, p):
     if same := p.names.get(word):
         others = ' and '.join(sorted(same))
         return 'arity_clash', f'nothing derives {name}; what exists is {others}: count the arguments'
-    if word in _FOREIGN: return 'not_built_in', f'{word} is not built in: nothing derives {name}; use {_FOREIGN[word]}'
+    if word in _FOREIGN:
+        return 'not_built_in', f'{word} is not built in: nothing derives {name}; use {_FOREIGN[word]}'
     if word[0] == '-' and name[1:] in p.known:
         return 'underived', f'nothing derives {name}: for "not derivable" write not {word[1:]}'
-    if found := _nearest(word, arity, p): return 'typo', f'nothing derives {name}: is {found}/{arity} meant?'
+    found = _nearest(word, arity, p)
+    if found: return 'typo', f'nothing derives {name}: is {found}/{arity} meant?'
     return 'underived', f'nothing derives {name}, and nothing gives it: add a rule, or check the name'
 _NEVER_DATA = {'forall', 'for_all', 'foreach', 'findall'}   # words that no instance uses for a predicate
 _NO_ATOMS = {'true', 'false', 'fail', 'nl', 'cut'}           # nor these without arguments
@@ -428,7 +453,9 @@ def _slip(name, p):
         return 'typo', f'{name} is much like {other}, and nothing derives either: are they the same?'
 
 # %% ../nbs/02_lint.ipynb #9f2e41b3
-def _shorter(word): return {word, *(word[:i]+word[i+1:] for i in range(1, len(word)))}
+def _shorter(word):
+    "A word, and all that is left where one letter behind the first is missing."
+    return {word, *(word[:i]+word[i+1:] for i in range(1, len(word)))}
 
 # %% ../nbs/02_lint.ipynb #ef638d26
 def _one_slip(a, b):
@@ -443,7 +470,8 @@ def _one_slip(a, b):
 # %% ../nbs/02_lint.ipynb #fcccc579
 def _nearest(word, arity, p):
     "A known name much like `word`."
-    near = [w for w, same in p.names.items() if f'{w}/{arity}' in same] if p.lookups < _SUGGEST else []
+    if p.lookups >= _SUGGEST: return None
+    near = [w for w, same in p.names.items() if f'{w}/{arity}' in same]
     p.lookups += len(near)
     return next(iter(difflib.get_close_matches(word, near[:_SUGGEST], 1, .75)), None)
 
@@ -481,20 +509,6 @@ class _Program:
         self.known, self.names, self.lookups = {*self.facts, *self.derived, *self.declared, *given}, {}, 0
         for name in self.known: self.names.setdefault(name.rsplit('/', 1)[0], set()).add(name)
 
-    def alike(self, word, arity):
-        "The predicates whose names differ from a word by one slip."
-        if self.words is None:
-            self.words = {}
-            for name in {**dict.fromkeys(self.facts), **self.derived, **self.uses}:
-                other, number = name.rsplit('/', 1)
-                if len(other) < 4 or _DIGIT.search(other): continue
-                for short in _shorter(other): self.words.setdefault((number, short), []).append(name)
-        if len(word) < 4 or _DIGIT.search(word) or self.lookups > 100*_SUGGEST: return []
-        near = dict.fromkeys(name for short in _shorter(word) for name in self.words.get((arity, short), ())[:_SUGGEST])
-        self.lookups += len(near)
-        found = [name for name in near if (w := name.rsplit('/', 1)[0]) != word and _one_slip(word, w)]
-        return sorted(found, key=lambda name: (name not in self.known, name))
-
     def add(self, s):
         "Take up a statement."
         if not s.words: return
@@ -507,6 +521,25 @@ class _Program:
             for name, i, stop in s.derived: self.derived.setdefault(name, []).append((s, i, stop))
         for name, i, _, way in s.uses: self.uses.setdefault(name, []).append((s, i, way))
 
+# %% ../nbs/02_lint.ipynb #b044a5ee
+@patch
+def alike(self:_Program, word, arity):
+    "The predicates whose names differ from a word by one slip."
+    if self.words is None:
+        self.words = {}
+        for name in {**dict.fromkeys(self.facts), **self.derived, **self.uses}:
+            other, number = name.rsplit('/', 1)
+            if len(other) < 4 or _DIGIT.search(other): continue
+            for short in _shorter(other):
+                self.words.setdefault((number, short), []).append(name)
+    if len(word) < 4 or _DIGIT.search(word) or self.lookups > 100*_SUGGEST: return []
+    groups = [self.words.get((arity, short), ())[:_SUGGEST] for short in _shorter(word)]
+    near = dict.fromkeys(name for group in groups for name in group)
+    self.lookups += len(near)
+    found = [name for name in near if (w := name.rsplit('/', 1)[0]) != word and _one_slip(word, w)]
+    def known_first(name): return name not in self.known, name
+    return sorted(found, key=known_first)
+
 # %% ../nbs/02_lint.ipynb #5b0e77a1
 def _same_tuples(p):
     "Elements of one sum, or of all optimisation at one level, with the same tuple and different conditions."
@@ -515,16 +548,20 @@ def _same_tuples(p):
         for terms, conditions, brace in s.sums:
             words = s.words[terms[0][0]:terms[-1][1]] if terms else []
             optimises = s.kind in (*_OPTIMISE, ':~')
-            first, last = (terms[0][0], max([terms[-1][1], *(r[1] for r in conditions)])) if terms else (0, 0)
+            first = terms[0][0] if terms else 0
+            last = max([terms[-1][1], *(r[1] for r in conditions)]) if terms else 0
             variables = s.variables[bisect_left(s.variables, min([first, *(r[0] for r in conditions)])):]
-            if not words or {';', '..'} & {*words} or any(first <= i < terms[-1][1] for i in s.variables): continue
+            if not words or {';', '..'} & {*words}: continue
+            if any(first <= i < terms[-1][1] for i in s.variables): continue
             if optimises and any(i < last for i in variables): continue
             key = (s.kind.startswith('#max'),) if optimises else (id(s), brace)
             whole = ''.join(words).removesuffix('@0').replace('@0,', ',')
             groups.setdefault((key, whole), {}).setdefault(tuple(s.text(*r) for r in conditions), (s, terms))
     for (_, whole), found in groups.items():
         texts = [' , '.join(c) for c in found]
-        if len(found) < 2 or len(found) == 2 and ('not '+texts[0] == texts[1] or 'not '+texts[1] == texts[0]): continue
+        if len(found) < 2: continue
+        opposite = len(texts) == 2 and ('not '+texts[0] == texts[1] or 'not '+texts[1] == texts[0])
+        if opposite: continue   # one of the two holds
         s, terms = next(iter(found.values()))
         own = [c[0] if len(c) == 1 and not c[0].startswith('not') and '=' not in c[0] else str(k)
                for k, c in enumerate(found, 1)][:3]
@@ -561,7 +598,8 @@ def _unknown_atoms(p, outputs):
         (code, text), (s, i, _) = said, uses[0]
         yield _with_count([(code, s.at(i), text)]*len(uses))[0]
     for name, pos in p.shown.items():
-        if name not in {*p.known, *p.uses, *outputs}: yield 'show_underived', pos, _explain(name, p)[1]
+        if name in {*p.known, *p.uses, *outputs}: continue
+        yield 'show_underived', pos, _explain(name, p)[1]
     for s in p.statements:
         i = _atom(s, 1, s.end) if s.kind == '#show' and s.neck is None and s.end > 1 else None
         for name in _signatures(s, i) if i is not None else ():
@@ -576,7 +614,9 @@ def _contract(p, inputs, outputs):
         if name in p.facts: yield 'input_derived', p.facts[name], text + 'leave its facts out'
         else:
             rules = [(s, i) for s, i, stop in p.derived.get(name, ()) if not _repeats(s, name, i, stop)]
-            if rules: yield 'input_derived', rules[0][0].at(rules[0][1]), text + 'derive a predicate with a new name'
+            if not rules: continue
+            s, i = rules[0]
+            yield 'input_derived', s.at(i), text + 'derive a predicate with a new name'
     for name in dict.fromkeys(outputs):
         if name in p.known: continue
         yield 'output_underived', p.shown.get(name, 0), f'{name} is an output: ' + _explain(name, p)[1]
@@ -626,7 +666,8 @@ def lint(
 ) -> list:        # (code, line, column, text) of each finding, in the order of the text; codes are the keys of `LINT`
     "Mistakes that clingo accepts. For a program that parses; runs inside the sandbox."
     bare = strip_comments(program)
-    if '#theory' in bare: bare = _THEORY.sub(lambda m: blank(m[0]), bare)
+    def blank_match(m): return blank(m[0])
+    if '#theory' in bare: bare = _THEORY.sub(blank_match, bare)
     p = _Program(bare)
     p.learn(*given or (), *inputs, unknown=given is None and not inputs)
     found = [*_in_text(bare), *_unknown_atoms(p, outputs), *_contract(p, inputs, outputs), *_free_choices(p)]
@@ -639,7 +680,8 @@ def lint(
         alternatives += [(code, s.at(i), text) for code, i, text in here if code == 'or']
         once += [(s.at(i), s.words[i], free) for i, free in single]
     ends = [m.start() for m in re.finditer('\n', program)] if once else ()
-    found += [*_with_count(alternatives), *_singleton_finding(once, lambda pos: bisect_left(ends, pos)+1)]
+    def line_of(pos): return bisect_left(ends, pos)+1
+    found += [*_with_count(alternatives), *_singleton_finding(once, line_of)]
     return _places(program, found)
 
 # %% ../nbs/02_lint.ipynb #ac7bae78
@@ -658,7 +700,8 @@ def _in_statement(s):
 def _places(text, found):
     "Findings in the order of the text, with line and column."
     ends = [-1, *(m.start() for m in re.finditer('\n', text))]
-    rows = [(code, bisect_left(ends, pos), pos, message) for code, pos, message in sorted(found, key=lambda f: f[1:])]
+    def by_place(finding): return finding[1:]
+    rows = [(code, bisect_left(ends, pos), pos, message) for code, pos, message in sorted(found, key=by_place)]
     return [(code, line, pos-ends[line-1], message) for code, line, pos, message in rows]
 
 # %% ../nbs/02_lint.ipynb #18650e6c
@@ -689,7 +732,8 @@ def _constants(bare):
     "Constants that are calculated with and that no `#const` defines: they come with the instance or the command."
     if '&' in bare: return  # theories have terms of their own
     defined = {'not', *re.findall(r"[\w']+", ' '.join(a+b for a, b in _DEFINED.findall(bare)))}
-    bare, found = _SIGNATURES.sub(lambda m: blank(m[0]), bare), {}
+    def blank_match(m): return blank(m[0])
+    bare, found = _SIGNATURES.sub(blank_match, bare), {}
     for m in _HOLDER.finditer(bare):
         name = m[m.lastindex]
         if name not in defined and (m.lastindex == 2 or bare[m.start():m.start()+3] != 'not'):
@@ -723,7 +767,9 @@ _GRINGO3 = {  # words of gringo 3 -> today's clingo
     'even': 'compare the remainder of a #count, N \\ 2 = 0', 'odd': 'compare the remainder of a #count, N \\ 2 = 1'}
 _OLD = re.compile(rf'#({"|".join(_GRINGO3)})\b(?:\s*\(([^()]*)\))?', re.A)
 _MULTISET = re.compile(r"(?:(#(?:minimi[sz]e|maximi[sz]e|sum|min|max|count))\s*|(?<=\w)\s*)(\[)([^\[\]]*)\]", re.A)
-_HINTS = {  # code -> sentence and patterns; a group marks the place
+
+# %% ../nbs/02_lint.ipynb #153c0281
+_OTHER_LANGUAGES = {  # code -> sentence and patterns; a group marks the place
     'fence': ('markdown is no part of a program: leave {0} out', r'```\w*|`'),
     'prose': ('this is no statement: write % before text', r'^[ \t]*\*\*.*$',
               r"^[ \t]*[A-Za-z][a-z]+(?: [\w,'-]+)*:[ \t]*$", r"^[ \t]*[A-Z][a-z]+(?: [\w,'-]+){2,}\.?[ \t]*$"),
@@ -739,7 +785,10 @@ _HINTS = {  # code -> sentence and patterns; a group marks the place
     'cut': ('clingo has no cut: leave ! out', r'[,-]\s*(!)\s*[,.]'),
     'mod': (r'{0} is no operator: the remainder is \, the quotient /', r'[\w)]\s+(mod|rem|div)\s+(?=[\w(])'),
     'list': ('clingo has no lists: write one atom for each member', r'[(,=]\s*(\[)|\[[^\]\n]*\|'),
-    'arrow': ('{0} is no rule: write head :- body, or = for a value', r'-+>|(?<!=):='),
+    'arrow': ('{0} is no rule: write head :- body, or = for a value', r'-+>|(?<!=):=')}
+
+# %% ../nbs/02_lint.ipynb #c01000d9
+_NEARLY_RIGHT = {  # likewise
     'hash': ('{0} wants a sign in front: write #{0}', r"(?<![#\w&'])(count|sum|min|max)(?=\s*\{)",
              r'(?:^|\.)[ \t]*(minimi[sz]e|maximi[sz]e|show|const)(?=\s*[{\w])'),
     'colons': ('a second colon has no place here: write a comma, which joins conditions',
@@ -763,8 +812,11 @@ _HINTS = {  # code -> sentence and patterns; a group marks the place
     'period': ('a period is missing in front of this', r':-(?:[^.:]|\.\.|:(?!-))*(:-)',
                r'[\w)}][ \t]*\n\s*()(?=[a-z]\w*[ \t]*(?:\(|:-|\.|$)|:~|#(?:show|m|const))'),
     'last': ('the last statement has no period', r'[^.\s\]]\s*()\Z')}
-_HINTS = {code: (text, [re.compile(p, re.A | re.M) for p in patterns])
-          for code, (text, *patterns) in _HINTS.items()}
+
+# %% ../nbs/02_lint.ipynb #d8bf6a9f
+_HINTS = {}   # code -> (sentence, compiled patterns)
+for _code, (_text, *_patterns) in (_OTHER_LANGUAGES | _NEARLY_RIGHT).items():
+    _HINTS[_code] = _text, [re.compile(p, re.A | re.M) for p in _patterns]
 
 # %% ../nbs/02_lint.ipynb #717b55d1
 def _split(text, mark):
@@ -787,7 +839,8 @@ def _as_set(inside):
         literal, *conditions = _split(rest, ':') + behind
         names = list(dict.fromkeys(re.findall(r"(?<![\w'])[A-Z][\w']*", literal)))
         if not literal or not value or '=' in rest: return None
-        key = ','.join(names) if names and len(all_) == 1 else str(k) if literal.startswith('not ') else literal
+        if names and len(all_) == 1: key = ','.join(names)
+        else: key = str(k) if literal.startswith('not ') else literal
         elements.append(f"{value}{'@'+level if level else ''},{key} : {', '.join([literal, *conditions])}")
     return '{ '+'; '.join(elements[:3])+('; ...' if elements[3:] else '')+' }'
 
@@ -811,16 +864,22 @@ def hints(
     "Constructs of other languages, with clingo's way. Runs no clingo."
     bare = strip_comments(program)
     found = list(_gringo3(bare))
-    bare = _MULTISET.sub(lambda m: blank(m[0]) if m[1] or re.search(r'(?<!:)[:=](?!-)', m[3]) else m[0], bare)
+    def blank_match(m): return blank(m[0])
+    def blank_multiset(m):
+        is_sum = m[1] or re.search(r'(?<!:)[:=](?!-)', m[3])
+        return blank(m[0]) if is_sum else m[0]
+    def mark(m): return m.start(m.lastindex or 0)
+    def position(finding): return finding[1]
+    bare = _MULTISET.sub(blank_multiset, bare)
     for code, (text, patterns) in _HINTS.items():
         matches = [m for pattern in patterns if (m := pattern.search(bare))]
-        m = min(matches, key=lambda m: m.start(m.lastindex or 0), default=None)
-        if m: found.append((code, m.start(m.lastindex or 0), text.format(m[m.lastindex or 0])))
+        m = min(matches, key=mark, default=None)
+        if m: found.append((code, mark(m), text.format(m[m.lastindex or 0])))
         for pattern in patterns if m and code in ('fence', 'prose') else ():
-            bare = pattern.sub(lambda m: blank(m[0]), bare)
+            bare = pattern.sub(blank_match, bare)
     clear = [f for f in found if f[0] not in ('period', 'last')]  # those two are guesses
     if m := re.search(r'[\w)]\s?(%)\s?\d', program):
         clear.append(('mod', m.start(1), r'% begins a comment: the remainder is \, as in X \ 2'))
     for m in list(re.finditer('[^\x00-\x7f]', bare))[:1]:
         clear.append(('sign', m.start(), f'{m[0]!r} is no sign of clingo: write {SIGNS.get(m[0], "plain ASCII")}'))
-    return _places(program, sorted(clear or found, key=lambda f: f[1])[:5])
+    return _places(program, sorted(clear or found, key=position)[:5])

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['GENERATED', 'OWN', 'WALL', 'GRACE', 'START', 'REPLY', 'DEATHS', 'KEPT', 'FORK', 'AHEAD', 'TRIES', 'ROUNDS',
            'PROGRESS', 'TOGETHER', 'UNDER_WAY', 'LOOK', 'CONNECT', 'Limits', 'changed_limits', 'new_job', 'Table',
-           'run_jobs', 'close_sandbox', 'serve', 'code_hash', 'Journal', 'remember', 'do_parcel', 'open_executor']
+           'Worker', 'JobRun', 'run_jobs', 'close_sandbox', 'serve', 'code_hash', 'Journal', 'remember', 'do_parcel',
+           'open_executor']
 
 # %% ../nbs/03_sandbox.ipynb #61d8b3a4
 import atexit, gc, hashlib, json, os, re, signal, sys, time
@@ -17,6 +18,8 @@ from functools import lru_cache
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
+
+from fastcore.basics import patch
 
 from . import core
 from .core import AspFtError, atomic_write, package_versions, progress, require
@@ -54,7 +57,8 @@ def changed_limits(
     "Limits with other values; `AspFtError` for what is no number above 0."
     values = {name: value for name, value in given.items() if value is not None}
     for name, value in values.items():
-        if not 0 < value < 10**6: raise AspFtError(f'--{name} {value:g}: expected a number above 0, such as 60')
+        if not 0 < value < 10**6:
+            raise AspFtError(f'--{name} {value:g}: expected a number above 0, such as 60')
     return replace(limits, **values)
 
 # %% ../nbs/03_sandbox.ipynb #c3f86e1d
@@ -77,7 +81,9 @@ class Table:
 DEATHS = ('UNKNOWN', 'TIMEOUT', 'OUT_OF_MEMORY', 'CRASHED')  # how a job may end instead of a reply
 
 # %% ../nbs/03_sandbox.ipynb #82e60ed9
-def _line(state): return json.dumps(state).encode()+b'\n'
+def _line(state):
+    "A job or a reply as it goes through a pipe."
+    return json.dumps(state).encode()+b'\n'
 
 # %% ../nbs/03_sandbox.ipynb #deafae05
 def _write(file, data):
@@ -86,7 +92,9 @@ def _write(file, data):
     while data: data = data[os.write(file, data):]
 
 # %% ../nbs/03_sandbox.ipynb #be64bf7e
-def _wall(job): return job.get('wall', WALL*job['seconds'])
+def _wall(job):
+    "Seconds by the clock on the wall that a job may take."
+    return job.get('wall', WALL*job['seconds'])
 
 # %% ../nbs/03_sandbox.ipynb #5d267c9a
 KEPT = 'PATH', 'HOME', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TMPDIR', 'TZ', 'SYSTEMROOT'  # of the environment; no token
@@ -94,23 +102,29 @@ def _environment():
     "The environment of a light process. LD_BIND_NOW: else each child resolves the functions of compiled packages anew."
     return {name: os.environ[name] for name in KEPT if name in os.environ} | dict(LD_BIND_NOW='1')
 
-# %% ../nbs/03_sandbox.ipynb #eb34c605
+# %% ../nbs/03_sandbox.ipynb #200c014e
 FORK = sys.platform == 'linux'  # elsewhere a fork of a process with threads or frameworks is unsafe
 _idle = []                      # warm processes that nobody uses now
 _alive = set()                  # all processes that this one has started
-class _Worker:
+
+# %% ../nbs/03_sandbox.ipynb #eb34c605
+class Worker:
     "One light process, as its caller sees it."
-    def __init__(self, table, fork, results):
+    def __init__(
+        self,
+        table: Table, # what its jobs are
+        fork: bool,   # it forks a child for each job
+        results,      # a queue that gets (worker, line) for each line that the process writes, None at its end
+    ):
         import subprocess, threading  # here, so that the light process does not load them
         self.table, self.fork, self.results, self.owner = table, fork, results, os.getpid()
         self.ready = self.ended = self.broken = False
         root = str(Path(core.__file__).parent.parent)
         paths = [p for p in sys.path if os.path.isabs(p)]  # PYTHONPATH is not passed on; packages may stand there
-        code = f'import sys; sys.path.insert(0, {root!r}); sys.path += {paths!r}; from asp_ft.sandbox import serve; '
-        code += f'serve({table.module!r}, {fork})'
-        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-        command = [sys.executable, '-P', '-c', code]
-        self.process = subprocess.Popen(command, start_new_session=True, env=_environment(), **pipes)
+        code = (f'import sys; sys.path.insert(0, {root!r}); sys.path += {paths!r}; '
+                f'from asp_ft.sandbox import serve; serve({table.module!r}, {fork})')
+        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True)
+        self.process = subprocess.Popen([sys.executable, '-P', '-c', code], env=_environment(), **pipes)
         _alive.add(self)
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -125,31 +139,43 @@ class _Worker:
         "Let the clock of the job run."
         self.deadline = time.monotonic() + (_wall(self.job)+GRACE if self.ready else START)
 
-    def start(self, key, job):
+    def start(
+        self,
+        key: int,  # the number of the job
+        job: dict, # see `new_job`
+    ):
         "Hand over a job."
         self.key, self.job, self.last = key, job, {}
         self.begin()
         try: _write(self.process.stdin.fileno(), _line(job))
         except BrokenPipeError: self.broken = True  # it has died; `_read` reports its end
 
-    def death(self):
-        "What the end of the process says about its job; LOST where the job is not to blame."
-        if self.fork or self.broken or not self.ready: return 'LOST'
-        return {-signal.SIGPROF: 'TIMEOUT', -signal.SIGKILL: 'OUT_OF_MEMORY'}.get(self.process.wait(), 'CRASHED')
+# %% ../nbs/03_sandbox.ipynb #f9f2bd59
+_DEATH_BY_SIGNAL = {-signal.SIGPROF: 'TIMEOUT', -signal.SIGKILL: 'OUT_OF_MEMORY'}
 
-    def kill(self):
-        "End the process and its child."
-        if self.owner != os.getpid(): return  # we are a fork of the caller
-        _alive.discard(self)
-        try:
-            if self.process.returncode is None: os.killpg(self.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError): pass  # it has ended already
-        self.process.wait()
-        self.process.stdin.close()
+@patch
+def death(self:Worker) -> str: # one of `DEATHS`, or LOST where the job is not to blame
+    "What the end of the process says about its job."
+    if self.fork or self.broken or not self.ready: return 'LOST'
+    return _DEATH_BY_SIGNAL.get(self.process.wait(), 'CRASHED')
+
+# %% ../nbs/03_sandbox.ipynb #e6011810
+@patch
+def kill(self:Worker):
+    "End the process and its child."
+    if self.owner != os.getpid(): return  # we are a fork of the caller
+    _alive.discard(self)
+    try:
+        if self.process.returncode is None: os.killpg(self.process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError): pass  # it has ended already
+    self.process.wait()
+    self.process.stdin.close()
 
 # %% ../nbs/03_sandbox.ipynb #a279ad70
 def _defect(said):
-    return dict(death='UNKNOWN', messages=[dict(code='internal', line=0, column=0, text=said, where='')])
+    "A reply that reports a defect of ours: never a verdict."
+    message = dict(code='internal', line=0, column=0, text=said, where='')
+    return dict(death='UNKNOWN', messages=[message])
 
 # %% ../nbs/03_sandbox.ipynb #1bfa41cf
 def _take_worker(run):
@@ -163,14 +189,20 @@ def _take_worker(run):
             worker.results = run.results
             if fits and not worker.ended: return worker
             worker.kill()
-    return _Worker(run.table, run.fork, run.results)
+    return Worker(run.table, run.fork, run.results)
 
 # %% ../nbs/03_sandbox.ipynb #2cdd54b3
 AHEAD = 1000  # replies that may wait for a slow one before them, and jobs in a row that need no process
-TRIES = 3     # processes that may be lost over one job
-class _Run:
+
+class JobRun:
     "What is under way in one call of `run_jobs`."
-    def __init__(self, jobs, table, workers, fork):
+    def __init__(
+        self,
+        jobs,         # iterable of jobs, or of ready replies
+        table: Table, # what the jobs are
+        workers: int, # processes side by side; None: one more than cores
+        fork: bool,   # None: as the platform allows
+    ):
         import queue
         self.workers = workers or (os.cpu_count() or 1)+1
         self.fork = FORK if fork is None else fork
@@ -180,72 +212,99 @@ class _Run:
         self.done = {}                       # replies that wait for earlier ones, by number
         self.given, self.drained = 0, False  # jobs taken; were these all?
 
-    def start(self, key, job):
+    def start(
+        self,
+        key: int,  # number of the job
+        job: dict, # see `new_job`
+    ):
+        "Give a job to a worker that is free."
         worker = _take_worker(self)
         self.busy.add(worker)
         worker.start(key, job)
 
-    def fill(self):
-        "Start jobs while there are processes for them."
-        while not self.drained and len(self.busy) < self.workers and len(self.done) < AHEAD:
-            job = next(self.jobs, None)
-            if job is None:
-                self.drained = True
-                return
-            if 'ready' in job: self.done[self.given] = job['ready']
-            else: self.start(self.given, job)
-            self.given += 1
+# %% ../nbs/03_sandbox.ipynb #ec261f97
+@patch
+def fill(self:JobRun):
+    "Start jobs while there are processes for them."
+    while not self.drained and len(self.busy) < self.workers and len(self.done) < AHEAD:
+        job = next(self.jobs, None)
+        if job is None:
+            self.drained = True
+            return
+        if 'ready' in job: self.done[self.given] = job['ready']
+        else: self.start(self.given, job)
+        self.given += 1
 
-    def next_reply(self):
-        "The next (worker, finished reply); that of a late or dead worker names its death."
-        from queue import Empty
-        while True:
-            left = min(w.deadline for w in self.busy)-time.monotonic()
-            try: worker, line = self.results.get(timeout=max(0.01, left))
-            except Empty:
-                late = [w for w in self.busy if w.deadline < time.monotonic()]
-                if late: return late[0], late[0].last | dict(death='TIMEOUT')
-                continue
-            if worker not in self.busy: continue
-            if line is None: return worker, worker.last | dict(death=worker.death())
-            reply = json.loads(line)
-            if reply.get('ready'):
-                worker.ready = True
-                worker.begin()
-                continue
-            worker.last |= reply
-            if reply.get('done') or reply.get('death'): return worker, worker.last
+# %% ../nbs/03_sandbox.ipynb #dd8c1fa5
+@patch
+def next_reply(
+    self:JobRun,
+) -> tuple: # (worker, its finished reply); that of a late or dead worker names its death
+    "Wait for the next reply that is finished."
+    from queue import Empty
+    while True:
+        left = min(w.deadline for w in self.busy)-time.monotonic()
+        try: worker, line = self.results.get(timeout=max(0.01, left))
+        except Empty:
+            late = [w for w in self.busy if w.deadline < time.monotonic()]
+            if late: return late[0], late[0].last | dict(death='TIMEOUT')
+            continue
+        if worker not in self.busy: continue
+        if line is None: return worker, worker.last | dict(death=worker.death())
+        reply = json.loads(line)
+        if reply.get('ready'):
+            worker.ready = True
+            worker.begin()
+            continue
+        worker.last |= reply
+        if reply.get('done') or reply.get('death'): return worker, worker.last
 
-    def wait(self):
-        "Take the next finished reply."
-        worker, reply = self.next_reply()
-        if reply.get('done'): self.free.append(worker)
-        else: worker.kill()
-        self.busy.discard(worker)
-        if reply.get('death') == 'LOST': self.again(worker)
-        else: self.done[worker.key] = reply
+# %% ../nbs/03_sandbox.ipynb #fb2a7444
+@patch
+def wait(self:JobRun):
+    "Take the next finished reply."
+    worker, reply = self.next_reply()
+    if reply.get('done'): self.free.append(worker)
+    else: worker.kill()
+    self.busy.discard(worker)
+    if reply.get('death') == 'LOST': self.again(worker)
+    else: self.done[worker.key] = reply
 
-    def again(self, worker):
-        "Give the job of a lost process to another one."
-        lost = worker.job.get('lost', 0)+1
-        if lost < TRIES: return self.start(worker.key, worker.job | dict(lost=lost))
-        if not worker.ready:
-            raise AspFtError(f'the sandbox does not start (exit code {worker.process.returncode}): expected that this '
-                             f'Python imports {self.table.needs}; try  python -c "import {self.table.needs}"')
-        self.done[worker.key] = _defect(f'the process of the sandbox was lost {lost} times')
+# %% ../nbs/03_sandbox.ipynb #e54d1886
+TRIES = 3     # processes that may be lost over one job
 
-    def reply(self, key):
-        "The reply to job number `key`; None where there are no more jobs."
-        while True:
-            self.fill()
-            if key in self.done: return self.done.pop(key)
-            if not self.busy: return None
-            self.wait()
+@patch
+def again(
+    self:JobRun,
+    worker: Worker, # the one that was lost
+):
+    "Give the job of a lost process to another one."
+    lost = worker.job.get('lost', 0)+1
+    if lost < TRIES: return self.start(worker.key, worker.job | dict(lost=lost))
+    if not worker.ready:
+        raise AspFtError(f'the sandbox does not start (exit code {worker.process.returncode}): expected that this '
+                         f'Python imports {self.table.needs}; try  python -c "import {self.table.needs}"')
+    self.done[worker.key] = _defect(f'the process of the sandbox was lost {lost} times')
 
-    def close(self):
-        "Kill what is still at work, and keep the rest for others."
-        for worker in self.busy: worker.kill()
-        _idle.extend(w for w in self.free if w.owner == os.getpid())
+# %% ../nbs/03_sandbox.ipynb #a1e5a87b
+@patch
+def reply(
+    self:JobRun,
+    key: int, # number of a job
+) -> dict:    # None where there are no more jobs
+    "The reply to a job; waits for it."
+    while True:
+        self.fill()
+        if key in self.done: return self.done.pop(key)
+        if not self.busy: return None
+        self.wait()
+
+# %% ../nbs/03_sandbox.ipynb #6cf47d37
+@patch
+def close(self:JobRun):
+    "Kill what is still at work, and keep the rest for others."
+    for worker in self.busy: worker.kill()
+    _idle.extend(w for w in self.free if w.owner == os.getpid())
 
 # %% ../nbs/03_sandbox.ipynb #578b891c
 _journal = ContextVar('journal', default=None)  # that `remember` has opened
@@ -275,7 +334,7 @@ def run_jobs(
 # %% ../nbs/03_sandbox.ipynb #14007325
 def _in_sandbox(jobs, table, workers=None, fork=None):
     "Replies to jobs that are done on this machine, in order."
-    run, key = _Run(jobs, table, workers, fork), 0
+    run, key = JobRun(jobs, table, workers, fork), 0
     try:
         while (reply := run.reply(key)) is not None:
             key += 1
@@ -290,6 +349,7 @@ def close_sandbox():
 # %% ../nbs/03_sandbox.ipynb #761b6151
 @atexit.register
 def _close_all():
+    "End all processes of the sandbox."
     for worker in list(_alive): worker.kill()
 
 # %% ../nbs/03_sandbox.ipynb #cab6a791
@@ -328,7 +388,8 @@ def serve(
             _write(out, _line(_supervise(table.JOBS, job, shared) | dict(done=True)))
             continue
         _restrict(job, hard=False)
-        _do(table.JOBS, job, *[lambda state: _write(out, _line(state))]*2)
+        def say(state): _write(out, _line(state))
+        _do(table.JOBS, job, say, say)
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 # %% ../nbs/03_sandbox.ipynb #7526744e
@@ -357,7 +418,9 @@ def _child(jobs, job, pipe, shared):
         os.closerange(3, pipe)
         os.closerange(pipe+1, max(nowhere, pipe)+16)
         _restrict(job)
-        _do(jobs, job, lambda state: _note(shared, state), lambda reply: _write(pipe, _line(reply)))
+        def note(state): _note(shared, state)
+        def say(reply): _write(pipe, _line(reply))
+        _do(jobs, job, note, say)
     finally: os._exit(0)
 
 # %% ../nbs/03_sandbox.ipynb #7c8fa820
@@ -377,7 +440,8 @@ def _restrict(job, hard=True):
     import resource
     wanted = dict(RLIMIT_AS=job['memory_mb'] << 20, RLIMIT_CORE=0)
     if hard: wanted |= dict(RLIMIT_CPU=int(job['seconds'])+2, RLIMIT_FSIZE=0, RLIMIT_NOFILE=0)
-    if sys.platform != 'linux': del wanted['RLIMIT_AS']  # macOS does not enforce it, and may refuse it
+    # macOS does not enforce it, and may refuse it
+    if sys.platform != 'linux': del wanted['RLIMIT_AS']
     for name, value in wanted.items():
         kind = getattr(resource, name)
         most = resource.getrlimit(kind)[1]  # the user may have set a lower one, which cannot be raised
@@ -459,49 +523,57 @@ class Journal:
             end += len(line)
         self.file.truncate(end)
 
-    def key(
-        self,
-        table: Table, # what the job is, by its kind
-        job: dict,    # see `new_job`
-    ) -> bytes:
-        "The key of a job: the same job, done by the same code, has the same one."
-        text = json.dumps([code_hash(), table.module, job], sort_keys=True)
-        return hashlib.sha256(text.encode()).digest()[:16]
-
-    def get(
-        self,
-        key: bytes, # see `key`
-    ) -> dict | None: # the reply; None where there is none
-        "The reply to a job, if it is known."
-        self.asked[key] = True
-        if (place := self.places.get(key)) is None: return None
-        self.file.seek(place)
-        try: return json.loads(self.file.readline())['reply']
-        except (ValueError, KeyError): return None
-
-    def put(
-        self,
-        key: bytes,  # see `key`
-        reply: dict, # to the job
-    ):
-        "Keep a reply and not how long it took; one that is our own defect, or says `again`, is asked for again."
-        if reply.get('death') == 'UNKNOWN' or reply.get('again'): return
-        kept = {name: value for name, value in reply.items() if name != 'seconds'}
-        self.places[key] = self.file.seek(0, os.SEEK_END)
-        self.file.write(json.dumps(dict(key=key.hex(), reply=kept)).encode()+b'\n')
-        self.file.flush()
-
-    def tidy(self):
-        "Leave out the replies that nobody has asked for since the journal was opened."
-        if self.places.keys() <= self.asked.keys(): return
-        with atomic_write(self.path, 'wb') as new:
-            for key in [k for k in self.asked if k in self.places]:
-                self.file.seek(self.places[key])
-                new.write(self.file.readline())
-
     def close(self):
         "Close the file."
         self.file.close()
+
+# %% ../nbs/03_sandbox.ipynb #1a1fe28d
+@patch
+def key(
+    self:Journal,
+    table: Table, # what the job is, by its kind
+    job: dict,    # see `new_job`
+) -> bytes:
+    "The key of a job: the same job, done by the same code, has the same one."
+    text = json.dumps([code_hash(), table.module, job], sort_keys=True)
+    return hashlib.sha256(text.encode()).digest()[:16]
+
+# %% ../nbs/03_sandbox.ipynb #f860cf77
+@patch
+def get(
+    self:Journal,
+    key: bytes, # see `key`
+) -> dict | None: # the reply; None where there is none
+    "The reply to a job, if it is known."
+    self.asked[key] = True
+    if (place := self.places.get(key)) is None: return None
+    self.file.seek(place)
+    try: return json.loads(self.file.readline())['reply']
+    except (ValueError, KeyError): return None
+
+# %% ../nbs/03_sandbox.ipynb #85703c89
+@patch
+def put(
+    self:Journal,
+    key: bytes,  # see `key`
+    reply: dict, # to the job
+):
+    "Keep a reply and not how long it took; one that is our own defect, or says `again`, is asked for again."
+    if reply.get('death') == 'UNKNOWN' or reply.get('again'): return
+    kept = {name: value for name, value in reply.items() if name != 'seconds'}
+    self.places[key] = self.file.seek(0, os.SEEK_END)
+    self.file.write(json.dumps(dict(key=key.hex(), reply=kept)).encode()+b'\n')
+    self.file.flush()
+
+# %% ../nbs/03_sandbox.ipynb #826de41b
+@patch
+def tidy(self:Journal):
+    "Leave out the replies that nobody has asked for since the journal was opened."
+    if self.places.keys() <= self.asked.keys(): return
+    with atomic_write(self.path, 'wb') as new:
+        for key in [k for k in self.asked if k in self.places]:
+            self.file.seek(self.places[key])
+            new.write(self.file.readline())
 
 # %% ../nbs/03_sandbox.ipynb #bc66440f
 @contextmanager
@@ -539,7 +611,8 @@ def do_parcel(
 ) -> list:        # a reply for each
     "What a worker does: its jobs one after the other, in its own sandbox; `AspFtError` where its code is another."
     if code != code_hash():
-        versions = ' and '.join(f'{k} {v}' for k, v in package_versions().items() if k in ('asp_ft', 'clingo'))
+        installed = package_versions()
+        versions = ' and '.join(f'{name} {installed[name]}' for name in ('asp_ft', 'clingo') if name in installed)
         raise AspFtError(f'a worker of the executor has another version of asp_ft or clingo ({versions}): install the '
                          'same on all machines, and start the workers again')
     return list(_in_sandbox(jobs, table, 1))
@@ -552,10 +625,14 @@ def _elsewhere(jobs, table, executor):
     def send(parcel):
         asked = [job for job in parcel if 'ready' not in job]
         try: return parcel, executor.submit(do_parcel, asked, table, code_hash()) if asked else None
-        except RuntimeError as e: raise AspFtError(f'the executor takes no work ({e}); give one that is open') from None
+        except RuntimeError as e:
+            raise AspFtError(f'the executor takes no work ({e}); give one that is open') from None
     try:
         while True:
-            while len(sent) < UNDER_WAY and (parcel := list(islice(jobs, TOGETHER))): sent.append(send(parcel))
+            while len(sent) < UNDER_WAY:
+                parcel = list(islice(jobs, TOGETHER))
+                if not parcel: break
+                sent.append(send(parcel))
             if not sent: return
             parcel, future = sent.popleft()
             replies = iter(_parcel_replies(future, lost) if future else ())
@@ -598,7 +675,8 @@ def open_executor(
             core.log.warning('%s: no worker is connected; waiting for one: start  dask worker %s', given,
                              client.scheduler.address)
         executor = client.get_executor()
-        executor.lost = lambda: client.status != 'running'  # its futures would wait forever
+        def is_lost(): return client.status != 'running'   # its futures would wait forever
+        executor.lost = is_lost
         yield executor
 
 # %% ../nbs/03_sandbox.ipynb #286ce4b8

@@ -71,7 +71,8 @@ def fill_constants(
         kind = _kind(node)
         if kind == 'SymbolicAtom' and _kind(node.symbol) != 'Pool': return fill_arguments(node)
         if kind == 'SymbolicTerm': return values.get(str(node))
-        if kind == 'Function' and not node.arguments and not node.external: return values.get(node.name)
+        is_constant = kind == 'Function' and not node.arguments and not node.external
+        if is_constant: return values.get(node.name)
     def fill_arguments(atom):
         symbol, (_, _, negative) = atom.symbol, atom_key(atom.symbol)
         positive = symbol if _kind(symbol) == 'Function' else symbol.argument
@@ -107,11 +108,14 @@ def head_parts(
     if kind == 'Literal' and _kind(head.atom) == 'BooleanConstant': return []
     if kind == 'Literal': parts = [('', head, head)]
     elif kind == 'Aggregate': parts = [('choice', e, e.literal) for e in head.elements]
-    elif kind == 'HeadAggregate': parts = [('choice', e.condition, e.condition.literal) for e in head.elements]
+    elif kind == 'HeadAggregate':
+        conditions = [e.condition for e in head.elements]
+        parts = [('choice', c, c.literal) for c in conditions]
     elif kind == 'Disjunction': parts = [('or', e, e.literal) for e in head.elements]
     else: _refuse('the head', head)
-    if any(l.sign or _kind(l.atom) != 'SymbolicAtom' for _, _, l in parts): _refuse('the head', head)
-    return [(atom_key(l.atom.symbol), e, how) for how, e, l in parts]
+    for _, _, literal in parts:
+        if literal.sign or _kind(literal.atom) != 'SymbolicAtom': _refuse('the head', head)
+    return [(atom_key(literal.atom.symbol), element, how) for how, element, literal in parts]
 
 # %% ../nbs/03_search.ipynb #87697a6e
 def _copy_name(key):
@@ -130,22 +134,23 @@ def copy_atom(
 # %% ../nbs/03_search.ipynb #4228f209
 def copy_atoms(
     node,         # a part of a body
-    is_copied,    # a function: (key, negated?, inside an aggregate or a condition?) -> is the copy read
+    reads_copy,   # a function: (key, negated?, inside an aggregate or a condition?) -> is the copy read
     sign=0,       # of the aggregate that it stands in
     inside=False, # stands in an aggregate or a condition
 ):                # the rewritten node
     "A part of a body with copies for some of its atoms; `NotSearchable` for what is no part of plain ASP."
     kind = _kind(node)
-    def inner(nodes, sign): return [copy_atoms(n, is_copied, sign, True) for n in nodes]
+    def inner(nodes, sign): return [copy_atoms(n, reads_copy, sign, True) for n in nodes]
     if kind == 'ConditionalLiteral':
-        literal = copy_atoms(node.literal, is_copied, sign, inside)
+        literal = copy_atoms(node.literal, reads_copy, sign, inside)
         return node.update(literal=literal, condition=inner(node.condition, sign))
     if kind == 'BodyAggregateElement': return node.update(condition=inner(node.condition, sign))
     if kind != 'Literal': _refuse('a', kind)
     atom, kind = node.atom, _kind(node.atom)
     if kind == 'SymbolicAtom':
         key = atom_key(atom.symbol)
-        return node.update(atom=copy_atom(atom, key)) if is_copied(key, bool(node.sign or sign), inside) else node
+        negated = bool(node.sign or sign)
+        return node.update(atom=copy_atom(atom, key)) if reads_copy(key, negated, inside) else node
     if kind in ('Aggregate', 'BodyAggregate'):
         return node.update(atom=atom.update(elements=inner(atom.elements, node.sign)))
     return node if kind in ('Comparison', 'BooleanConstant') else _refuse('a', kind)
@@ -156,12 +161,16 @@ def body_uses(
 ) -> list: # (key, 'pos' | 'neg' | 'in' an aggregate or a condition)
     "The atoms that a body reads, and how."
     uses = []
-    def note(key, negated, inside): uses.append((key, 'neg' if negated else 'in' if inside else 'pos'))
+    def note(key, negated, inside):
+        how = 'neg' if negated else 'in' if inside else 'pos'
+        uses.append((key, how))
     for n in nodes: copy_atoms(n, note)
     return uses
 
 # %% ../nbs/03_search.ipynb #85c6ccee
-def _variables(*nodes): return {n.name for node in nodes for n in tree_nodes(node) if _kind(n) == 'Variable'} - {'_'}
+def _variables(*nodes):
+    names = {n.name for node in nodes for n in tree_nodes(node) if _kind(n) == 'Variable'}
+    return names - {'_'}
 
 # %% ../nbs/03_search.ipynb #d5d864f2
 def global_variables(
@@ -236,11 +245,13 @@ def check(self:CopiedRules):
 # %% ../nbs/03_search.ipynb #0e97feb3
 @patch
 def _check_disjunctions(self:CopiedRules):
+    "`NotSearchable` where the atoms of a disjunction depend on each other, or its conditions on other guesses."
     varying = {key for rule, key, _, how in self.parts if rule.body or how}
     for _, key, element, how in self.parts:
         if how != 'or': continue
         if self._in_loop(key, key): _refuse('a disjunction in a loop:', key[0])
-        if not varying.isdisjoint(k for k, _ in body_uses(element.condition)): _refuse('a condition varies:', element)
+        read = {k for k, _ in body_uses(element.condition)}
+        if varying & read: _refuse('a condition varies:', element)
 
 # %% ../nbs/03_search.ipynb #041c0020
 @patch
@@ -261,10 +272,10 @@ def copy_body(
     mark='; ', # between the parts
 ) -> str:
     "Parts of a body, as the copied rule for `head` reads them."
-    def is_copied(key, negated, inside):
+    def reads_copy(key, negated, inside):
         if key not in self.outputs: return key in self.derived
         return not negated and not inside and head is not None and self._in_loop(head, key)
-    return mark.join(str(copy_atoms(p, is_copied)) for p in parts)
+    return mark.join(str(copy_atoms(p, reads_copy)) for p in parts)
 
 # %% ../nbs/03_search.ipynb #5b644dfc
 @patch
@@ -304,10 +315,10 @@ def copy_element(
     names = {v: self.fresh_variable() for v in local if not v.startswith('V__')}
     def rename(n):
         if _kind(n) == 'Variable' and n.name in names: return n.update(name=names[n.name])
-    def renamed(nodes): return [rewrite_tree(n, rename) for n in nodes]
+    def rename_all(nodes): return [rewrite_tree(n, rename) for n in nodes]
     bindings = []
     literal = self.name_intervals(rewrite_tree(element.literal, rename), bindings)
-    return literal, renamed(element.condition), bindings, renamed(terms)
+    return literal, rename_all(element.condition), bindings, rename_all(terms)
 
 # %% ../nbs/03_search.ipynb #ecf0d308
 _FUNCTIONS, _GUARDS = ('#count', '#sum', '#sum+', '#min', '#max'), ('>', '<', '<=', '>=', '!=', '=')
@@ -364,7 +375,8 @@ def add_disjunction(
     body, # parts of its body
 ):
     "Add the copies of a disjunction: an atom is derived where all others are false, and some have to be true."
-    if any(_kind(n) == 'BinaryOperation' for n in tree_nodes(head)): _refuse('a sum in a disjunction:', head)
+    has_sum = any(_kind(n) == 'BinaryOperation' for n in tree_nodes(head))
+    if has_sum: _refuse('a sum in a disjunction:', head)
     bindings, outer, none_holds = [], global_variables(body), []
     elements = [e.update(literal=self.name_intervals(e.literal, bindings)) for e in head.elements]
     for i, e in enumerate(elements):
@@ -419,7 +431,8 @@ def _atom_texts(self:CopiedRules, key):
     "An atom of a predicate, with a variable for each argument, and its copy."
     name, arity, negative = key
     arguments = ','.join(f'X{i}' for i in range(arity))
-    return [n + (f'({arguments})' if arguments else '') for n in ('-'*negative + name, _copy_name(key))]
+    if arguments: arguments = f'({arguments})'
+    return ['-'*negative + name + arguments, _copy_name(key) + arguments]
 
 # %% ../nbs/03_search.ipynb #7a26a2ce
 def search_rules(
@@ -492,7 +505,8 @@ def run_search(
     "Search for one answer set; `RuntimeError` where the text cannot be run."
     from clingo import Control
     mode = ','.join(['enum', *map(str, cost)]) if cost else 'ignore'
-    control = Control(['--models=1', f'--opt-mode={mode}', *options], logger=lambda *_: None)
+    def be_silent(code, message): pass
+    control = Control(['--models=1', f'--opt-mode={mode}', *options], logger=be_silent)
     control.add('base', [], text)
     control.ground([('base', [])])
     _check_sums(control)
@@ -512,7 +526,8 @@ def _check_sums(control):
     weights = {}
     for atom in control.symbolic_atoms.by_signature('c__cost', 3):
         weight, level, _ = atom.symbol.arguments
-        if weight.type == SymbolType.Number: weights[level] = weights.get(level, 0) + abs(weight.number)
+        if weight.type != SymbolType.Number: continue
+        weights[level] = weights.get(level, 0) + abs(weight.number)
     if any(w >= 2**31 for w in weights.values()): raise RuntimeError('a sum beyond 32 bits')
 
 # %% ../nbs/03_search.ipynb #5eb50002
@@ -527,8 +542,9 @@ def sample_answer_sets(
     side.mode('project', 1)
     random = Random(1)
     for seed in range(SAMPLE//2):
-        solver.sign_def, solver.rand_freq = ('pos', 'neg', 'rnd')[min(seed, 2)], str(int(seed > 1))
-        solver.seed = str(seed)
+        # as many atoms as possible, as few as possible, then at random
+        solver.sign_def = ('pos', 'neg', 'rnd')[min(seed, 2)]
+        solver.rand_freq, solver.seed = str(int(seed > 1)), str(seed)
         atoms = random.sample(side.open, min(len(side.open), seed % 4)) if seed > 1 else ()
         assumptions = [literal*random.choice((1, -1)) for _, literal in atoms]
         sample |= dict.fromkeys(side.answer_sets(assumptions))
@@ -555,9 +571,9 @@ def readings(
     "Ways to read the predicates of a program as the outputs, the likeliest first."
     def ways(name):
         arity = int(name.split('/')[1])
+        def likeliest_first(q): return q != name, q in outputs, q
         alike = [q for q in derives if q.endswith(f'/{arity}') and (q[0] == '-') == (name[0] == '-')]
-        alike = [q for q in alike if q not in inputs]
-        alike.sort(key=lambda q: (q != name, q in outputs, q))
+        alike = sorted((q for q in alike if q not in inputs), key=likeliest_first)
         return [(q, order) for q in alike for order in permutations(range(arity))]
     for reading in product(*map(ways, outputs)):
         if len({q for q, _ in reading}) == len(reading): yield dict(zip(outputs, reading))

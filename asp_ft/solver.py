@@ -176,7 +176,8 @@ def candidate_fails(
     parsed = outcome not in ('SYNTAX_ERROR', 'FORBIDDEN')
     state = state | dict(outcome=outcome, parsed=parsed, grounded=False, satisfiable=False)
     if state['verdict'] == 'different': return state
-    if outcome in UNDECIDED: return state | dict(verdict='unknown', evidence='', reason=f'not decided: {outcome}')
+    if outcome in UNDECIDED:
+        return state | dict(verdict='unknown', evidence='', reason=f'not decided: {outcome}')
     return state | dict(verdict='different', evidence='exact', reason=f'the candidate does not run: {outcome}')
 
 # %% ../nbs/04_solver.ipynb #2809b634
@@ -200,10 +201,12 @@ def compare_job(
 ) -> dict:                    # for `sandbox.run_jobs`
     "The job of one comparison; what the pre-scan refuses is answered at once."
     check_predicates([*task.inputs, *task.outputs, *task.stated])
-    if not task.outputs: raise AspFtError('a comparison needs at least one output predicate: give --outputs name/arity')
+    if not task.outputs:
+        raise AspFtError('a comparison needs at least one output predicate: give --outputs name/arity')
     cases = task.cases()
     refused = objection([(gold, 'gold', OWN), *((facts, name, OWN) for name, facts in task.instances)])
-    if refused: return dict(ready=gold_fails(_INITIAL_STATE, refused['outcome']) | dict(messages=refused['messages']))
+    if refused:
+        return dict(ready=gold_fails(_INITIAL_STATE, refused['outcome']) | dict(messages=refused['messages']))
     refused = objection([(candidate, '', OWN if candidate == gold else limits)])  # gold equals gold
     if refused:
         return dict(ready=candidate_fails(_INITIAL_STATE, refused['outcome']) | dict(messages=refused['messages']))
@@ -239,8 +242,9 @@ def compare_many(
     "Compare many candidates side by side."
     waiting = deque()         # batches whose replies are not there yet
     batch_size = TOGETHER if together else 1
+    def gold_and_task(item): return item[1:]
     def batch_jobs():
-        for _, same_task in groupby(items, lambda item: item[1:]):
+        for _, same_task in groupby(items, gold_and_task):
             while batch := [compare_job(*i, limits, align, lint, brief) for i in islice(same_task, batch_size)]:
                 waiting.append(batch)
                 yield _batch_job(batch)
@@ -319,7 +323,8 @@ def examine_many(
 ):                      # yields an `Examination` for each item, in order
     "Examine many problems side by side."
     jobs = (examine_job(program, task, limits) for program, task in items)
-    for reply in run_jobs(jobs, TABLE, workers, desc, executor=executor): yield examination_of(reply)
+    for reply in run_jobs(jobs, TABLE, workers, desc, executor=executor):
+        yield examination_of(reply)
 
 # %% ../nbs/04_solver.ipynb #46d94bb6
 def examine_job(
@@ -361,7 +366,8 @@ def verify_many(
         while batch := list(islice(items, TOGETHER)):
             waiting.append(batch)
             yield verify_job(batch, limits)
-    for reply in run_jobs(jobs(), TABLE, workers): yield from _verify_results(reply, waiting.popleft(), limits)
+    for reply in run_jobs(jobs(), TABLE, workers):
+        yield from _verify_results(reply, waiting.popleft(), limits)
 
 # %% ../nbs/04_solver.ipynb #50d42677
 def verify_job(
@@ -384,7 +390,8 @@ def verify_job(
 # %% ../nbs/04_solver.ipynb #f2094047
 def _verify_results(reply, items, limits):
     "(`Examination`, told apart) for each problem of a reply; where the job failed, each has a job of its own."
-    if not reply.get('death'): return [(examination_of(r), tuple(r['told'])) for r in reply['problems']]
+    if not reply.get('death'):
+        return [(examination_of(r), tuple(r['told'])) for r in reply['problems']]
     if len(items) == 1: return [(examination_of(reply), (False,)*len(items[0][1]))]
     replies = run_jobs((verify_job([item], limits) for item in items), TABLE)
     return [result for r, item in zip(replies, items) for result in _verify_results(r, [item], limits)]
@@ -427,7 +434,8 @@ class MessageLog:
 
     def as_dicts(self):
         "The messages, those that stop a program first; without those of clingo that the lint says better."
-        ordered = sorted(self.messages, key=lambda m: m.code not in STOPPING_CODES)
+        def stopping_first(message): return message.code not in STOPPING_CODES
+        ordered = sorted(self.messages, key=stopping_first)
         if self.linted is None: return [asdict(m) for m in ordered]
         return [asdict(m) for m in ordered if m.where or not said_better(self.linted, m.code, m.text)]
 
@@ -515,7 +523,8 @@ def _answer_sets(control, most, optimum, log):
     answer_sets, costs = [], ()
     with _step('CRASHED', log), control.solve(yield_=True) as handle:
         for model in handle:
-            if optimum and model.cost and not model.optimality_proven: continue  # no cost: nothing to optimise was left
+            # no cost: nothing to optimise was left
+            if optimum and model.cost and not model.optimality_proven: continue
             answer_sets.append(sorted(str(s) for s in model.symbols(shown=True)))
             costs = model.cost
             if len(answer_sets) >= most > 0: break
@@ -586,11 +595,13 @@ class _Side:
     def answer_sets(self, assumptions=()):
         "The projected answer sets, one for each that clingo delivers."
         with _step('CRASHED', self.log), self.grounded.solve(assumptions, yield_=True) as handle:
-            return [self.facts.union(s for s, literal in self.open if m.is_true(literal)) for m in handle]
+            def open_atoms(model): return (s for s, literal in self.open if model.is_true(literal))
+            return [self.facts.union(open_atoms(model)) for model in handle]
 
     def possible(self, literals):
         "Whether some answer set agrees with all of `literals`, in the mode that was set."
-        with _step('CRASHED', self.log): return not self.grounded.solve(assumptions=literals).unsatisfiable
+        with _step('CRASHED', self.log):
+            return not self.grounded.solve(assumptions=literals).unsatisfiable
 
 # %% ../nbs/04_solver.ipynb #2099adc2
 def _ground_side(program, instance, job, log, where, apart):
@@ -686,7 +697,8 @@ def first_difference(
     job: dict,              # `outputs`, and the time that is left, see `_time_to_search`
 ) -> Difference:
     "The first answer set that only one side has; the smallest where both are enumerated whole."
-    def smallest(answer_sets): return min(answer_sets, key=lambda atoms: (len(atoms), sorted(map(str, atoms))))
+    def size(atoms): return len(atoms), sorted(map(str, atoms))
+    def smallest(answer_sets): return min(answer_sets, key=size)
     allowed, missing = set(candidate.sets)-set(gold.sets), set(gold.sets)-set(candidate.sets)
     if gold.whole and allowed: return Difference('allowed', smallest(allowed), 'exact')
     if candidate.whole and missing: return Difference('missing', smallest(missing), 'exact')
@@ -791,7 +803,8 @@ def _compare_on_instance(pair, instance, log, tell):
     gold = job.get('memory', {}).get(key) or _solve_gold(pair.gold, instance[1], job, apart)
     tell(dict(who='candidate', **log.changes()))
     difference, satisfiable = _compare_candidate(pair.candidate, pair.derives, instance, job, gold, log, apart)
-    if 'memory' in job: job['memory'][key] = gold if difference.evidence == 'exact' and gold.whole else None
+    is_reusable = difference.evidence == 'exact' and gold.whole
+    if 'memory' in job: job['memory'][key] = gold if is_reusable else None
     return difference, satisfiable, gold
 
 # %% ../nbs/04_solver.ipynb #240425a8
@@ -820,9 +833,10 @@ def _alignment(job, gold_sets):
 # %% ../nbs/04_solver.ipynb #dcd04773
 def _mark_odd(pair, log):
     "What to add to a verdict of equality: whether an odd instance tells the programs apart."
+    def tell_nobody(state): pass
     if pair is None: return {}
     for instance in pair.job.get('odd', ()):
-        try: difference, *_ = _compare_on_instance(pair, instance, log, lambda state: None)
+        try: difference, *_ = _compare_on_instance(pair, instance, log, tell_nobody)
         except _Stop: continue  # what does not run there, or takes too long, says nothing
         if not difference.kind: continue
         entries = difference.as_verdict(instance[0])
@@ -834,7 +848,8 @@ def _mark_odd(pair, log):
 def _pair(job, gold, candidate, log):
     "The `_Pair` of two comparable programs."
     derives = set()
-    if syntax.may_derive(candidate.bare, job['inputs']): derives = _derivable_predicates(candidate.text, log)
+    if syntax.may_derive(candidate.bare, job['inputs']):
+        derives = _derivable_predicates(candidate.text, log)
     return _Pair(job, gold, candidate, derives)
 
 # %% ../nbs/04_solver.ipynb #7de24600
@@ -884,8 +899,10 @@ def _run_compare(job, tell):
         as_written = _pair(job, gold, candidate, log)
         without_facts = _pair_without_facts(job, log)
     except _Stop as stop: return candidate_fails(_INITIAL_STATE, str(stop)) | dict(messages=log.as_dicts())
-    pairs = [without_facts if job.get('stated') and name else as_written for name, _ in job['instances']]
-    cases = [(pair, instance) for pair, instance in zip(pairs, job['instances']) if pair]
+    cases = []
+    for instance in job['instances']:
+        pair = without_facts if job.get('stated') and instance[0] else as_written
+        if pair: cases.append((pair, instance))
     state, gold_sets = _compare_instances(job, cases, log, _INITIAL_STATE | dict(parsed=job['lint']), tell)
     state |= dict(messages=log.as_dicts())
     equal = state['verdict'] == 'equal'
@@ -901,14 +918,16 @@ def _run_compare(job, tell):
 def _run_together(job, tell):
     "Kind `together`: a comparison for each candidate; where all answer sets of gold are known, they are found once."
     shared = dict(began=process_time()) | job | dict(memory={})
-    return dict(states=[_run_compare(shared | dict(candidate=c), lambda state: None) for c in job['candidates']])
+    def tell_nobody(state): pass
+    jobs = [shared | dict(candidate=candidate) for candidate in job['candidates']]
+    return dict(states=[_run_compare(one, tell_nobody) for one in jobs])
 
 # %% ../nbs/04_solver.ipynb #2d35e32d
 def _predicates_of(facts, log, name):
     "The predicates that an instance brings."
     control = _ground('', facts, log, where=name)  # a name of its own: its atoms do not outlive it
-    signatures = control.symbolic_atoms.signatures
-    return {f"{'' if positive else '-'}{predicate}/{arity}" for predicate, arity, positive in signatures}
+    def as_text(predicate, arity, positive): return f"{'' if positive else '-'}{predicate}/{arity}"
+    return {as_text(*signature) for signature in control.symbolic_atoms.signatures}
 
 # %% ../nbs/04_solver.ipynb #85347ff7
 def _contract(job, statements, log):
@@ -940,8 +959,9 @@ def _is_trivial(program, outputs, instances):
     "Whether the empty program has the same answer sets on every instance."
     job = dict(inputs=[], outputs=outputs, instances=instances)
     pair = _Pair(job, comparable(program), comparable(''), set())
+    def tell_nobody(state): pass
     for instance in instances:
-        difference, *_ = _compare_on_instance(pair, instance, MessageLog(), lambda state: None)
+        difference, *_ = _compare_on_instance(pair, instance, MessageLog(), tell_nobody)
         if difference.kind: return False
     return True
 
@@ -959,7 +979,8 @@ def _run_examine(job, tell):
         reply |= dict(canonical=syntax.canonical(statements), inputs=inputs, outputs=outputs,
                       derived=syntax.head_predicates(statements), open=implied.open,
                       stated=list(implied.inputs) if implied.stated else [])
-        if implied.stated: reply['encoding'], reply['facts'] = syntax.split_facts(program, statements, implied.inputs)
+        if implied.stated:
+            reply['encoding'], reply['facts'] = syntax.split_facts(program, statements, implied.inputs)
     except _Stop as stop: return reply | dict(outcome=str(stop), messages=log.as_dicts())
     maybe_trivial = True
     for name, facts in job['instances']:
@@ -1053,13 +1074,14 @@ def _pick(program, choice, predicates, seed):
 def _run_verify(job, tell):
     "Kind `verify`: examine problems, each with wrong programs that its instances are to tell from the right one."
     replies = []
+    def tell_nobody(state): pass
     for problem in job['problems']:
         referee = Referee(problem['program'], problem['wrong'], problem)
         runs = True
         for _, facts in problem['instances']:
             if runs and referee.alive: runs = referee.look(facts) is not None
         apart = [runs and i not in referee.alive for i in range(len(problem['wrong']))]
-        replies.append(_run_examine(problem, lambda state: None) | dict(told=apart))
+        replies.append(_run_examine(problem, tell_nobody) | dict(told=apart))
     return dict(problems=replies)
 
 # %% ../nbs/04_solver.ipynb #42916d17
@@ -1068,11 +1090,15 @@ def _run_change(job, tell):
     log, reply, how = MessageLog(), dict(outcome='SATISFIABLE', messages=[], texts=[]), job['how']
     try: programs = [(text, _parse(text, log)) for text in job['texts']]
     except _Stop as stop: return reply | dict(outcome=str(stop), messages=log.as_dicts())
-    if how == 'mutants': return reply | dict(mutants=[asdict(m) for p in programs for m in syntax.mutants(*p)])
+    if how == 'mutants':
+        mutants = [mutant for program in programs for mutant in syntax.mutants(*program)]
+        return reply | dict(mutants=[asdict(mutant) for mutant in mutants])
     try:
-        if how == 'rename': texts = [syntax.rename(*p, job['predicates'], job['constants']) for p in programs]
+        if how == 'rename':
+            texts = [syntax.rename(*p, job['predicates'], job['constants']) for p in programs]
         else: texts = [syntax.rewrite(*p, how, job['seed']) for p in programs]
-    except ValueError as e: return reply | dict(outcome='UNKNOWN', messages=[asdict(Message('rename', 0, 0, str(e)))])
+    except ValueError as e:
+        return reply | dict(outcome='UNKNOWN', messages=[asdict(Message('rename', 0, 0, str(e)))])
     return reply | dict(texts=texts)
 
 # %% ../nbs/04_solver.ipynb #b83c05de

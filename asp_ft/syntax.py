@@ -55,7 +55,8 @@ def _place(text, pos): return text.count('\n', 0, pos)+1, pos-text.rfind('\n', 0
 # %% ../nbs/01_syntax.ipynb #adef4ac5
 def _deeper(text, limit):
     "Whether brackets are nested, or prefix operators chained, more than `limit` deep."
-    if any(len(re.sub(r'\s', '', c)) > limit for c in re.findall(r'(?:[-~]\s*){9,}', text)): return True
+    for chain in re.findall(r'(?:[-~]\s*){9,}', text):
+        if len(re.sub(r'\s', '', chain)) > limit: return True
     depth, opened = 0, dict.fromkeys('([{', 0)
     for bracket in re.findall(r'[()\[\]{}]', text):
         kind = _OPENS.get(bracket)
@@ -63,7 +64,9 @@ def _deeper(text, limit):
             opened[bracket] += 1
             depth += 1
             if depth > limit: return True
-        elif opened[kind]: opened[kind] -= 1; depth -= 1
+        elif opened[kind]:
+            opened[kind] -= 1
+            depth -= 1
     return False
 
 # %% ../nbs/01_syntax.ipynb #7960395c
@@ -85,11 +88,14 @@ def prescan(
         message = f'the character {m[0]!r} cannot stand in a program: remove it'
         return _bad_text('character', program, m.start(), message)
     bare = strip_comments(program)
-    if '%*' in bare: return _bad_text('comment', bare, bare.index('%*'), 'a comment %* is never closed: add *%')
+    if '%*' in bare:
+        return _bad_text('comment', bare, bare.index('%*'), 'a comment %* is never closed: add *%')
     return _prescan_bare(bare, max_depth, strict)
 
 # %% ../nbs/01_syntax.ipynb #57c59950
-def _bad_text(code, text, pos, message): return 'SYNTAX_ERROR', code, *_place(text, pos), message
+def _bad_text(code, text, pos, message):
+    "An objection with its place."
+    return 'SYNTAX_ERROR', code, *_place(text, pos), message
 
 # %% ../nbs/01_syntax.ipynb #64697a38
 def _prescan_bare(bare, max_depth, strict):
@@ -98,14 +104,16 @@ def _prescan_bare(bare, max_depth, strict):
     for m in _FORBIDDEN.finditer(bare):
         word = re.sub(r'[\s(]', '', m[0])
         if word.startswith(_ALLOWED_OWN):
-            if strict and harmless is None: harmless = {begin for begin, _ in harmless_directives(bare)}
+            if strict and harmless is None:
+                harmless = {begin for begin, _ in harmless_directives(bare)}
             if not strict or m.start() in harmless: continue
         message = f'{word} is not allowed here: write the program without it'
         return 'FORBIDDEN', 'forbidden', *_place(bare, m.start()), message
     if m := re.search(r'"(?! *")|[^\x00-\x7f]', re.sub(r'"( *)"', r'_\1_', bare)):
         if m[0] != '"':
             remedy = f': write {SIGNS[m[0]]}' if m[0] in SIGNS else ''
-            return _bad_text('non_ascii', bare, m.start(), f'{m[0]!r} may stand in comments and strings only{remedy}')
+            message = f'{m[0]!r} may stand in comments and strings only{remedy}'
+            return _bad_text('non_ascii', bare, m.start(), message)
         message = r'a string is not closed, or holds a backslash that is not \\, \" or \n'
         return _bad_text('string', bare, m.start(), message)
     if _deeper(bare, max_depth):
@@ -146,7 +154,9 @@ def objection(
     "The first objection of the pre-scan to some texts; None where there is none."
     for text, where, limits in texts:
         found = prescan(text, limits.max_bytes, limits.max_depth, limits.strict)
-        if found: return dict(outcome=found[0], where=where, messages=[asdict(Message(*found[1:], where))])
+        if not found: continue
+        outcome, *message = found
+        return dict(outcome=outcome, where=where, messages=[asdict(Message(*message, where))])
     return None
 
 # %% ../nbs/01_syntax.ipynb #2c94f7ae
@@ -173,8 +183,9 @@ def _unsafe(body):
     statement = ' '.join(said.removeprefix('unsafe variables in:').split())
     statement = re.sub(r':-\[#inc_base\](?=\.)|\[#inc_base\];?', '', statement)
     if not names and '#Anon' in body:
-        head = '#Anon' in statement.partition(':-')[0] and not re.match(r':~|\S*#sum|\S*#(show|external)', statement)
-        if head: return '_ cannot stand in a fact or head: write a value, or a variable that the body binds'
+        in_head = '#Anon' in statement.partition(':-')[0]
+        if in_head and not re.match(r':~|\S*#sum|\S*#(show|external)', statement):
+            return '_ cannot stand in a fact or head: write a value, or a variable that the body binds'
         return '_ stands for no value here: write a variable that an atom of the body binds'
     statement = re.sub(r'#Anon\d+', '_', statement)
     unsafe = ' '.join(f"'{name}' is unsafe" for name in dict.fromkeys(names))
@@ -242,8 +253,10 @@ def atom_of(
 ) -> str:       # color/2 as color(A,B); where the second argument comes first, as color(B,A)
     "An atom with a variable for each argument."
     name, arity = name.split('/')
-    places = sorted(range(int(arity)), key=lambda i: order[i]) if order else range(int(arity))
-    return name + (f"({','.join(chr(65+i) for i in places)})" if int(arity) else '')
+    places = range(int(arity))
+    if order: places = sorted(places, key=order.__getitem__)
+    variables = ','.join(chr(ord('A')+i) for i in places)
+    return f'{name}({variables})' if variables else name
 
 # %% ../nbs/01_syntax.ipynb #4887fed9
 def head_atoms(
@@ -254,7 +267,8 @@ def head_atoms(
     if kind == 'Literal': return [head.atom] if head.atom.ast_type.name == 'SymbolicAtom' else []
     if kind == 'ConditionalLiteral': return head_atoms(head.literal)
     if kind == 'HeadAggregate': return [a for e in head.elements for a in head_atoms(e.condition)]
-    return [a for e in head.elements for a in head_atoms(e)] if kind in ('Aggregate', 'Disjunction') else []
+    if kind not in ('Aggregate', 'Disjunction'): return []
+    return [a for e in head.elements for a in head_atoms(e)]
 
 # %% ../nbs/01_syntax.ipynb #95adb16e
 def head_predicates(
@@ -281,7 +295,8 @@ def atoms_below(
     if kind is not None and kind.name == 'SymbolicAtom':
         yield node
         return
-    parts = () if isinstance(node, str) else node if kind is None else [getattr(node, key) for key in node.child_keys]
+    if isinstance(node, str): return
+    parts = node if kind is None else [getattr(node, key) for key in node.child_keys]
     for part in parts:
         if part is not None: yield from atoms_below(part)
 
@@ -303,7 +318,8 @@ def used_predicates(
 ) -> set:      # signatures
     "The predicates that a statement asks for, in its body or in a condition."
     kind = statement.ast_type.name
-    if kind == 'External': return {*signature(statement.atom.symbol)} | _names_of(atoms_below(statement.body))
+    if kind == 'External':
+        return {*signature(statement.atom.symbol)} | _names_of(atoms_below(statement.body))
     if kind not in ('Rule', 'Minimize', 'ShowTerm'): return set()
     conditions = _conditions(statement.head) if kind == 'Rule' else []
     return _names_of(atoms_below([statement.body, *conditions]))
@@ -345,7 +361,8 @@ def infer_contract(
     stated = {*head_predicates([s for s in statements if is_fact(s)])} - derived
     used = set().union(*map(used_predicates, statements))
     missing = used - derived - stated
-    if not derived and (missing or not stated): return Contract((), tuple(sorted(missing)), open=True)
+    if not derived and (missing or not stated):
+        return Contract((), tuple(sorted(missing)), open=True)
     inputs = missing or stated & used
     serving = set().union(*(used_predicates(r) - {*head_predicates([r])} for r in rules if head_atoms(r.head)))
     outputs = shown_predicates(statements) or _choice_predicates(rules) | (derived - serving) or derived or stated
@@ -419,7 +436,9 @@ def canonical_statement(
 ) -> str:      # its text, as clingo prints it, with the variables numbered
     "A statement up to the names of its variables."
     names = {}
-    def number(m): return names.setdefault(m[0], f'V{len(names)}') if _VARIABLE.fullmatch(m[0]) else m[0]
+    def number(m):
+        is_variable = _VARIABLE.fullmatch(m[0])
+        return names.setdefault(m[0], f'V{len(names)}') if is_variable else m[0]
     return _WORD.sub(number, str(statement))
 
 # %% ../nbs/01_syntax.ipynb #9180ab81
@@ -517,7 +536,7 @@ def body_spans(
     end: int,   # of the statement
 ) -> list:      # (begin, end) of each literal of the body; a comma inside a conditional literal does not end it
     "Where the literals of the body of a rule or a weak constraint stand in the text."
-    stop = max(i for i in [m.start() for m in _STOP.finditer(bare, begin, end) if m[0] != '..'])
+    stop = max(m.start() for m in _STOP.finditer(bare, begin, end) if m[0] != '..')
     depth, cuts, conditional = 0, [], False
     for m in _BODY.finditer(bare, begin, stop):
         token = m[0]
@@ -526,12 +545,15 @@ def body_spans(
         elif depth: continue
         elif token in (':-', ':~'): cuts, conditional = [m.end()], False
         elif token == ':': conditional = True
-        elif cuts and (token == ';' or not conditional): cuts, conditional = [*cuts, m.start(), m.end()], False
+        elif cuts and (token == ';' or not conditional):
+            cuts += [m.start(), m.end()]
+            conditional = False
     cuts = [*cuts, stop] if cuts else []
     return [_trim(bare, *cut) for cut in zip(cuts[::2], cuts[1::2]) if bare[slice(*cut)].strip()]
 
 # %% ../nbs/01_syntax.ipynb #6f7469f6
 def _trim(text, begin, end):
+    "(begin, end) without the white space at both ends."
     piece = text[begin:end]
     return begin+len(piece)-len(piece.lstrip()), end-len(piece)+len(piece.rstrip())
 
@@ -544,7 +566,10 @@ class _Source:
         self.starts = [0, *accumulate(len(line)+1 for line in self.lines)]
         self.spans = statement_spans(self.bare)
 
-    def at(self, place): return self.starts[place.line-1] + character_column(self.lines[place.line-1], place.column)-1
+    def at(self, place):
+        "The position of a place as clingo gives it, in lines and bytes."
+        line = self.lines[place.line-1]
+        return self.starts[place.line-1] + character_column(line, place.column)-1
 
     def span(self, node):
         "(begin, end) of a node; None where clingo gives no true place."
@@ -558,8 +583,10 @@ class _Source:
 
     def written(self):
         "(begin, end, nodes) of each statement of the text; `#minimize` has a node for each of its elements."
-        at, found = [b for b, _ in self.spans], {}
-        for node in self.statements: found.setdefault(bisect_right(at, self.at(node.location.begin))-1, []).append(node)
+        begins, found = [b for b, _ in self.spans], {}
+        for node in self.statements:
+            number = bisect_right(begins, self.at(node.location.begin))-1
+            found.setdefault(number, []).append(node)
         return [(*self.spans[i], nodes) for i, nodes in sorted(found.items()) if i >= 0]
 
 # %% ../nbs/01_syntax.ipynb #4f663a6c
@@ -570,7 +597,9 @@ def tree_nodes(
     yield node
     for key in node.child_keys:
         child = getattr(node, key)
-        for c in () if child is None else [child] if hasattr(child, 'ast_type') else child: yield from tree_nodes(c)
+        if child is None: continue
+        children = [child] if hasattr(child, 'ast_type') else child
+        for c in children: yield from tree_nodes(c)
 
 # %% ../nbs/01_syntax.ipynb #fe568b42
 def split_facts(
@@ -593,16 +622,18 @@ class _Draw:
     def sample(self, population, k):
         "`k` different ones of some, which are all different."
         self.calls += 1
-        return sorted(population, key=lambda x: text_hash(f'{self.seed} {self.calls} {x}'))[:k]
+        def by_hash(x): return text_hash(f'{self.seed} {self.calls} {x}')
+        return sorted(population, key=by_hash)[:k]
 
 # %% ../nbs/01_syntax.ipynb #ac7b0aec
 def _shuffle_rules(source, draw):
     "Rules in another order, with the comments that stand above or behind them."
-    T = 'Rule', 'Minimize'
-    stops = [_line_end(source, end) for _, end, _ in source.written()]
+    written = source.written()
+    stops = [_line_end(source, end) for _, end, _ in written]
     blocks = [source.text[b:e] for b, e in zip([_header(source), *stops], stops)]
-    movable = [all(_kind(n) in T for n in nodes) for _, _, nodes in source.written()]
-    parts = list(accumulate(any(_kind(n) == 'Program' for n in nodes) for _, _, nodes in source.written()))
+    kinds = [{_kind(node) for node in nodes} for _, _, nodes in written]
+    movable = [kind <= {'Rule', 'Minimize'} for kind in kinds]
+    parts = list(accumulate('Program' in kind for kind in kinds))   # rules stay in their #program part
     order = list(range(len(blocks)))
     for part in set(parts):
         slots = [i for i in order if movable[i] and parts[i] == part]
@@ -636,8 +667,10 @@ def _shuffle_bodies(source, draw):
         spans = body_spans(source.bare, begin, end) if _kind(nodes[0]) in ('Rule', 'Minimize') else []
         if len(spans) < 2 or len(spans) != len(nodes[0].body): continue
         order = draw.sample(range(len(spans)), len(spans))
-        for (b, e), taken in zip(spans, order): edits.append((b, e, source.text[slice(*spans[taken])]))
+        for (b, e), taken in zip(spans, order):
+            edits.append((b, e, source.text[slice(*spans[taken])]))
         for (_, b), (e, _), taken in zip(spans, spans[1:], order):
+            # what stands between two literals keeps its layout
             mark = ';' if _kind(nodes[0].body[taken]) == 'ConditionalLiteral' else ','
             edits.append((b, e, source.text[b:e].replace(source.bare[b:e].strip(), mark, 1)))
     return _edit(source.text, edits)
@@ -683,16 +716,19 @@ def _atom_edits(source, atom, renaming):
     names = signature(atom.symbol)
     new = {renaming[n] for n in names if n in renaming}
     if not new: return []
-    (name, order), = new if len(new) == 1 and all(n in renaming for n in names) else [(None, None)]
     inner = atom.symbol
     while _kind(inner) == 'UnaryOperation': inner = inner.argument
-    if name is None or (order and _kind(inner) == 'Pool'): raise ValueError('a pool cannot be renamed so')
+    together = len(new) == 1 and all(n in renaming for n in names)   # all predicates of a pool get one new name
+    if not together: raise ValueError('a pool cannot be renamed so')
+    (name, order), = new
+    if order and _kind(inner) == 'Pool': raise ValueError('a pool cannot be renamed so')
     edits = [(*_name_span(source, atom.symbol), name)]
     spans = [source.span(a) for a in inner.arguments] if order else []
     return edits + [(*span, source.text[slice(*spans[n])]) for span, n in zip(spans, order or ())]
-_SIGNATURE = re.compile(r"(-?)\s*([a-z_'][\w']*)\s*/\s*(\d+)", re.A)
 
 # %% ../nbs/01_syntax.ipynb #f197154a
+_SIGNATURE = re.compile(r"(-?)\s*([a-z_'][\w']*)\s*/\s*(\d+)", re.A)
+
 def rename(
     program: str,       # a program, or an instance
     statements,         # what `parse` gave
@@ -700,8 +736,10 @@ def rename(
     constants: dict={}, # name -> new name
 ) -> str:
     "Rename predicates and constants, all at once; `ValueError` where a pool p(1;2,3) cannot follow."
-    def as_it_is(order): return not order or list(order) == list(range(len(order)))
-    predicates = {old: (name, None if as_it_is(o) else tuple(o)) for old, (name, o) in predicates.items()}
+    def new_order(order):
+        as_it_is = not order or list(order) == list(range(len(order)))
+        return None if as_it_is else tuple(order)
+    predicates = {old: (name, new_order(order)) for old, (name, order) in predicates.items()}
     source, edits = _Source(program, statements), []
     for node in (n for s in statements for n in tree_nodes(s)):
         if _kind(node) == 'SymbolicAtom': edits += _atom_edits(source, node, predicates)
@@ -745,7 +783,8 @@ def _sibling_edits(source, nodes, spans, empty='#true'):
     "What can happen to the literals of a body or a condition."
     for edit in _drops(spans, empty): yield 'literal_dropped', *edit
     for node, (begin, end) in zip(nodes, spans):
-        if _kind(node) != 'Literal' or _kind(node.atom) in ('Comparison', 'BooleanConstant'): continue
+        if _kind(node) != 'Literal': continue
+        if _kind(node.atom) in ('Comparison', 'BooleanConstant'): continue
         text = source.text[begin:end]
         positive = re.sub(r'^not\b\s*', '', text)
         yield 'literal_negated', begin, end, positive if positive != text else 'not '+text
@@ -763,14 +802,17 @@ def _comparison_edits(source, node):
     "Flips of the operators of a comparison, which may have several."
     terms = [source.span(t) for t in (node.term, *(g.term for g in node.guards))]
     for left, right in zip(terms, terms[1:]):
-        if left and right: yield from _operator_edits(source, 'comparison_flipped', left[1], right[0])
+        if not (left and right): continue
+        yield from _operator_edits(source, 'comparison_flipped', left[1], right[0])
 
 # %% ../nbs/01_syntax.ipynb #23c8f059
 def _bound_edits(source, term):
     "One more and one less; a term that is no number gets + 1 and - 1."
     if not (span := source.span(term)) or not (text := source.text[slice(*span)]): return
     number = re.fullmatch(r'-?\d+', text)
-    for step in (1, -1): yield 'bound_changed', *span, str(int(text)+step) if number else f'{text}{step:+d}'
+    for step in (1, -1):
+        new = str(int(text)+step) if number else f'{text}{step:+d}'
+        yield 'bound_changed', *span, new
 
 # %% ../nbs/01_syntax.ipynb #ee18d816
 def _guard_edits(source, node):
@@ -780,7 +822,8 @@ def _guard_edits(source, node):
         begin, end = source.span(guard.term)
         behind = re.compile(r'\s*[<>=!]+').match(source.bare, end)                 # 2 <= { … }
         before = re.compile(r'[<>=!]+\s*\Z').search(source.bare, 0, begin)          # { … } <= 2
-        if found := behind or before: yield from _operator_edits(source, 'bound_changed', *found.span())
+        found = behind or before
+        if found: yield from _operator_edits(source, 'bound_changed', *found.span())
         if not found and _kind(node) == 'Aggregate': yield 'bound_changed', begin, end, ''
 
 # %% ../nbs/01_syntax.ipynb #c734da8d
@@ -790,8 +833,8 @@ def _number_edits(source, node):
     elif _kind(node) == 'BinaryOperation': terms = (node.left, node.right)
     else: terms = (node.term, *(g.term for g in node.guards))  # Comparison
     for term in terms:
-        if _kind(term) == 'SymbolicTerm' and (span := source.span(term)) and source.text[slice(*span)] == str(term):
-            yield from _bound_edits(source, term)
+        span = source.span(term) if _kind(term) == 'SymbolicTerm' else None
+        if span and source.text[slice(*span)] == str(term): yield from _bound_edits(source, term)
 
 # %% ../nbs/01_syntax.ipynb #e260e688
 def _argument_edits(source, atom):
@@ -811,12 +854,17 @@ def _node_edits(source, node):
     kind = _kind(node)
     if kind == 'Comparison': yield from _comparison_edits(source, node)
     if kind in ('Comparison', 'Interval', 'BinaryOperation'): yield from _number_edits(source, node)
-    if kind in ('Aggregate', 'BodyAggregate', 'HeadAggregate'): yield from _guard_edits(source, node)
+    if kind in ('Aggregate', 'BodyAggregate', 'HeadAggregate'):
+        yield from _guard_edits(source, node)
     if kind == 'SymbolicAtom': yield from _argument_edits(source, node)
     if kind in ('ConditionalLiteral', 'BodyAggregateElement'):
-        yield from _sibling_edits(source, node.condition, [source.span(n) for n in node.condition], '#true')
+        spans = [source.span(n) for n in node.condition]
+        yield from _sibling_edits(source, node.condition, spans, '#true')
     if kind in ('Aggregate', 'Disjunction'):
-        spans = [(source.span(e)[0], source.span(([e.literal, *e.condition])[-1])[1]) for e in node.elements]
+        spans = []
+        for e in node.elements:
+            last = [e.literal, *e.condition][-1]
+            spans.append((source.span(e)[0], source.span(last)[1]))
         for edit in _drops(spans, None): yield 'literal_dropped', *edit
 
 # %% ../nbs/01_syntax.ipynb #bad8e2f1
@@ -837,8 +885,10 @@ def _minimize_edits(source, begin, end, nodes):
     for node in nodes:
         spans = [source.span(n) for n in node.body]
         if m: yield from _sibling_edits(source, node.body, spans)
-        for term in (node.weight, node.priority) if len(nodes) > 1 or not m else (node.weight,):
-            if _kind(term) != 'SymbolicTerm' or source.text[slice(*source.span(term))] != str(term): continue
+        several = len(nodes) > 1 or not m
+        for term in (node.weight, node.priority) if several else (node.weight,):
+            if _kind(term) != 'SymbolicTerm': continue
+            if source.text[slice(*source.span(term))] != str(term): continue
             for edit in _bound_edits(source, term):
                 if term is node.priority or not _scales(source, node, edit[-1]): yield edit
 
@@ -851,8 +901,10 @@ def _statement_edits(source, begin, end, nodes):
     yield 'rule_dropped', begin, end, ''
     if kind == 'Minimize': yield from _minimize_edits(source, begin, end, nodes)
     spans = body_spans(source.bare, begin, end)
-    if spans and len(spans) == len(nodes[0].body): yield from _sibling_edits(source, nodes[0].body, spans)
-    for node in (n for top in nodes for n in tree_nodes(top)): yield from _node_edits(source, node)
+    if spans and len(spans) == len(nodes[0].body):
+        yield from _sibling_edits(source, nodes[0].body, spans)
+    for top in nodes:
+        for node in tree_nodes(top): yield from _node_edits(source, node)
 
 # %% ../nbs/01_syntax.ipynb #aff8d5ee
 def mutants(
@@ -865,4 +917,5 @@ def mutants(
         for kind, begin, end, new in _statement_edits(source, *statement):
             text, old = _edit(program, [(begin, end, new)]), program[begin:end]
             found.setdefault(text, Mutant(kind, *source.place(begin), old.strip(), new.strip(), text))
-    return sorted(found.values(), key=lambda m: (m.line, m.column))
+    def place(mutant): return mutant.line, mutant.column
+    return sorted(found.values(), key=place)

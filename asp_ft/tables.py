@@ -56,7 +56,9 @@ class Note:
     column: int = 0   # from 1; 0 where unknown
     remedy: str = ''  # what to do about it; '': as `REMEDIES` says
     def __post_init__(self):
-        if not self.remedy: object.__setattr__(self, 'remedy', REMEDIES.get(self.code, 'see whether it is meant'))
+        if self.remedy: return
+        remedy = REMEDIES.get(self.code, 'see whether it is meant')
+        object.__setattr__(self, 'remedy', remedy)   # the class is frozen
     def __str__(self):
         place = ':'.join([self.file, *(str(n) for n in (self.line, self.column) if n)])
         if self.reason.endswith(self.remedy): return f'{place}: {self.reason}'
@@ -115,6 +117,11 @@ def read_raw(
     if not empty and not text.strip(): raise BadInput(name, 'empty', 'the file is empty')
     return text.replace('\r\n', '\n').replace('\r', '\n')
 
+# %% ../nbs/05_tables.ipynb #9fb0ecb7
+def _broken_gzip(name, e):
+    "The note for gzip data that cannot be unpacked."
+    return BadInput(name, 'malformed', f'broken gzip data ({e})', remedy='copy the file again')
+
 # %% ../nbs/05_tables.ipynb #b5cfd66c
 def open_table(
     path,      # the file; gzipped or not
@@ -131,8 +138,6 @@ def open_table(
     if fault := encoding_fault(head): raise BadInput(name, *fault)
     return io.TextIOWrapper(file, encoding='utf-8-sig', errors='surrogateescape')
 
-def _broken_gzip(name, e): return BadInput(name, 'malformed', f'broken gzip data ({e})', remedy='copy the file again')
-
 # %% ../nbs/05_tables.ipynb #3dfd3fd1
 LONGEST = 64*2**20  # characters of a line
 
@@ -143,7 +148,8 @@ def table_lines(
     "The lines of an open table; `BadInput` where one is too long or gzip data breaks off."
     try:
         while line := file.readline(LONGEST):
-            if len(line) == LONGEST: raise BadInput(name, 'too_large', f'a line of more than {LONGEST>>20} MiB')
+            if len(line) == LONGEST:
+                raise BadInput(name, 'too_large', f'a line of more than {LONGEST>>20} MiB')
             yield line
     except (gzip.BadGzipFile, EOFError, zlib.error) as e: raise _broken_gzip(name, e) from None
 
@@ -255,9 +261,12 @@ def _json_row(line):
     "(row, '') or (None, what is wrong)."
     if fault := text_fault(line): return None, fault
     try: row = json.loads(line)
-    except json.JSONDecodeError as e: return None, f'not JSON ({e.msg})'
-    except (RecursionError, ValueError): return None, 'not JSON (nested too deeply, or a number of too many digits)'
-    if not isinstance(row, dict): return None, f'expected an object {{…}}, found {line.strip()[:30]!r}'
+    except json.JSONDecodeError as e:
+        return None, f'not JSON ({e.msg})'
+    except (RecursionError, ValueError):
+        return None, 'not JSON (nested too deeply, or a number of too many digits)'
+    if not isinstance(row, dict):
+        return None, f'expected an object {{…}}, found {line.strip()[:30]!r}'
     whole = '\\u' not in line or encodes(json.dumps(row, ensure_ascii=False))
     return (row, '') if whole else (None, 'half a character (an escape \\ud… alone)')
 
@@ -297,7 +306,9 @@ def unfold(
     values = list(obj.values())
     def are_numbers(keys): return all(key.isdigit() for key in keys)
     # 1. lists of records: {"train": [{…}, …], "version": 1}
-    records = [v for v in values if isinstance(v, list) and v and all(isinstance(row, dict) for row in v)]
+    def holds_records(v):
+        return isinstance(v, list) and v and all(isinstance(row, dict) for row in v)
+    records = [v for v in values if holds_records(v)]
     if records: return [*chain(*records)]
     # 2. a list for each column
     if all(isinstance(v, list) for v in values) and len({*map(len, values)}) == 1:
@@ -342,7 +353,8 @@ def _read_whole(lines, name):
     for line in lines:
         parts.append(line)
         size += len(line)
-        if size > WHOLE: raise BadInput(name, 'too_large', f'more than {WHOLE>>20} MiB of JSON, not one object a line')
+        if size > WHOLE:
+            raise BadInput(name, 'too_large', f'more than {WHOLE>>20} MiB of JSON, not one object a line')
     return ''.join(parts)
 
 # %% ../nbs/05_tables.ipynb #9b798ba8
@@ -361,7 +373,9 @@ def table_kind(
 ) -> str | None: # one of `TABLES`, also where .gz follows; "dataset" for a folder of `save_to_disk`; None: no table
     "What kind of table a path is."
     path = Path(path)
-    if path.is_dir(): return 'dataset' if any((path/f).is_file() for f in ('state.json', 'dataset_dict.json')) else None
+    if path.is_dir():
+        is_saved = (path/'state.json').is_file() or (path/'dataset_dict.json').is_file()
+        return 'dataset' if is_saved else None
     suffix = Path(path.stem if path.suffix.lower() == '.gz' else path.name).suffix.lower()
     return suffix if suffix in TABLES else None
 
@@ -373,8 +387,9 @@ def kind_inside(
     "What kind of table a file is, as seen from its beginning."
     with open(path, 'rb') as file:
         if file.read(4) == b'PAR1': return '.parquet'
-    with open_table(path, name) as file: start = ''.join(islice(table_lines(file, name), 20)).lstrip()[:1]
-    return '.jsonl' if start in ('[', '{') else '.csv'
+    with open_table(path, name) as file:
+        beginning = ''.join(islice(table_lines(file, name), 20))
+    return '.jsonl' if beginning.lstrip()[:1] in ('[', '{') else '.csv'
 
 # %% ../nbs/05_tables.ipynb #303d0972
 def table_rows(
@@ -414,6 +429,7 @@ def arrow_rows(
 
 # %% ../nbs/05_tables.ipynb #b16fcdc7
 def _require_datasets(name):
+    "`BadInput` with the line that installs the library where it is missing."
     try: require('torch', 'datasets')
     except AspFtError as e:
         reason, _, remedy = str(e).partition('; ')
