@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['KEPT', 'MOVING', 'FAR', 'AGAIN', 'LOGITS', 'SLICE', 'LARGE', 'TRIAL', 'MOST', 'LIMIT', 'lazy_model', 'linear_sizes',
-           'MlxShape', 'mlx_shape', 'mlx_memory', 'slice_folder', 'MlxSpeed', 'mlx_speed', 'mlx_costs', 'mlx_seconds',
-           'mlx_lines']
+           'count_numbers', 'MlxShape', 'mlx_shape', 'token_numbers', 'mlx_memory', 'slice_folder', 'fill',
+           'work_seconds', 'MlxSpeed', 'mlx_speed', 'mlx_costs', 'mlx_seconds', 'mlx_lines']
 
 # %% ../nbs/16_estimate_mlx.ipynb #57b66ff3
 import math, statistics, time
@@ -41,13 +41,28 @@ def linear_sizes(
     sizes = {}
     for path, module in layer.named_modules():
         name = path.rpartition('.')[2]
+        if name == 'linear': continue   # the one inside an adapter
         if 'lora_a' in module:
             (inputs, rank), outputs = module.lora_a.shape, module.lora_b.shape[1]
             sizes[name] = inputs, outputs, rank
-        elif isinstance(module, nn.QuantizedLinear) and name != 'linear':   # which is the one inside an adapter
+        elif isinstance(module, nn.QuantizedLinear):
             sizes[name] = module.scales.shape[1]*module.group_size, module.weight.shape[0], 0
-        elif isinstance(module, nn.Linear) and name != 'linear': sizes[name] = *module.weight.shape[::-1], 0
+        elif isinstance(module, nn.Linear):
+            outputs, inputs = module.weight.shape
+            sizes[name] = inputs, outputs, 0
     return sizes
+
+# %% ../nbs/16_estimate_mlx.ipynb #15a45e29
+def count_numbers(
+    model, # of MLX
+) -> int:
+    "How many numbers a model has, those behind rounded ones included."
+    count = 0
+    for path, module in model.named_modules():
+        own = {name: x.size for name, x in module.items() if isinstance(x, mx.array)}
+        if 'scales' in own: count += own['scales']*module.group_size + own.get('bias', 0)
+        else: count += sum(own.values())
+    return count
 
 # %% ../nbs/16_estimate_mlx.ipynb #6b9fa26a
 @dataclass(frozen=True)
@@ -71,31 +86,23 @@ def mlx_shape(
     "Count a model without numbers; `AspFtError` where its layers are of a kind that was not measured."
     model, settings = lazy_model(config, folder), read_json(Path(folder)/'config.json')
     settings = settings.get('text_config') or settings
-    adapter = tree_flatten(model.trainable_parameters())
-    everything = tree_flatten(model.parameters())
-    sizes, trained = linear_sizes(model.layers[-1]), sum(x.size for _, x in adapter)
-    try: query, inner = sizes['o_proj'][0], sizes['down_proj'][0]
-    except KeyError: raise AspFtError(f"{settings['model_type']}: the memory of such layers was not measured with MLX; "
-                                      'start with a small batch_size') from None
+    sizes = linear_sizes(model.layers[-1])
+    if not {'o_proj', 'down_proj'} <= {*sizes} or not {'k_proj', 'qkv_proj'} & {*sizes}:
+        raise AspFtError(f"{settings['model_type']}: the memory of such layers was not measured with MLX; "
+                         'start with a small batch_size')
+    query, inner = sizes['o_proj'][0], sizes['down_proj'][0]
     keys = sizes['k_proj'][1] if 'k_proj' in sizes else (sizes['qkv_proj'][1]-query)//2
-    widths = dict(hidden=settings['hidden_size'], query=query, keys=keys, inner=inner,
-                  inputs=sum(inputs for inputs, _, rank in sizes.values() if rank),
-                  rank=sum(rank for *_, rank in sizes.values()))
-    number = next(x.dtype.size for name, x in everything if name.endswith('norm.weight'))
-    base = sum(x.nbytes for _, x in everything)-sum(x.nbytes for _, x in adapter)
-    depth = len(model.layers)
-    return MlxShape(base, trained, _parameters(model)-trained, depth, adapted_layers(config, depth), number, widths,
-                    settings['num_attention_heads'], settings['vocab_size'])
-
-# %% ../nbs/16_estimate_mlx.ipynb #15a45e29
-def _parameters(model):
-    "Numbers of a model, those behind rounded ones included."
-    count = 0
-    for path, module in model.named_modules():
-        own = {name: x.size for name, x in module.items() if isinstance(x, mx.array)}
-        if 'scales' in own: count += own['scales']*module.group_size + own.get('bias', 0)
-        else: count += sum(own.values())
-    return count
+    inputs = sum(inputs for inputs, _, rank in sizes.values() if rank)
+    rank = sum(rank for *_, rank in sizes.values())
+    adapter, everything = tree_flatten(model.trainable_parameters()), tree_flatten(model.parameters())
+    trained = sum(x.size for _, x in adapter)
+    return MlxShape(
+        base=sum(x.nbytes for _, x in everything)-sum(x.nbytes for _, x in adapter),
+        trained=trained, parameters=count_numbers(model)-trained, layers=len(model.layers),
+        adapted=adapted_layers(config, len(model.layers)),
+        number=next(x.dtype.size for name, x in everything if name.endswith('norm.weight')),
+        widths=dict(hidden=settings['hidden_size'], query=query, keys=keys, inner=inner, inputs=inputs, rank=rank),
+        heads=settings['num_attention_heads'], vocabulary=settings['vocab_size'])
 
 # %% ../nbs/16_estimate_mlx.ipynb #2272634e
 KEPT = dict(hidden=3, query=2, keys=3, inner=4.8, scores=1.1)    # numbers a token that an adapted layer keeps
@@ -104,7 +111,12 @@ FAR = dict(scores=2.5, inner=-5)                                 # the same insi
 AGAIN = dict(hidden=7, query=5, keys=7, inner=10.7, scores=2.75) # and where the layer is computed again
 LOGITS = 6                                                       # float32 numbers for each logit of a trained token
 
-def _numbers(shape, coefficients, width):
+def token_numbers(
+    shape: MlxShape,    # of `mlx_shape`
+    coefficients: dict, # one of those above: width -> how often
+    width: int,         # tokens of a row
+) -> float:             # for each token
+    "How many numbers a layer holds, by its widths; scores are those of all heads with all tokens of the row."
     widths = shape.widths | dict(scores=shape.heads*width)
     return sum(n*widths[name] for name, n in coefficients.items())
 
@@ -123,19 +135,17 @@ def mlx_memory(
     beside = cast + widths['inputs']*bool(config.dropout) + 4*widths['rank']
     # 2. layers, and what moves
     if config.gradient_checkpointing == 'true':
-        token = shape.adapted*2*widths['hidden']*number + number*_numbers(shape, AGAIN, width) + beside
+        again = token_numbers(shape, AGAIN, width)
+        token = shape.adapted*2*widths['hidden']*number + number*again + beside
     else:
-        moving = max(_numbers(shape, MOVING, width), _numbers(shape, FAR, width))
-        token = shape.adapted*(number*_numbers(shape, KEPT, width)+beside) + number*moving
+        kept = token_numbers(shape, KEPT, width)
+        moving = max(token_numbers(shape, MOVING, width), token_numbers(shape, FAR, width))
+        token = shape.adapted*(number*kept+beside) + number*moving
     # 3. the adapter with its gradient and the two averages of AdamW
     return dict(weights=shape.base, adapter=16*shape.trained, activations=round(rows*width*token),
                 logits=4*LOGITS*trained*shape.vocabulary)
 
 # %% ../nbs/16_estimate_mlx.ipynb #98d7a7b2
-SLICE, LARGE = 2, 100_000_000  # layers that are timed; numbers of a layer from which on it is one
-TRIAL, MOST = 16, 2048         # tokens that are timed: how many at first, and at most
-LIMIT = 4.                     # seconds that it may take, within the five that are promised
-
 def slice_folder(
     folder,      # of a model
     target,      # an empty folder
@@ -150,15 +160,21 @@ def slice_folder(
     return Path(target)
 
 # %% ../nbs/16_estimate_mlx.ipynb #33f425cd
-def _filled(model):
-    "A model whose numbers are all the same: they cost nothing to make."
-    def fill(x): return mx.full(x.shape, .01 if mx.issubdtype(x.dtype, mx.floating) else 0, x.dtype)
-    model.update(tree_map(fill, model.parameters()))
+def fill(
+    model, # of MLX; changed in place
+):         # the same model
+    "Make all numbers of a model the same: they cost nothing to make."
+    def constant(x):
+        value = .01 if mx.issubdtype(x.dtype, mx.floating) else 0
+        return mx.full(x.shape, value, x.dtype)
+    model.update(tree_map(constant, model.parameters()))
     mx.eval(model.parameters())
     return model
 
 # %% ../nbs/16_estimate_mlx.ipynb #b8dfd8a3
-def _seconds(work):
+def work_seconds(
+    work,   # a function without arguments; what it returns is computed
+) -> float: # seconds
     "How long it takes once."
     started = time.perf_counter()
     mx.eval(work())
@@ -172,6 +188,10 @@ class MlxSpeed:
     adapted: float # forward and backward, with an adapter
 
 # %% ../nbs/16_estimate_mlx.ipynb #74156036
+SLICE, LARGE = 2, 100_000_000  # layers that are timed; numbers of a layer from which on it is one
+TRIAL, MOST = 16, 2048         # tokens that are timed: how many at first, and at most
+LIMIT = 4.                     # seconds that it may take, within the five that are promised
+
 def mlx_speed(
     config: RunConfig, # dtype, quantize, the adapter
     folder,            # the model's folder; no weight is read
@@ -182,23 +202,28 @@ def mlx_speed(
     "Time a slice of the model."
     until, layers = time.perf_counter()+limit, 1 if shape.parameters/shape.layers > LARGE else SLICE
     with TemporaryDirectory() as d:
-        settings = to_mlx_config(replace(config, model=str(slice_folder(folder, d, layers)), num_layers='all',
-                                         adapter=None), 1)
-        model = _filled(load_mlx_base(settings, lazy=True))
-        body, tokens = text_part(model)['model'], TRIAL
+        piece = replace(config, model=str(slice_folder(folder, d, layers)), num_layers='all', adapter=None)
+        settings = to_mlx_config(piece, 1)
+        model = fill(load_mlx_base(settings, lazy=True))
+        tokens = TRIAL
         def ids(): return mx.zeros((max(1, tokens//width), min(width, tokens)), mx.int32)
+        # 1. forward without an adapter, with as many tokens as time allows
+        body = text_part(model)['model']
         def forward(): return body(ids())
-        while True:   # as many tokens as time allows
-            taken = min(_seconds(forward) for _ in range(2))
+        while True:
+            taken = min(work_seconds(forward) for _ in range(2))
             left = (until-time.perf_counter())/2
             if tokens >= MOST or 12*4*taken > left: break
             tokens = min(MOST, 4*tokens)
-        frozen = statistics.median(_seconds(forward) for _ in range(3))
+        frozen = statistics.median(work_seconds(forward) for _ in range(3))
+        # 2. forward and backward with it
         add_lora(model, settings)
-        _filled(model)
-        gradient = nn.value_and_grad(model, lambda m, x: text_part(m)['model'](x).astype(mx.float32).sum())
-        both = [_seconds(lambda: gradient(model, ids())) for _ in range(3)]
-    return MlxSpeed(frozen/ids().size/layers, statistics.median(both)/ids().size/layers)
+        fill(model)
+        def loss(model, x): return text_part(model)['model'](x).astype(mx.float32).sum()
+        gradient = nn.value_and_grad(model, loss)
+        def both(): return gradient(model, ids())
+        adapted = statistics.median(work_seconds(both) for _ in range(3))
+    return MlxSpeed(frozen/ids().size/layers, adapted/ids().size/layers)
 
 # %% ../nbs/16_estimate_mlx.ipynb #0e65685f
 def mlx_costs(
@@ -237,9 +262,6 @@ def mlx_seconds(
     evaluated = costs['evaluations']*valid*(shape.layers*speed.frozen+share*logit)
     return costs['tokens']*token + 3*costs['trained']*logit + evaluated
 
-# %% ../nbs/16_estimate_mlx.ipynb #1d4f3bd1
-def _size(n): return f'{n/1e9:,.1f} GB' if n >= 1e8 else f'{n/1e6:,.1f} MB'
-
 # %% ../nbs/16_estimate_mlx.ipynb #7a7c52fe
 def mlx_lines(
     config: RunConfig, # the run
@@ -251,22 +273,24 @@ def mlx_lines(
     config = settle_dtype(config, 'mps' if gpu else 'cpu')
     shape = mlx_shape(config, folder)
     costs, again = mlx_costs(config, shape, rows), 'on' if config.gradient_checkpointing == 'true' else 'off'
-    parts = ', '.join(f'{name} {_size(n)}' for name, n in costs['memory'].items())
+    def size(n): return f'{n/1e9:,.1f} GB' if n >= 1e8 else f'{n/1e6:,.1f} MB'
+    parts = ', '.join(f'{name} {size(n)}' for name, n in costs['memory'].items())
     yield '\n'.join([
-        f"memory          about {_size(sum(costs['memory'].values()))}: {parts}; rows at once: {config.batch_size}, "
+        f"memory          about {size(sum(costs['memory'].values()))}: {parts}; rows at once: {config.batch_size}, "
         f'gradient checkpointing: {again}',
         f"updates         {costs['updates']:,}, {costs['tokens']:,} tokens, {costs['padding']:.1%} of them padding; "
         f"{costs['trained']:,} trained",
         f'parameters      {shape.parameters:,}, trained {shape.trained:,}',
-        f"disk            {_size(costs['disk'])} for the adapter and its checkpoints"])
+        f"disk            {size(costs['disk'])} for the adapter and its checkpoints"])
     if not gpu and shape.parameters/shape.layers > LARGE:
         yield 'time            not timed: a CPU takes minutes for a single layer of this model'
         return
-    try: speed = mlx_speed(config, folder, shape, round(costs['width']))
+    try:
+        speed = mlx_speed(config, folder, shape, round(costs['width']))
     except (IndexError, ValueError, TypeError) as e:
         yield f'time            a slice of this family cannot be timed alone ({first_line(e)})'
         return
     seconds = mlx_seconds(config, shape, costs, speed, sum(map(len, rows['valid'])))
     n, unit = next((n, unit) for n, unit in ((3600, 'h'), (60, 'min'), (1, 's')) if seconds >= 2*n or n == 1)
-    said = f'{seconds/n:.0f} {unit}'
-    yield f"time            about {said} on this {'GPU' if gpu else 'CPU'} in {config.dtype}, without loading"
+    duration = f'{seconds/n:.0f} {unit}'
+    yield f"time            about {duration} on this {'GPU' if gpu else 'CPU'} in {config.dtype}, without loading"

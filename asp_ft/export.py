@@ -5,10 +5,12 @@
 # %% auto #0
 __all__ = ['GGUF_FORMS', 'WRITTEN', 'CHECKED', 'IDLE', 'SAME', 'GPT2', 'QWEN35', 'TEKKEN', 'GPT4O', 'PRE_TOKENIZERS', 'PHI3',
            'Kind', 'QUANTISED', 'KINDS', 'ENDS', 'SAMPLES', 'TARGETS', 'GgufForm', 'gguf_form', 'unknown_fields',
-           'form_differences', 'check_form', 'context_of', 'pre_tokenizer', 'space_prefix', 'merge_scores',
-           'token_table', 'adds_bos', 'file_name', 'encode_tensor', 'Source', 'tensor_sources', 'TensorRows',
-           'write_gguf', 'allowed_error', 'check_gguf', 'render_go', 'split_at', 'turn_texts', 'ollama_template',
-           'modelfile', 'check_answers', 'write_scores', 'export_model']
+           'sliding_layers', 'query_scale', 'window_differences', 'form_differences', 'check_form', 'rope_settings',
+           'head_width', 'odd_yarn_fields', 'context_of', 'split_step', 'pre_tokenizer', 'space_prefix', 'merge_scores',
+           'token_table', 'adds_bos', 'file_name', 'kind_in_file', 'encode_tensor', 'Source', 'tensor_sources',
+           'TensorRows', 'write_gguf', 'allowed_error', 'check_gguf', 'go_value', 'render_go', 'split_at',
+           'refuses_system', 'openings_of', 'turn_texts', 'ollama_template', 'modelfile', 'check_answers',
+           'write_scores', 'export_model']
 
 # %% ../nbs/17_export.ipynb #3542e805
 import json, math, re
@@ -74,8 +76,10 @@ def gguf_form(
                          "llama.cpp's own convert_hf_to_gguf.py, or use the model with transformers or vLLM")
     refuse_code(folder)
     try:
-        with quiet(): config = transformers.AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    except Exception as e: raise unreadable_part(folder, 'config.json', e) from None   # of any library below
+        with quiet():
+            config = transformers.AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as e:   # of any library below
+        raise unreadable_part(folder, 'config.json', e) from None
     return config, form
 
 # %% ../nbs/17_export.ipynb #90b3aef7
@@ -104,25 +108,35 @@ def unknown_fields(
 # %% ../nbs/17_export.ipynb #b181be8f
 SAME = dict(swish='silu', gelu_new='gelu_pytorch_tanh', gelu_fast='gelu_pytorch_tanh')  # two names, one function
 
-def _sliding(config):
+def sliding_layers(
+    config, # of transformers
+) -> list:  # of bool
     "For each layer, whether it sees a window only."
     types, window = getattr(config, 'layer_types', None), getattr(config, 'sliding_window', None)
     if types: return [t == 'sliding_attention' for t in types]
     return [window is not None]*config.num_hidden_layers
 
 # %% ../nbs/17_export.ipynb #f9638f9d
-def _query_scale(config, form):
+def query_scale(
+    config, # of transformers
+    form,   # a `GgufForm`
+) -> int:
     "The number whose root divides the queries in llama.cpp: the width of a head, but for the largest Gemma."
     largest = dict(GEMMA2=46, GEMMA3=62).get(form.name)
-    return (config.hidden_size//config.num_attention_heads if config.num_hidden_layers == largest else config.head_dim)
+    if config.num_hidden_layers != largest: return config.head_dim
+    return config.hidden_size//config.num_attention_heads
 
 # %% ../nbs/17_export.ipynb #d4420648
-def _window_differs(config, form):
+def window_differences(
+    config, # of transformers
+    form,   # a `GgufForm`
+):          # yields texts
     "What llama.cpp does with windows otherwise."
-    sliding, n, window = _sliding(config), config.num_hidden_layers, getattr(config, 'sliding_window', None)
+    sliding, n, window = sliding_layers(config), config.num_hidden_layers, getattr(config, 'sliding_window', None)
     if form.window:
         usual = [(i+1) % form.window != 0 for i in range(n)]
-        if sliding != usual: yield f'layer_types other than {form.window-1} layers with a window and one without'
+        if sliding != usual:
+            yield f'layer_types other than {form.window-1} layers with a window and one without'
     elif any(sliding) and window < config.max_position_embeddings:
         yield (f'sliding_window {window}, which it leaves out: write  "max_position_embeddings": {window}  into '
                'config.json, so that no text is longer')
@@ -137,16 +151,18 @@ def form_differences(
     name = 'hidden_activation' if hasattr(config, 'hidden_activation') else 'hidden_act'
     if SAME.get(get(name), get(name)) != form.activation:
         yield f'{name} {get(name)}, where it computes {form.activation}'
-    yield from _window_differs(config, form)
-    if hasattr(config, 'query_pre_attn_scalar') and config.query_pre_attn_scalar != _query_scale(config, form):
-        yield f'query_pre_attn_scalar {config.query_pre_attn_scalar}, where it takes {_query_scale(config, form)}'
+    yield from window_differences(config, form)
+    if hasattr(config, 'query_pre_attn_scalar') and config.query_pre_attn_scalar != query_scale(config, form):
+        yield f'query_pre_attn_scalar {config.query_pre_attn_scalar}, where it takes {query_scale(config, form)}'
     layers = range(config.num_hidden_layers)
     if form.turned and config.no_rope_layers != [int((i+1) % form.turned != 0) for i in layers]:
         yield f'no_rope_layers other than each {form.turned}th'
     if form.name == 'GEMMA2' and not (config.attn_logit_softcapping and config.final_logit_softcapping):
         yield 'no soft cap, where it always has two'
-    if form.name == 'GEMMA3' and config.attn_logit_softcapping: yield 'attn_logit_softcapping, which it leaves out'
-    if form.tied and not config.tie_word_embeddings: yield 'a head of its own, where it takes the embeddings'
+    if form.name == 'GEMMA3' and config.attn_logit_softcapping:
+        yield 'attn_logit_softcapping, which it leaves out'
+    if form.tied and not config.tie_word_embeddings:
+        yield 'a head of its own, where it takes the embeddings'
     for field in unknown_fields(config): yield f'{field} {get(field)}'
 
 # %% ../nbs/17_export.ipynb #4ffdfaa3
@@ -161,13 +177,24 @@ def check_form(
                      'with transformers or vLLM')
 
 # %% ../nbs/17_export.ipynb #8e17fdff
-def _rope(config):
+def rope_settings(
+    config, # of transformers
+) -> tuple: # the second is None where all layers are alike
     "How positions are turned: of the layers that see all, and of those with a window."
     told = config.rope_parameters
     return (told['full_attention'], told['sliding_attention']) if 'full_attention' in told else (told, None)
 
+# %% ../nbs/17_export.ipynb #b41e5517
+def head_width(
+    config, # of transformers
+) -> int:
+    "Numbers of a query of one attention head."
+    return getattr(config, 'head_dim', None) or config.hidden_size//config.num_attention_heads
+
 # %% ../nbs/17_export.ipynb #73de9951
-def _odd_yarn(rope):
+def odd_yarn_fields(
+    rope: dict, # rope_parameters of a configuration
+) -> list:      # names
     "What a YaRN says beyond what llama.cpp takes from the file."
     usual = dict(attention_factor=None, mscale=None, mscale_all_dim=None, beta_fast=32, beta_slow=1, truncate=True)
     return [k for k, v in usual.items() if rope.get(k, v) not in (v, None)]
@@ -175,16 +202,18 @@ def _odd_yarn(rope):
 # %% ../nbs/17_export.ipynb #8e844920
 def _stretch_positions(writer, rope, config):
     "Positions that are stretched: what is said of them, and the factors of single frequencies by name of tensor."
-    kind, width = rope.get('rope_type', 'default'), _head_width(config)
+    kind, width = rope.get('rope_type', 'default'), head_width(config)
     if kind == 'llama3': return {'rope_freqs.weight': llama3_factors(rope, width)}
     if kind == 'longrope': return _write_longrope(writer, rope, config)
-    if kind not in ('default', 'linear', 'yarn') or kind == 'yarn' and _odd_yarn(rope):
-        raise AspFtError(f"positions of the kind {kind} {' '.join(_odd_yarn(rope))} cannot be exported; use the model "
-                         'with transformers or vLLM')
+    if kind not in ('default', 'linear', 'yarn') or kind == 'yarn' and odd_yarn_fields(rope):
+        fields = ' '.join(odd_yarn_fields(rope))
+        raise AspFtError(f'positions of the kind {kind} {fields} cannot be exported; use the model with transformers '
+                         'or vLLM')
     if kind == 'default': return {}
     writer.add_rope_scaling_type(gguf.RopeScalingType(kind))
     writer.add_rope_scaling_factor(rope['factor'])
-    if kind == 'yarn': writer.add_rope_scaling_orig_ctx_len(rope['original_max_position_embeddings'])
+    if kind == 'yarn':
+        writer.add_rope_scaling_orig_ctx_len(rope['original_max_position_embeddings'])
     return {}
 
 # %% ../nbs/17_export.ipynb #d613cafc
@@ -197,22 +226,19 @@ def _write_longrope(writer, rope, config):
     writer.add_rope_scaling_attn_factors(rope.get('attention_factor') or usual)
     return {f'rope_factors_{k}.weight': torch.tensor(rope[f'{k}_factor']).numpy() for k in ('short', 'long')}
 
-# %% ../nbs/17_export.ipynb #b41e5517
-def _head_width(config): return getattr(config, 'head_dim', None) or config.hidden_size//config.num_attention_heads
-
 # %% ../nbs/17_export.ipynb #80fe9171
 def context_of(
     config, # of a model
 ) -> int:   # tokens
     "How long a text may be in the file: where long texts have other factors than short ones, as long as a short one."
-    rope, longest = _rope(config)[0], config.max_position_embeddings
+    rope, longest = rope_settings(config)[0], config.max_position_embeddings
     if rope.get('rope_type') != 'longrope': return longest
     return min(longest, rope['original_max_position_embeddings'])
 
 # %% ../nbs/17_export.ipynb #6718ff50
 def _write_sizes(writer, config):
     "The sizes of a model."
-    heads, width = config.num_attention_heads, _head_width(config)
+    heads, width = config.num_attention_heads, head_width(config)
     writer.add_context_length(context_of(config))
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
@@ -227,7 +253,7 @@ def _write_sizes(writer, config):
 # %% ../nbs/17_export.ipynb #849f3d25
 def _write_shape(writer, config, form):
     "What llama.cpp has to know of the shape; the factors of positions by name of tensor."
-    (rope, narrow), width = _rope(config), _head_width(config)
+    (rope, narrow), width = rope_settings(config), head_width(config)
     _write_sizes(writer, config)
     writer.add_rope_dimension_count(int(width*rope.get('partial_rotary_factor', 1.)))
     writer.add_rope_freq_base(rope['rope_theta'])
@@ -258,12 +284,17 @@ PRE_TOKENIZERS = {
     (('digits', GPT2), False): 'smollm', ((GPT2,), False): 'gpt-2'
 }  # steps of splitting a text, and whether a word that is a token is taken whole -> name in llama.cpp
 
-def _split_step(step):
+def split_step(
+    step: dict, # of `pre_tokenizer` in tokenizer.json
+):              # a text or None
     "What one step of a pre-tokenizer does, '' where it does nothing, None where it is not understood."
     kind = step.get('type')
-    if kind == 'Split' and step['behavior'] == 'Isolated' and not step['invert']: return step['pattern'].get('Regex')
-    if kind == 'Digits' and step['individual_digits']: return 'digits'
-    if kind == 'ByteLevel' and not step['add_prefix_space']: return GPT2 if step['use_regex'] else ''
+    if kind == 'Split' and step['behavior'] == 'Isolated' and not step['invert']:
+        return step['pattern'].get('Regex')
+    if kind == 'Digits' and step['individual_digits']:
+        return 'digits'
+    if kind == 'ByteLevel' and not step['add_prefix_space']:
+        return GPT2 if step['use_regex'] else ''
     return None
 
 # %% ../nbs/17_export.ipynb #187e5cb1
@@ -272,7 +303,7 @@ def pre_tokenizer(
 ) -> str:       # its name in llama.cpp; '' where llama.cpp has none like it
     "The name of a pre-tokenizer, found by its rule."
     steps = told.get('pre_tokenizer') or {}
-    steps = [_split_step(s) for s in steps.get('pretokenizers', [steps])]
+    steps = [split_step(s) for s in steps.get('pretokenizers', [steps])]
     return PRE_TOKENIZERS.get((tuple(s for s in steps if s != ''), bool(told['model'].get('ignore_merges'))), '')
 
 # %% ../nbs/17_export.ipynb #daed8ab0
@@ -336,12 +367,12 @@ def file_name(
 ) -> str:      # `general.name` of its file
     "A name for a model: llama.cpp drops blanks after special tokens where the name has phi-3 in it, and only there."
     added = tokenizer.added_tokens_decoder.values()
-    if odd := [t.content for t in added if t.lstrip or t.single_word]: raise AspFtError(
-        f'the token {odd[0]} takes blanks before it away, which llama.cpp does not; use the model with transformers or '
-        'vLLM')
-    dropping = {t.content for t in added if t.rstrip}
+    if odd := [t.content for t in added if t.lstrip or t.single_word]:
+        raise AspFtError(f'the token {odd[0]} takes blanks before it away, which llama.cpp does not; use the model '
+                         'with transformers or vLLM')
+    every, dropping = {t.content for t in added}, {t.content for t in added if t.rstrip}
     if not dropping: return re.sub('(?i)phi-?3|modern-bert', 'model', Path(folder).resolve().name)
-    if dropping != {t.content for t in added}-PHI3 or not {'</s>', *PHI3} <= {t.content for t in added}:
+    if dropping != every-PHI3 or not {'</s>', *PHI3} <= every:
         raise AspFtError(f'the token {min(dropping)} takes blanks after it away, which llama.cpp does for all special '
                          'tokens of a Phi-3 or for none; use the model with transformers or vLLM')
     return 'phi-3'
@@ -350,8 +381,9 @@ def file_name(
 def _write_byte_level(writer, told, name):
     "What llama.cpp has to know of a byte-level BPE."
     pre = pre_tokenizer(told)
-    if not pre: raise AspFtError(f'{name}: llama.cpp does not know how this tokenizer splits a text; use the model '
-                                 'with transformers or vLLM')
+    if not pre:
+        raise AspFtError(f'{name}: llama.cpp does not know how this tokenizer splits a text; use the model with '
+                         'transformers or vLLM')
     writer.add_tokenizer_model('gpt2')
     writer.add_tokenizer_pre(pre)
 
@@ -401,7 +433,10 @@ QUANTISED = dict(q8_0=Kind.Q8_0, q4_0=Kind.Q4_0, q4_1=Kind.Q4_1)  # rows of bloc
 KINDS = ('auto', 'f32', 'f16', 'bf16', *QUANTISED)  # of matrices in a GGUF file; auto: as the model has them
 ENDS = 'token_embd.weight', 'output.weight'  # embeddings and head, which are kept in eight bits where others have four
 
-def _kind_of(name, kind):
+def kind_in_file(
+    name: str, # of a matrix in a GGUF file
+    kind: str, # one of `KINDS`
+) -> str:
     "The kind of one matrix."
     return 'q8_0' if name in ENDS and kind in ('q4_0', 'q4_1') else kind
 
@@ -507,7 +542,8 @@ def _write_tensors(writer, base, sources, kind):
     for to, source in sources.items():
         shape = base.spec(source.name)[1]
         rows = shape[0] if shape[1:] else 1
-        small, form = encode_tensor(torch.zeros(1, *shape[1:]) if shape[1:] else torch.zeros(shape), _kind_of(to, kind))
+        row = torch.zeros(1, *shape[1:]) if shape[1:] else torch.zeros(shape)
+        small, form = encode_tensor(row, kind_in_file(to, kind))
         writer.add_tensor_info(to, (shape[0], *small.shape[1:]), small.dtype, small.nbytes*rows, raw_dtype=form)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -518,7 +554,7 @@ def _write_tensors(writer, base, sources, kind):
         bar.unit_scale = True
         for to, source in sources.items():
             told = next(tensors[to] for tensors in writer.tensors if to in tensors)
-            writer.write_tensor_data(TensorRows(base, source, _kind_of(to, kind), told.nbytes))
+            writer.write_tensor_data(TensorRows(base, source, kind_in_file(to, kind), told.nbytes))
             bar.update(told.nbytes)
 
 # %% ../nbs/17_export.ipynb #49b67bec
@@ -528,12 +564,16 @@ def allowed_error(
 ):             # a tensor of numbers, one for each of the model's
     "How far each number may be from the model's."
     if kind == 'F32': return torch.zeros(())
-    if kind in ('F16', 'BF16'): return weight.abs()*2.**(-11 if kind == 'F16' else -8)+(2.**-25 if kind == 'F16' else 0)
+    if kind == 'BF16': return weight.abs()*2.**-8
+    if kind == 'F16': return weight.abs()*2.**-11+2.**-25
     blocks = weight.reshape(len(weight), -1, 32)
     largest = blocks.abs().amax(-1)
-    if kind == 'Q4_0': off = largest*(1/8+2.**-10)   # from -8 to 7 steps of an eighth: the largest number may miss one
-    elif kind == 'Q4_1': off = (blocks.amax(-1)-blocks.amin(-1))*(0.5/15+2.**-10)+largest*2.**-10
-    else: off = largest*(0.5/127+2.**-11)            # half a step, and the step's own rounding
+    if kind == 'Q4_0':     # from -8 to 7 steps of an eighth: the largest number may miss one
+        off = largest*(1/8+2.**-10)
+    elif kind == 'Q4_1':
+        off = (blocks.amax(-1)-blocks.amin(-1))*(0.5/15+2.**-10)+largest*2.**-10
+    else:                  # half a step, and the step's own rounding
+        off = largest*(0.5/127+2.**-11)
     return (off+2.**-24).repeat_interleave(32, 1)
 
 # %% ../nbs/17_export.ipynb #04c21ef3
@@ -566,7 +606,10 @@ def check_gguf(
     return dict(tensors=len(seen), exact=exact, kinds={k: kinds.count(k) for k in sorted({*kinds})})
 
 # %% ../nbs/17_export.ipynb #7f1f613c
-def _go_value(words, scope):
+def go_value(
+    words: str,  # between {{ and }}
+    scope: dict, # the fields
+):               # a text, a list or a bool
     "The value of {{ .Field }} or {{ eq .Field \"text\" }}."
     if m := re.fullmatch(r'\.(\w+)', words): return scope[m[1]]
     if m := re.fullmatch(r'eq \.(\w+) "(\w+)"', words): return scope[m[1]] == m[2]
@@ -585,13 +628,13 @@ def _go_block(parts, i, scope, shown):
         elif word.startswith('range '):
             start = i+1
             _, i = _go_block(parts, start, {}, False)
-            out += [_go_block(parts, start, item, True)[0] for item in _go_value(word[6:], scope) if shown]
+            out += [_go_block(parts, start, item, True)[0] for item in go_value(word[6:], scope) if shown]
             i += 1
         elif word.startswith('if '):
             text, i = _go_if(parts, i, word[3:], scope, shown)
             out.append(text)
         else:
-            out.append(_go_value(word, scope) if shown else '')
+            out.append(go_value(word, scope) if shown else '')
             i += 1
     return ''.join(out) if shown else '', i
 
@@ -600,7 +643,7 @@ def _go_if(parts, i, condition, scope, shown):
     "Render one {{ if }} with its branches."
     out, done = '', False
     while True:
-        now = shown and not done and (condition is None or bool(_go_value(condition, scope)))
+        now = shown and not done and (condition is None or bool(go_value(condition, scope)))
         text, i = _go_block(parts, i+1, scope, now)
         out += text
         done |= now
@@ -644,14 +687,19 @@ def split_at(
     return [*parts, text]
 
 # %% ../nbs/17_export.ipynb #982574b5
-def _refuses_system(tokenizer):
+def refuses_system(
+    tokenizer, # with a chat template
+) -> bool:
     "Whether the chat template wants no system turn."
     try: render(tokenizer, _conversation('a', system='b'))
     except AspFtError: return True
     return False
 
 # %% ../nbs/17_export.ipynb #75618a66
-def _openings(tokenizer, alone):
+def openings_of(
+    tokenizer,   # with a chat template
+    alone: bool, # of `refuses_system`
+) -> tuple:      # three texts
     "What stands before the first question: where there is no system turn, and before and after that."
     u, s = dict(role='user', content='qone'), dict(role='system', content='sone')
     first, _ = split_at(render(tokenizer, [u]), 'qone')
@@ -665,7 +713,7 @@ def turn_texts(
     "What stands around the turns, by the chat template."
     def turn(role, word): return dict(role=role, content=word)
     u, a, v = turn('user', 'qone'), turn('assistant', 'aone'), turn('user', 'qtwo')
-    first, told, after = _openings(tokenizer, alone)
+    first, told, after = openings_of(tokenizer, alone)
     _, u_end = split_at(render(tokenizer, [u]), 'qone')
     _, opens = split_at(render(tokenizer, [u], True), 'qone')
     _, middle, between, _ = split_at(render(tokenizer, [u, a, v]), 'qone', 'aone', 'qtwo')
@@ -685,15 +733,17 @@ def ollama_template(
     tokenizer, # with a chat template
 ) -> str:      # in the template language of Go
     "The chat template as Ollama wants it; `AspFtError` where it cannot be written so, or renders another text."
-    alone = _refuses_system(tokenizer)
+    alone = refuses_system(tokenizer)
     t = turn_texts(tokenizer, alone)
     bos = tokenizer.bos_token if adds_bos(tokenizer) else ''
-    for k in ('plain', 'before_system'): t[k] = t[k].removeprefix(bos)  # Ollama has the tokenizer put it there
+    for k in ('plain', 'before_system'):   # Ollama has the tokenizer put it there
+        t[k] = t[k].removeprefix(bos)
     head = '%(plain)s' if alone else (
         '{{ if .System }}%(before_system)s{{ .System }}%(after_system)s{{ else }}%(plain)s{{ end }}')
     go = (head+'{{ range .Messages }}{{ if eq .Role "user" }}%(user)s{{ .Content }}%(user_end)s'
           '{{ else if eq .Role "assistant" }}%(answer)s{{ .Content }}%(answer_end)s{{ end }}{{ end }}%(prompt)s') % t
-    if any('{{' in text or '"""' in text for text in t.values()): raise AspFtError('the chat template writes {{ or """')
+    if any('{{' in text or '"""' in text for text in t.values()):
+        raise AspFtError('the chat template writes {{ or """')
     for messages in SAMPLES:
         if alone and messages[0]['role'] == 'system': continue
         if bos+render_go(go, messages) != render(tokenizer, messages, True):
@@ -720,19 +770,17 @@ def _certificate(folder):
 # %% ../nbs/17_export.ipynb #4100988a
 def _card(folder, scores):
     "The card of an export: that of the model, with the solver's scores where they are given."
-    record = _certificate(folder)
+    record, card = _certificate(folder), Path(folder)/'README.md'
+    text = card.read_text(encoding='utf-8') if card.is_file() else ''
     if not record:
-        if scores: raise AspFtError(f'{show_path(folder)} has no certificate.json, so its card cannot be written; give '
-                                    'the folder that fuse wrote')
-        return (Path(folder)/'README.md').read_text(encoding='utf-8') if (Path(folder)/'README.md').is_file() else ''
-    card = Path(folder)/'README.md'
-    text = card.read_text(encoding='utf-8') if card.is_file() else model_card(
-        record['base'], record.get('trained') or recipe_of({}), record.get('certificate'))
-    return with_scores(text, _read_scores(scores)) if scores else text
-
-# %% ../nbs/17_export.ipynb #851ec974
-def _read_scores(path):
-    return read_json(path, error=f'{show_path(path)}: cannot be read; give the scores.json that evaluate wrote')
+        if scores:
+            raise AspFtError(f'{show_path(folder)} has no certificate.json, so its card cannot be written; give the '
+                             'folder that fuse wrote')
+        return text
+    text = text or model_card(record['base'], record.get('trained') or recipe_of({}), record.get('certificate'))
+    if not scores: return text
+    error = f'{show_path(scores)}: cannot be read; give the scores.json that evaluate wrote'
+    return with_scores(text, read_json(scores, error=error))
 
 # %% ../nbs/17_export.ipynb #8b5d3bb1
 def check_answers(
@@ -742,7 +790,8 @@ def check_answers(
     "`AspFtError` where it was not this model that wrote the answers."
     meta = Path(completions).with_suffix('.meta.json')
     told = read_record(meta, 'generate again', ('identity',)).get('identity') or {}
-    if told.get('model') == weights_hash(folder, check_model(folder)) and not told.get('adapter'): return
+    ours = told.get('model') == weights_hash(folder, check_model(folder))
+    if ours and not told.get('adapter'): return
     why = 'were written by another model' if told else f'lack {show_path(meta)}, which says who wrote them'
     raise AspFtError(f'{show_path(folder)}: its card cannot have these scores: the answers in {show_path(completions)} '
                      f'{why}; give the model that  asp_ft generate  was given')
@@ -772,19 +821,21 @@ def export_model(
         if value not in known: raise unknown_name(what, value, known)
     folder = model_folder(folder)
     out = Path(out) if out else folder.parent/f'{folder.name}-{to}'
-    if out.exists() and not force: raise AspFtError(f'{show_path(out)} exists: give another --out, or --force')
+    if out.exists() and not force:
+        raise AspFtError(f'{show_path(out)} exists: give another --out, or --force')
     if folder.resolve().is_relative_to(out.resolve()):
         raise AspFtError(f'{show_path(out)}: the model lies there, and would be lost: give another --out')
     check_form(folder)
     base = Base(folder)
     check_model(folder)
     check_room(out, sum(fused_size(base, p) for p in base.files))
-    told = {'README.md': _card(folder, scores)} | ({'Modelfile': modelfile(folder)} if to == 'ollama' else {})
+    beside = {'README.md': _card(folder, scores)}
+    if to == 'ollama': beside['Modelfile'] = modelfile(folder)
     try:
         with atomic_dir(out) as tmp:
             names = write_gguf(folder, tmp/'model.gguf', kind)
             found = check_gguf(tmp/'model.gguf', folder, names)
-            for name, text in told.items(): write_text(tmp/name, text)
+            for name, text in beside.items(): write_text(tmp/name, text)
             write_json(tmp/'export.json', sealed(run_manifest(
                 'export', to=to, kind=kind, model=_certificate(folder).get('identity'), found=found,
                 files={p.name: file_hash(p) for p in sorted(tmp.iterdir())})))

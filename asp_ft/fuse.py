@@ -4,12 +4,15 @@
 
 # %% auto #0
 __all__ = ['NUMBERS', 'BLOCK', 'CHUNK', 'WORKERS', 'PROMPTS', 'NEW_TOKENS', 'KEPT', 'TOLERANCE', 'RECIPE', 'LIMITS', 'UNJUDGED',
-           'COPIED', 'weight_files', 'read_quantization', 'Base', 'unpack_words', 'check_fit', 'exact_rows',
-           'merged_rows', 'file_pieces', 'fused_size', 'fuse_files', 'open_model', 'has_tied_embeddings', 'place_model',
-           'check_device', 'greedy_texts', 'left_padded_batch', 'logits_of', 'Compared', 'compare_logits',
-           'first_difference', 'as_peft', 'compare_verdicts', 'is_undecided', 'worst_text', 'Unrounded', 'is_rounding',
-           'before_rounding', 'certify', 'certificate_figures', 'certificate_prompts', 'recipe_of', 'model_card',
-           'with_scores', 'fuse_model', 'fused_line']
+           'COPIED', 'weight_files', 'read_quantization', 'Base', 'unpack_words', 'misfit', 'is_copy', 'rename_weights',
+           'check_fit', 'exact_rows', 'merged_rows', 'tensors_in_order', 'tensor_bytes', 'chunks', 'plain_header',
+           'file_pieces', 'fused_size', 'fuse_file', 'fuse_files', 'linear_in_float32', 'embed_in_float32',
+           'call_in_float32', 'compute_in_float32', 'open_model', 'has_tied_embeddings', 'place_model', 'check_device',
+           'greedy_texts', 'left_padded_batch', 'logits_of', 'Compared', 'compare_logits', 'first_difference',
+           'as_peft', 'compare_verdicts', 'is_undecided', 'worst_text', 'Unrounded', 'is_rounding_of', 'is_rounding',
+           'before_rounding', 'compute_stacks_in_float32', 'open_both', 'difference_error', 'certificate_figures',
+           'certify', 'certificate_prompts', 'recipe_of', 'table_lines', 'origin_lines', 'check_lines', 'scores_lines',
+           'model_card', 'with_scores', 'result_is_there', 'fuse_model', 'fused_line']
 
 # %% ../nbs/16_fuse.ipynb #f73c6391
 import contextlib, hashlib, json, math, mmap, os, re, shutil, tempfile, time
@@ -120,7 +123,9 @@ def rows(self:Base,
 ):              # float32
     "Rows of a weight, or of all matrices of a stack, in float32, dequantised where they were quantised."
     stored = self.raw(name)
-    if not self.packed(name): return (stored if stored.dim() < 3 else stored.flatten(0, -2))[i:j].float()
+    if not self.packed(name):
+        matrix = stored if stored.dim() < 3 else stored.flatten(0, -2)
+        return matrix[i:j].float()
     module, width, words = name.removesuffix('.weight'), self.spec(name)[1][1], stored[i:j]
     scales, biases = (self.raw(f'{module}.{part}')[i:j].float()[..., None] for part in ('scales', 'biases'))
     numbers = unpack_words(words, 32*words.shape[1]//width).view(*scales.shape[:2], -1)
@@ -136,30 +141,13 @@ def unpack_words(
     shifts = torch.arange(0, 32, bits, dtype=torch.int32)
     return ((words[..., None] >> shifts) & (1 << bits)-1).flatten(-2).float()
 
-# %% ../nbs/16_fuse.ipynb #e5e29429
-def check_fit(
-    adapter: Adapter, # of `read_adapter`
-    base: Base,       # the model
-) -> Adapter:         # the same, with the names of the base's files
-    "Raise `AspFtError` with the names where an adapter belongs to another base, or does not fit its own settings."
-    adapter = as_read = find_experts(adapter, base.folder)
-    names = _names_in_files(adapter, base)
-    adapter = spread_experts(_with_names(adapter, names), base.folder, {n: base.spec(n)[1] for n in base.where})
-    misfits = sorted(filter(None, (_misfit(base, n, *pair) for n, pair in adapter.pairs.items())))
-    if misfits:
-        raise AspFtError(f'the adapter does not fit the base: {some_names(misfits)}; give the base named in '
-                         'adapter_config.json')
-    stored = names or {n: n for n in base.where}
-    matrices = [n for n, own in stored.items() if own.endswith('.weight') and len(base.spec(own)[1]) == 2]
-    check_named(as_read.settings, as_read.pairs, matrices)
-    others = [n for n, copy in adapter.copies.items() if not _is_copy(base, n, copy)]
-    if not others: return adapter
-    raise AspFtError(f'the adapter brings its own {some_names(others)}, which is not that of the base: merge it with '
-                     'PEFT (merge_and_unload) and give the result as --model, or train without the embeddings and the '
-                     'head')
-
 # %% ../nbs/16_fuse.ipynb #830e0784
-def _misfit(base, name, a, b):
+def misfit(
+    base: Base, # the model
+    name: str,  # of a weight, in its files
+    a,          # (rank, inputs), or a stack of them
+    b,          # (outputs, rank)
+):              # a text; None where all is well
     "Why a pair does not fit its weight, if it does not."
     if name == 'lm_head.weight' and name not in base.where:
         return 'lm_head.weight is tied to the embeddings, which a merge would change too: train without lm_head'
@@ -173,7 +161,11 @@ def _misfit(base, name, a, b):
 # %% ../nbs/16_fuse.ipynb #8c358567
 BLOCK = 1 << 19   # numbers in work at a time: 2 MB in float32 stay in the processor's cache, whatever the weight
 
-def _is_copy(base, name, copy):
+def is_copy(
+    base: Base, # the model
+    name: str,  # of a weight
+    copy,       # what the adapter's file holds for it
+) -> bool:
     "Whether an adapter's copy of a weight is the base's, rounded to the copy's type; a tied head is the embeddings."
     embeddings = [n for n in base.where if n.endswith('embed_tokens.weight')]
     tied = name == 'lm_head.weight' and name not in base.where
@@ -185,20 +177,41 @@ def _is_copy(base, name, copy):
         if not (base.rows(name, i, i+step).to(copy.dtype) == copy[i:i+step]).all(): return False
     return True
 
-# %% ../nbs/16_fuse.ipynb #9353cf4b
-def _names_in_files(adapter, base):
-    "Weight as the adapter names it -> its name in the files of the base; {} where all names are the same."
-    if all(n in base.where or n == 'lm_head.weight' for n in adapter.pairs): return {}
-    stored = stored_names(empty_model(base.folder), base.where)
-    return {n: weight.name for n, weight in stored.items() if weight.name}
-
 # %% ../nbs/16_fuse.ipynb #8417a86c
-def _with_names(adapter, names):
+def rename_weights(
+    adapter: Adapter, # of `read_adapter`
+    names: dict,      # weight as the adapter names it -> its name in the files
+) -> Adapter:
     "An adapter with the names of the files."
     fields = {}
     for field in ('pairs', 'lengths', 'scales', 'copies'):
         fields[field] = {names.get(n, n): value for n, value in getattr(adapter, field).items()}
     return replace(adapter, **fields)
+
+# %% ../nbs/16_fuse.ipynb #e5e29429
+def check_fit(
+    adapter: Adapter, # of `read_adapter`
+    base: Base,       # the model
+) -> Adapter:         # the same, with the names of the base's files
+    "Raise `AspFtError` with the names where an adapter belongs to another base, or does not fit its own settings."
+    adapter = as_read = find_experts(adapter, base.folder)
+    names = {}   # weight as the adapter names it -> its name in the files, where any is another
+    if not all(n in base.where or n == 'lm_head.weight' for n in adapter.pairs):
+        stored = stored_names(empty_model(base.folder), base.where)
+        names = {n: weight.name for n, weight in stored.items() if weight.name}
+    adapter = spread_experts(rename_weights(adapter, names), base.folder, {n: base.spec(n)[1] for n in base.where})
+    reasons = [misfit(base, n, *pair) for n, pair in adapter.pairs.items()]
+    if misfits := sorted(filter(None, reasons)):
+        raise AspFtError(f'the adapter does not fit the base: {some_names(misfits)}; give the base named in '
+                         'adapter_config.json')
+    stored = names or {n: n for n in base.where}
+    matrices = [n for n, own in stored.items() if own.endswith('.weight') and len(base.spec(own)[1]) == 2]
+    check_named(as_read.settings, as_read.pairs, matrices)
+    others = [n for n, copy in adapter.copies.items() if not is_copy(base, n, copy)]
+    if not others: return adapter
+    raise AspFtError(f'the adapter brings its own {some_names(others)}, which is not that of the base: merge it with '
+                     'PEFT (merge_and_unload) and give the result as --model, or train without the embeddings and the '
+                     'head')
 
 # %% ../nbs/16_fuse.ipynb #939b5d9a
 def exact_rows(
@@ -238,37 +251,18 @@ def merged_rows(
             raise AspFtError(f"{name}: the merged weight does not fit into {dtype}; fuse with a bfloat16 base")
         raise AspFtError(f'{name}: the base itself holds NaN or infinity; fetch the model again')
 
-# %% ../nbs/16_fuse.ipynb #9e2644c1
-def file_pieces(
-    base: Base,       # the model
-    path,             # one of its weight files
-    adapter: Adapter, # what to merge
-):                    # yields bytes
-    "The fused file, piece by piece: of a base that is not quantised all bytes but those of the merged weights."
-    table, view = base.files[path], memoryview(base.views[path])
-    changed = [n for n in _in_order(table) if n in adapter.pairs or base.packed(n)]
-    if base.quantization:
-        head, names = _header(base, path)
-        yield head
-        for n in names:
-            if n in changed: yield from map(_bytes_of, merged_rows(base, n, adapter))
-            else: yield from _in_chunks(view, table[n]['start'], table[n]['end'])
-        return
-    at = 0
-    for n in changed:
-        yield from _in_chunks(view, at, table[n]['start'])
-        yield from map(_bytes_of, merged_rows(base, n, adapter))
-        at = table[n]['end']
-    yield from _in_chunks(view, at, len(view))
-
 # %% ../nbs/16_fuse.ipynb #52881c63
-def _in_order(table):
+def tensors_in_order(
+    table: dict, # of `tensor_table`
+) -> list:       # names
     "The tensors of a file, in its order."
-    starts = {n: t['start'] for n, t in table.items()}
+    starts = {name: tensor['start'] for name, tensor in table.items()}
     return sorted(table, key=starts.get)
 
 # %% ../nbs/16_fuse.ipynb #d505f87c
-def _bytes_of(tensor):
+def tensor_bytes(
+    tensor, # of torch
+):          # a memoryview
     "The memory of a tensor."
     import torch
     return memoryview(tensor.contiguous().view(torch.uint8).numpy()).cast('B')
@@ -276,15 +270,22 @@ def _bytes_of(tensor):
 # %% ../nbs/16_fuse.ipynb #f53d1245
 CHUNK = 8 << 20   # bytes passed on at a time
 
-def _in_chunks(view, start, end):
+def chunks(
+    view,       # of a file
+    start: int, # the first byte
+    end: int,   # one behind the last
+):              # yields memoryviews
     "A part of a file, in chunks."
     for i in range(start, end, CHUNK): yield view[i:min(i+CHUNK, end)]
 
 # %% ../nbs/16_fuse.ipynb #83ca2abf
-def _header(base, path):
+def plain_header(
+    base: Base, # a model that is quantised
+    path,       # one of its weight files
+) -> tuple:     # bytes, names
     "The header of a file without quantisation, and its tensors in order."
     entries, at = dict(__metadata__=dict(format='pt')), 0
-    names = [n for n in _in_order(base.files[path]) if not base.part(n)]
+    names = [n for n in tensors_in_order(base.files[path]) if not base.part(n)]
     for n in names:
         dtype, shape = base.spec(n)
         end = at + math.prod(shape)*ITEM[dtype]
@@ -294,6 +295,29 @@ def _header(base, path):
     text += b' '*(-len(text) % 8)
     return len(text).to_bytes(8, 'little')+text, names
 
+# %% ../nbs/16_fuse.ipynb #9e2644c1
+def file_pieces(
+    base: Base,       # the model
+    path,             # one of its weight files
+    adapter: Adapter, # what to merge
+):                    # yields bytes
+    "The fused file, piece by piece: of a base that is not quantised all bytes but those of the merged weights."
+    table, view = base.files[path], memoryview(base.views[path])
+    changed = [n for n in tensors_in_order(table) if n in adapter.pairs or base.packed(n)]
+    if base.quantization:
+        head, names = plain_header(base, path)
+        yield head
+        for n in names:
+            if n in changed: yield from map(tensor_bytes, merged_rows(base, n, adapter))
+            else: yield from chunks(view, table[n]['start'], table[n]['end'])
+        return
+    at = 0
+    for n in changed:
+        yield from chunks(view, at, table[n]['start'])
+        yield from map(tensor_bytes, merged_rows(base, n, adapter))
+        at = table[n]['end']
+    yield from chunks(view, at, len(view))
+
 # %% ../nbs/16_fuse.ipynb #ea805f6c
 def fused_size(
     base: Base, # the model
@@ -301,8 +325,27 @@ def fused_size(
 ) -> int:       # bytes
     "How long a fused file will be."
     if not base.quantization: return len(base.views[path])
-    head, names = _header(base, path)
+    head, names = plain_header(base, path)
     return len(head)+sum(math.prod(s)*ITEM[d] for d, s in map(base.spec, names))
+
+# %% ../nbs/16_fuse.ipynb #c2473baf
+def fuse_file(
+    base: Base,       # the model
+    path,             # one of its weight files
+    adapter: Adapter, # what to merge
+    out,              # the file to write
+    bar,              # of `progress`; counts bytes
+) -> str:             # SHA-256
+    "Write one fused file through to the disk."
+    digest = hashlib.sha256()
+    with open(out, 'wb') as f:
+        for piece in file_pieces(base, path, adapter):
+            f.write(piece)
+            digest.update(piece)
+            bar.update(len(piece))
+        f.flush()
+        os.fsync(f.fileno())
+    return digest.hexdigest()
 
 # %% ../nbs/16_fuse.ipynb #65dc5a41
 WORKERS = min(4, os.cpu_count() or 1)  # threads
@@ -315,67 +358,22 @@ def fuse_files(
     "Write every weight file of a model with the adapter merged."
     import torch
     size, threads = sum(fused_size(base, p) for p in base.files), torch.get_num_threads()
+    def hash_of(view): return hashlib.sha256(view).hexdigest()
     pool = ThreadPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,))
     try:
         with progress(total=size, desc=f'merging {len(adapter.pairs)} tensors', unit='B') as bar, pool:
             bar.unit_scale = True
-            new = {p.name: pool.submit(_write_file, base, p, adapter, Path(out)/p.name, bar) for p in base.files}
-            old = {p.name: pool.submit(_sha256, base.views[p]) for p in base.files}
+            new = {p.name: pool.submit(fuse_file, base, p, adapter, Path(out)/p.name, bar) for p in base.files}
+            old = {p.name: pool.submit(hash_of, base.views[p]) for p in base.files}
             return tuple({name: job.result() for name, job in jobs.items()} for jobs in (old, new))
-    finally: torch.set_num_threads(threads)
-
-# %% ../nbs/16_fuse.ipynb #c2473baf
-def _sha256(data): return hashlib.sha256(data).hexdigest()
-
-# %% ../nbs/16_fuse.ipynb #1798929a
-def _write_file(base, path, adapter, out, bar):
-    "Write one fused file through to the disk; its SHA-256."
-    digest = hashlib.sha256()
-    with open(out, 'wb') as f:
-        for piece in file_pieces(base, path, adapter):
-            f.write(piece)
-            digest.update(piece)
-            bar.update(len(piece))
-        f.flush()
-        os.fsync(f.fileno())
-    return digest.hexdigest()
-
-# %% ../nbs/16_fuse.ipynb #edf25709
-def open_model(
-    base: Base,  # a model
-):               # a transformers model whose weights lie in the files
-    "A model that is mapped, not loaded, and computes in float32."
-    from accelerate import init_empty_weights
-    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
-    config = AutoConfig.from_pretrained(str(base.folder), **remote_code())
-    if base.quantization: del config.quantization_config
-    with init_empty_weights(): model = AutoModelForCausalLM.from_config(config, **remote_code())
-    tensors = {n: base.rows(n) if base.packed(n) else base.raw(n) for n in base.where if not base.part(n)}
-    unknown = unused_tensors(model, tensors)
-    model.load_state_dict(assemble_parameters(model, tensors), strict=False, assign=True)
-    model.tie_weights()
-    missing = [n for n, p in model.named_parameters() if p.is_meta]
-    if unknown or missing:
-        raise AspFtError(f'{show_path(base.folder)}: weights and config.json do not fit: '
-                         f'{some_names([*missing, *unknown])}; fetch the model again')
-    for module in model.modules(): _compute_in_float32(module)
-    model.generation_config = GenerationConfig(do_sample=False)
-    return model.requires_grad_(False).eval()
-
-# %% ../nbs/16_fuse.ipynb #e3dc379d
-def _compute_in_float32(module):
-    "Let a module compute in float32, whatever its weights are stored as; small weights become float32."
-    import torch
-    own = [*module.parameters(recurse=False)]
-    stack = any(p.dim() > 2 for p in own) and not isinstance(module, torch.nn.Conv1d)
-    if isinstance(module, torch.nn.Linear): module.forward = partial(_linear, module)
-    elif isinstance(module, torch.nn.Embedding): module.forward = partial(_embedding, module)
-    elif stack: module.forward = partial(_in_float32, module, module.forward)
-    else:
-        for p in own: p.data = p.data.float()
+    finally:
+        torch.set_num_threads(threads)
 
 # %% ../nbs/16_fuse.ipynb #d455a9b0
-def _linear(module, x):
+def linear_in_float32(
+    module, # of torch: a linear layer
+    x,      # its input, float32
+):          # float32
     "x·Wᵀ + bias in float32, whatever the weight is stored as."
     import torch
     from torch.nn.functional import linear
@@ -390,14 +388,22 @@ def _linear(module, x):
     return y if bias is None else y.add_(bias)
 
 # %% ../nbs/16_fuse.ipynb #51ddd50d
-def _embedding(module, ids):
+def embed_in_float32(
+    module, # of torch: embeddings
+    ids,    # of tokens
+):          # float32
     "Rows of the embeddings in float32."
     import torch
     scale = torch.as_tensor(getattr(module, 'embed_scale', 1.)).to(module.weight.dtype).float()   # Gemma 3 scales here
     return module.weight[ids].float()*scale
 
 # %% ../nbs/16_fuse.ipynb #5767013a
-def _in_float32(module, forward, *args, **kwargs):
+def call_in_float32(
+    module,  # of torch
+    forward, # what it computes
+    *args,   # of `forward`
+    **kwargs,# likewise
+):           # what `forward` returns
     "Compute with large weights that are float32 as long as that takes."
     stored = {p: p.data for p in module.parameters(recurse=False)}
     try:
@@ -405,6 +411,44 @@ def _in_float32(module, forward, *args, **kwargs):
         return forward(*args, **kwargs)
     finally:
         for p, data in stored.items(): p.data = data
+
+# %% ../nbs/16_fuse.ipynb #e3dc379d
+def compute_in_float32(
+    module, # of torch; its `forward` is changed
+):
+    "Let a module compute in float32, whatever its weights are stored as; small weights become float32."
+    import torch
+    own = [*module.parameters(recurse=False)]
+    stack = any(p.dim() > 2 for p in own) and not isinstance(module, torch.nn.Conv1d)
+    if isinstance(module, torch.nn.Linear): module.forward = partial(linear_in_float32, module)
+    elif isinstance(module, torch.nn.Embedding): module.forward = partial(embed_in_float32, module)
+    elif stack: module.forward = partial(call_in_float32, module, module.forward)
+    else:
+        for p in own: p.data = p.data.float()
+
+# %% ../nbs/16_fuse.ipynb #edf25709
+def open_model(
+    base: Base,  # a model
+):               # a transformers model whose weights lie in the files
+    "A model that is mapped, not loaded, and computes in float32."
+    from accelerate import init_empty_weights
+    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+    config = AutoConfig.from_pretrained(str(base.folder), **remote_code())
+    if base.quantization: del config.quantization_config
+    with init_empty_weights(): model = AutoModelForCausalLM.from_config(config, **remote_code())
+    tensors = {}
+    for n in base.where:
+        if not base.part(n): tensors[n] = base.rows(n) if base.packed(n) else base.raw(n)
+    unknown = unused_tensors(model, tensors)
+    model.load_state_dict(assemble_parameters(model, tensors), strict=False, assign=True)
+    model.tie_weights()
+    missing = [n for n, p in model.named_parameters() if p.is_meta]
+    if unknown or missing:
+        raise AspFtError(f'{show_path(base.folder)}: weights and config.json do not fit: '
+                         f'{some_names([*missing, *unknown])}; fetch the model again')
+    for module in model.modules(): compute_in_float32(module)
+    model.generation_config = GenerationConfig(do_sample=False)
+    return model.requires_grad_(False).eval()
 
 # %% ../nbs/16_fuse.ipynb #fb3e6a98
 def has_tied_embeddings(
@@ -515,20 +559,19 @@ def compare_logits(
     tolerance: float,# in units of the spread
 ) -> list:           # `Compared`, one a text
     "Compare two models on texts."
-    return [_compare_text(reference, fused, text[i:i+1], mask[i:i+1], tolerance) for i in range(len(text))]
-
-# %% ../nbs/16_fuse.ipynb #c207c5d6
-def _compare_text(reference, fused, text, mask, tolerance):
-    "Compare two models on one text."
-    places = mask[0, -KEPT:].bool()
-    theirs, ours = logits_of(reference, text, mask)[0][places], logits_of(fused, text, mask)[0][places]
-    best, spread, differs = theirs.topk(2).values, theirs.std().item(), ours.argmax(-1) != theirs.argmax(-1)
-    difference = ours.sub(theirs).abs_().max().item()
-    del ours
-    close = differs & (best[:, 0]-best[:, 1] <= 2*tolerance*spread)
-    with reference.disable_adapter(): base = logits_of(reference, text, mask)[0][places]
-    effect = base.sub(theirs).abs_().max().item()
-    return Compared(difference, effect, spread, len(differs), int((~differs).sum()), int(close.sum()))
+    compared = []
+    for i in range(len(text)):
+        row, places = (text[i:i+1], mask[i:i+1]), mask[i, -KEPT:].bool()
+        theirs, ours = logits_of(reference, *row)[0][places], logits_of(fused, *row)[0][places]
+        best, spread = theirs.topk(2).values, theirs.std().item()
+        differs = ours.argmax(-1) != theirs.argmax(-1)
+        difference = ours.sub(theirs).abs_().max().item()
+        del ours   # of a long text, gigabytes
+        close = differs & (best[:, 0]-best[:, 1] <= 2*tolerance*spread)
+        with reference.disable_adapter(): base = logits_of(reference, *row)[0][places]
+        effect = base.sub(theirs).abs_().max().item()
+        compared.append(Compared(difference, effect, spread, len(differs), int((~differs).sum()), int(close.sum())))
+    return compared
 
 # %% ../nbs/16_fuse.ipynb #60abcc2d
 def first_difference(
@@ -644,17 +687,13 @@ class Unrounded(Base):
         "Whether a tensor is a weight that MLX has quantised, and nothing was merged into it."
         return name not in self.merged and super().packed(name)
 
-# %% ../nbs/16_fuse.ipynb #b1f0c2d3
-def is_rounding(
+# %% ../nbs/16_fuse.ipynb #fedb472a
+def is_rounding_of(
     base: Base,       # the model
     fused: Base,      # what came out
     adapter: Adapter, # of `check_fit`
+    name: str,        # of a weight
 ) -> bool:
-    "Whether each merged number is rounded to the nearest one of its type, and every other one is the base's."
-    return all(_is_rounding_of(base, fused, adapter, n) for n in base.where if not base.part(n))
-
-# %% ../nbs/16_fuse.ipynb #fedb472a
-def _is_rounding_of(base, fused, adapter, name):
     "Whether one weight of a fused model is the rounded one, or the base's."
     import torch
     if name not in fused.where: return False
@@ -669,6 +708,16 @@ def _is_rounding_of(base, fused, adapter, name):
         part = stored[i:i+len(rows)]
         if not bool(((low <= part) & (part <= high)).all()): return False
     return True
+
+# %% ../nbs/16_fuse.ipynb #b1f0c2d3
+def is_rounding(
+    base: Base,       # the model
+    fused: Base,      # what came out
+    adapter: Adapter, # of `check_fit`
+) -> bool:
+    "Whether each merged number is rounded to the nearest one of its type, and every other one is the base's."
+    names = [n for n in base.where if not base.part(n)]
+    return all(is_rounding_of(base, fused, adapter, n) for n in names)
 
 # %% ../nbs/16_fuse.ipynb #b1f0c2d4
 def before_rounding(
@@ -685,6 +734,62 @@ def before_rounding(
     compared = compare_logits(reference, model, *texts, TOLERANCE['F32'])
     _, relative, _, close = worst_text(compared, TOLERANCE['F32'])
     return relative if close else None
+
+# %% ../nbs/16_fuse.ipynb #1cc171c9
+def compute_stacks_in_float32(
+    reference, # base + adapter, a PeftModel; changed in place
+):             # the same
+    "Let stacks of experts be float32 before PEFT looks at their type, as long as they are computed with."
+    from peft.tuners.lora.layer import ParamWrapper
+    for module in reference.modules():
+        if not isinstance(module, ParamWrapper): continue
+        module.forward = partial(call_in_float32, module.get_base_layer(), module.forward)
+    return reference
+
+# %% ../nbs/16_fuse.ipynb #5e3113ac
+def open_both(
+    old: Base,   # the base
+    new: Base,   # the fused model
+    adapter,     # its folder, in PEFT's schema
+    device: str, # of `place_model`
+) -> tuple:      # base + adapter, the fused model, tied
+    "Base + adapter and the fused model, where they compute, and whether their embeddings are tied."
+    from peft import PeftModel
+    plain, model = open_model(old), open_model(new)
+    tied = has_tied_embeddings(plain)
+    if tied != has_tied_embeddings(model):
+        raise AspFtError('the fused model has lost its tied embeddings; nothing was written')
+    reference = compute_stacks_in_float32(PeftModel.from_pretrained(plain, str(adapter)).eval())
+    return place_model(reference, device), place_model(model, device), tied
+
+# %% ../nbs/16_fuse.ipynb #57aeb22c
+def difference_error(
+    compared: list,  # of `Compared`
+    texts: tuple,    # of `greedy_texts`
+    models: tuple,   # base + adapter and the fused model
+    tolerance: float,# that was allowed
+) -> AspFtError:     # to raise
+    "The error that names the layer where the models begin to differ."
+    worst, part, differing, _ = worst_text(compared, tolerance)
+    text, mask = (x[worst:worst+1] for x in texts)
+    return AspFtError(f'the fused model is not base + adapter: logits differ by {part:.3g} of their spread '
+                      f'(allowed {tolerance}), {differing} tokens differ; the first difference is in '
+                      f'{first_difference(*models, text, mask, tolerance)}; nothing was written')
+
+# %% ../nbs/16_fuse.ipynb #25becfcd
+def certificate_figures(
+    compared: list,  # of `Compared`
+    dtype: str,      # of the fused weights
+    relative: float, # the largest difference, in units of the spread
+    exact: float,    # the same before rounding; None: that was not needed
+) -> dict:           # what stands in certificate.json
+    "The figures of a certificate, rounded to what they are good for."
+    def most(field, digits): return float(f'{max(getattr(c, field) for c in compared):.{digits}g}')
+    rounding = {} if exact is None else dict(before_rounding=float(f'{exact:.2g}'))
+    return dict(dtype=dtype, prompts=len(compared), max_logit_difference=most('difference', 2),
+                relative_difference=float(f'{relative:.2g}'), tolerance=TOLERANCE[dtype], **rounding,
+                adapter_effect=most('effect', 3), tokens=sum(c.tokens for c in compared),
+                same_tokens=sum(c.same for c in compared))
 
 # %% ../nbs/16_fuse.ipynb #4c6ed4f9
 def certify(
@@ -704,7 +809,7 @@ def certify(
         raise AspFtError('the fused model has another chat template; nothing was written')
     with quiet(), as_peft(adapter) as folder, progress(total=3, desc='certificate', unit='step') as bar:
         # 1. Both models are opened, and the reference writes the texts.
-        reference, model, tied = _open_both(old, new, folder, device)
+        reference, model, tied = open_both(old, new, folder, device)
         questions = [encode_prompt(tokenizer, prompt) for prompt in prompts]
         texts = greedy_texts(reference, questions, pad_id(tokenizer), stop_ids(tokenizer))
         bar.update()
@@ -712,7 +817,8 @@ def certify(
         compared = compare_logits(reference, model, *texts, limit)
         _, relative, _, close = worst_text(compared, limit)
         exact = None if close else before_rounding(reference, old, new, lora, texts, device)
-        if not close and exact is None: _refuse(compared, texts, (reference, model), limit)
+        if not close and exact is None:
+            raise difference_error(compared, texts, (reference, model), limit)
         bar.update()
         # 3. The solver says the same to both.
         limit, solver = max(limit, relative), None
@@ -722,50 +828,6 @@ def certify(
     turn = tokenizer.convert_ids_to_tokens(end_of_turn(tokenizer))
     return certificate_figures(compared, dtype, relative, exact) | dict(
         tied_embeddings=tied, solver=solver, end_of_turn=turn, template=template_hash(tokenizer))
-
-# %% ../nbs/16_fuse.ipynb #5e3113ac
-def _open_both(old, new, adapter, device):
-    "Base + adapter and the fused model, where they compute, and whether their embeddings are tied."
-    from peft import PeftModel
-    plain, model = open_model(old), open_model(new)
-    tied = has_tied_embeddings(plain)
-    if tied != has_tied_embeddings(model):
-        raise AspFtError('the fused model has lost its tied embeddings; nothing was written')
-    reference = _float_stacks(PeftModel.from_pretrained(plain, str(adapter)).eval())
-    return place_model(reference, device), place_model(model, device), tied
-
-# %% ../nbs/16_fuse.ipynb #1cc171c9
-def _float_stacks(reference):
-    "Let stacks of experts be float32 before PEFT looks at their type, as long as they are computed with."
-    from peft.tuners.lora.layer import ParamWrapper
-    for module in reference.modules():
-        if not isinstance(module, ParamWrapper): continue
-        module.forward = partial(_in_float32, module.get_base_layer(), module.forward)
-    return reference
-
-# %% ../nbs/16_fuse.ipynb #57aeb22c
-def _refuse(compared, texts, models, tolerance):
-    "Raise with the layer where the models begin to differ."
-    worst, part, differing, _ = worst_text(compared, tolerance)
-    text, mask = (x[worst:worst+1] for x in texts)
-    raise AspFtError(f'the fused model is not base + adapter: logits differ by {part:.3g} of their spread '
-                     f'(allowed {tolerance}), {differing} tokens differ; the first difference is in '
-                     f'{first_difference(*models, text, mask, tolerance)}; nothing was written')
-
-# %% ../nbs/16_fuse.ipynb #25becfcd
-def certificate_figures(
-    compared: list,  # of `Compared`
-    dtype: str,      # of the fused weights
-    relative: float, # the largest difference, in units of the spread
-    exact: float,    # the same before rounding; None: that was not needed
-) -> dict:           # what stands in certificate.json
-    "The figures of a certificate, rounded to what they are good for."
-    def most(field, digits): return float(f'{max(getattr(c, field) for c in compared):.{digits}g}')
-    rounding = {} if exact is None else dict(before_rounding=float(f'{exact:.2g}'))
-    return dict(dtype=dtype, prompts=len(compared), max_logit_difference=most('difference', 2),
-                relative_difference=float(f'{relative:.2g}'), tolerance=TOLERANCE[dtype], **rounding,
-                adapter_effect=most('effect', 3), tokens=sum(c.tokens for c in compared),
-                same_tokens=sum(c.same for c in compared))
 
 # %% ../nbs/16_fuse.ipynb #2417cc8a
 def certificate_prompts(
@@ -795,6 +857,59 @@ def recipe_of(
     recipe = dict(config=fields, rows=run.get('rows') or {}, data=run.get('inputs') or {})
     return recipe | {k: v for k, v in dict(origin=origin, chat=run.get('chat')).items() if v}
 
+# %% ../nbs/16_fuse.ipynb #96a18fa7
+def table_lines(
+    key: str,     # head of the first column
+    value: str,   # and of the second
+    fields: dict, # a line for each
+):                # yields lines
+    "Fields as a table of Markdown."
+    yield f'| {key} | {value} |' if value else f'| {key} | |'
+    yield '|---|---|'
+    for name, v in fields.items():
+        text = ', '.join(map(str, v)) if isinstance(v, (list, tuple)) else v
+        yield f'| {name} | {text} |'
+
+# %% ../nbs/16_fuse.ipynb #575a9404
+def origin_lines(
+    origin: dict, # of `gguf_origin`
+):                # yields lines
+    "Where the weights of the base come from, where that was a GGUF file."
+    kinds = ', '.join(map(str, origin.get('kinds') or ()))
+    fields = {'read from': origin.get('file'), 'SHA-256': origin.get('sha256'),
+              'stored there as': f"{kinds}; dequantised to {origin.get('dtype')}"}
+    if origin.get('license'): fields['licence'] = origin['license']
+    return table_lines('Weights of the base', '', fields)
+
+# %% ../nbs/16_fuse.ipynb #8cd22a32
+def check_lines(
+    c: dict, # of `certify`
+):           # yields lines
+    "The certificate as a table."
+    fields = {'largest logit difference to base + adapter': f"{c['max_logit_difference']:g}"}
+    if c.get('before_rounding') is not None:
+        fields['the same before the weights were rounded, as a share of the spread'] = f"{c['before_rounding']:g}"
+    fields['how far the adapter moves a logit'] = f"{c['adapter_effect']:g}"
+    fields['same most likely token'] = f"{c['same_tokens']} of {c['tokens']}"
+    solver = c.get('solver')
+    if solver: fields['same verdict of the solver'] = f"{solver['same']} of {solver['tasks']} tasks"
+    return table_lines('Check before release', '', fields)
+
+# %% ../nbs/16_fuse.ipynb #5a0e148d
+def scores_lines(
+    scores: dict, # a scores.json of evaluate
+):                # yields lines
+    "The solver's verdicts as a table, with their 95 % intervals where they are known."
+    def share(s, name):
+        ends = s.get('interval', {}).get(name)
+        return f'{s[name]:.1%}' + (f' ({100*ends[0]:.0f}–{100*ends[1]:.0f})' if ends else '')
+    names = ('parsed', 'grounded', 'satisfiable', 'equal', 'different', 'unknown')
+    fields = {name: share(scores, name) for name in names}
+    groups = {title: s for title, s in scores.get('by_group', {}).items() if title != 'none'}
+    for title, s in (groups | scores['by_family']).items():
+        fields[f"equal, {title} ({s['n']})"] = share(s, 'equal')
+    return table_lines(f"Solver, on {scores['n']} tasks", 'share (95 % interval)', fields)
+
 # %% ../nbs/16_fuse.ipynb #5f19af43
 LIMITS = ('Its answers are programs in the language of clingo; other dialects were not trained. They are text written '
           'by a model: run them in a sandbox, and check them. What the solver found on held-out tasks says little '
@@ -812,56 +927,16 @@ def model_card(
     lines = ['# A model that writes Answer Set Programs', '']
     lines += [f'Base model: {base}, with a LoRA adapter merged by asp_ft.', '']
     rows, config, data, origin = (recipe.get(key) for key in ('rows', 'config', 'data', 'origin'))
-    if origin: lines += [*_origin_lines(origin), '']
-    if rows: lines += [f"Trained on {rows.get('train')} rows, validated on {rows.get('valid')}.", '']
-    if (recipe.get('chat') or {}).get('thinking'): lines += ['It thinks before it answers.', '']
-    if config: lines += [*_table_lines('Recipe', '', config), '']
-    if data: lines += [*_table_lines('Data', 'SHA-256', data), '']
-    lines += [*_check_lines(certificate), ''] if certificate else ['It was not compared with base + adapter.', '']
-    lines += [*_scores_lines(scores), ''] if scores else [UNJUDGED, '']
+    if origin: lines += [*origin_lines(origin), '']
+    if rows:
+        lines += [f"Trained on {rows.get('train')} rows, validated on {rows.get('valid')}.", '']
+    if (recipe.get('chat') or {}).get('thinking'):
+        lines += ['It thinks before it answers.', '']
+    if config: lines += [*table_lines('Recipe', '', config), '']
+    if data: lines += [*table_lines('Data', 'SHA-256', data), '']
+    lines += [*check_lines(certificate), ''] if certificate else ['It was not compared with base + adapter.', '']
+    lines += [*scores_lines(scores), ''] if scores else [UNJUDGED, '']
     return '\n'.join([*lines, LIMITS])+'\n'
-
-# %% ../nbs/16_fuse.ipynb #96a18fa7
-def _table_lines(key, value, fields):
-    "Fields as a table of Markdown."
-    yield f'| {key} | {value} |' if value else f'| {key} | |'
-    yield '|---|---|'
-    for name, v in fields.items():
-        text = ', '.join(map(str, v)) if isinstance(v, (list, tuple)) else v
-        yield f'| {name} | {text} |'
-
-# %% ../nbs/16_fuse.ipynb #575a9404
-def _origin_lines(origin):
-    "Where the weights of the base come from, where that was a GGUF file."
-    kinds = ', '.join(map(str, origin.get('kinds') or ()))
-    fields = {'read from': origin.get('file'), 'SHA-256': origin.get('sha256'),
-              'stored there as': f"{kinds}; dequantised to {origin.get('dtype')}"}
-    if origin.get('license'): fields['licence'] = origin['license']
-    return _table_lines('Weights of the base', '', fields)
-
-# %% ../nbs/16_fuse.ipynb #8cd22a32
-def _check_lines(c):
-    "The certificate as a table."
-    fields = {'largest logit difference to base + adapter': f"{c['max_logit_difference']:g}"}
-    if c.get('before_rounding') is not None:
-        fields['the same before the weights were rounded, as a share of the spread'] = f"{c['before_rounding']:g}"
-    fields['how far the adapter moves a logit'] = f"{c['adapter_effect']:g}"
-    fields['same most likely token'] = f"{c['same_tokens']} of {c['tokens']}"
-    solver = c.get('solver')
-    if solver: fields['same verdict of the solver'] = f"{solver['same']} of {solver['tasks']} tasks"
-    return _table_lines('Check before release', '', fields)
-
-# %% ../nbs/16_fuse.ipynb #5a0e148d
-def _scores_lines(scores):
-    "The solver's verdicts as a table, with their 95 % intervals where they are known."
-    def share(s, name):
-        ends = s.get('interval', {}).get(name)
-        return f'{s[name]:.1%}' + (f' ({100*ends[0]:.0f}–{100*ends[1]:.0f})' if ends else '')
-    names = ('parsed', 'grounded', 'satisfiable', 'equal', 'different', 'unknown')
-    fields = {name: share(scores, name) for name in names}
-    groups = {title: s for title, s in scores.get('by_group', {}).items() if title != 'none'}
-    for title, s in (groups | scores['by_family']).items(): fields[f"equal, {title} ({s['n']})"] = share(s, 'equal')
-    return _table_lines(f"Solver, on {scores['n']} tasks", 'share (95 % interval)', fields)
 
 # %% ../nbs/16_fuse.ipynb #0c1ba717
 _JUDGED = re.compile(rf'^(?:{re.escape(UNJUDGED)}\n?|\| Solver, on .*\n(?:\|.*\n?)*)', re.MULTILINE)
@@ -871,7 +946,7 @@ def with_scores(
     scores: dict, # a scores.json of evaluate
 ) -> str:         # the card
     "A card with these scores in the place of former ones; at its end, where it says nothing of the solver."
-    table, former = '\n'.join(_scores_lines(scores))+'\n', _JUDGED.search(card)
+    table, former = '\n'.join(scores_lines(scores))+'\n', _JUDGED.search(card)
     if not former: return card.rstrip('\n')+'\n\n'+table
     return card[:former.start()]+table+card[former.end():]
 
@@ -882,7 +957,13 @@ def _identity(folder, adapter, weights=None):
                 template=template_hash(load_tokenizer(folder)))
 
 # %% ../nbs/16_fuse.ipynb #667decb9
-def _is_fused(out, folder, adapter, certificate, force):
+def result_is_there(
+    out,               # the folder of a fused model
+    folder,            # of the base
+    adapter: Adapter,  # of `read_adapter`
+    certificate: bool, # whether it has to be certified
+    force: bool,       # write it again where it was damaged
+) -> bool:
     "Is `out` already the fused model of the same inputs? `AspFtError` where it is, and was damaged since."
     remedy = 'give another --out, or --force to write it again'
     try:
@@ -920,6 +1001,19 @@ def _check_base(run, identity, adapter, name, force):
                          f'template: its run.json recorded the {key} as {str(before)[:12]}, now {now[:12]}: give that '
                          'base, or --force')
 
+# %% ../nbs/16_fuse.ipynb #75276a34
+def _write_plain_config(source, out):
+    "config.json and the index of a base that was quantised, for the weights that no longer are."
+    config = read_json(out/'config.json')
+    dtype = NUMBERS[source.spec(next(n for n in source.where if source.packed(n)))[0]]
+    plain = {k: v for k, v in config.items() if k not in ('quantization', 'quantization_config', 'torch_dtype')}
+    write_json(out/'config.json', plain | dict(dtype=dtype))
+    index = out/'model.safetensors.index.json'
+    if not index.is_file(): return
+    names = {n: p.name for n, (p, _) in source.where.items() if not source.part(n)}
+    size = sum(math.prod(s)*ITEM[d] for d, s in map(source.spec, names))
+    write_json(index, dict(metadata=dict(total_size=size), weight_map=names))
+
 # %% ../nbs/16_fuse.ipynb #2629f131
 def fuse_model(
     base,             # the base model: "nano", short name, hub id or folder
@@ -939,7 +1033,7 @@ def fuse_model(
     source, lora = Base(folder), read_adapter(adapter)
     check_model(source.folder)
     load_tokenizer(source.folder)
-    if _is_fused(out, source.folder, lora, certificate, force):
+    if result_is_there(out, source.folder, lora, certificate, force):
         log.info('%s is already the fused model of these inputs', show_path(out))
         return out
     _check_before(source, adapter, out, force, sum(fused_size(source, p) for p in source.files))
@@ -973,19 +1067,6 @@ def _write(source, lora, out):
     old, new = fuse_files(source, lora, out)
     others = {p.name: file_hash(p) for p in folder.glob('*.safetensors') if p.name not in old}
     return text_hash(repr(sorted((old | others).items()))), new
-
-# %% ../nbs/16_fuse.ipynb #75276a34
-def _write_plain_config(source, out):
-    "config.json and the index of a base that was quantised, for the weights that no longer are."
-    config = read_json(out/'config.json')
-    dtype = NUMBERS[source.spec(next(n for n in source.where if source.packed(n)))[0]]
-    plain = {k: v for k, v in config.items() if k not in ('quantization', 'quantization_config', 'torch_dtype')}
-    write_json(out/'config.json', plain | dict(dtype=dtype))
-    index = out/'model.safetensors.index.json'
-    if not index.is_file(): return
-    names = {n: p.name for n, (p, _) in source.where.items() if not source.part(n)}
-    size = sum(math.prod(s)*ITEM[d] for d, s in map(source.spec, names))
-    write_json(index, dict(metadata=dict(total_size=size), weight_map=names))
 
 # %% ../nbs/16_fuse.ipynb #9dea6052
 def _write_record(out, files, identity, certificate, recipe, facts):
