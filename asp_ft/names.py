@@ -31,7 +31,7 @@ def name_forms(
     return {form for form in forms if re.fullmatch(r'_*[a-z]\w*', form, re.A) and form != 'not'}
 
 # %% ../nbs/18_names.ipynb #7f5c8160
-_COMPOUND = re.compile(r'\w+(?:-\w+)+|[A-Z]\w*(?: [A-Z]\w*)+')   # traffic-light, New York
+_COMPOUND = re.compile(r'(?<!\w)(?:\w++(?:-\w++)+|[A-Z]\w*+(?: [A-Z]\w*+)+)')   # traffic-light, New York
 
 @functools.lru_cache(maxsize=512)
 def names_in(
@@ -60,7 +60,7 @@ def program_names(
     program: str, # a program, or what should be one
 ) -> set:
     "The names of predicates, constants and functions in a program; not one that the end of the text cuts off."
-    whole = re.sub(r"[\w']+\Z", '', strip_comments(program))
+    whole = re.sub(r"(?<![\w'])[\w']++\Z", '', strip_comments(program))
     return {*re.findall(r"(?<![\w#'])_*[a-z][\w']*", whole, re.A)} - {'not'}
 
 # %% ../nbs/18_names.ipynb #5ad7c9d3
