@@ -261,7 +261,7 @@ def mutate(
     sources, problems, tasks = modules.sources.read_sources(raw), [], []
     for note in sources.rejected: log.warning('%s', note)
     for p in sources.problems:
-        stated = p.told('inputs') and p.told('outputs')
+        stated = p.contract_field('inputs') and p.contract_field('outputs')
         task = p.task() if stated else complete_task(p.program, p.task())
         if not task.outputs:
             log.warning('%s: left out, it does not run, or has nothing to compare: see  asp_ft check', p.place()[0])
