@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ELSEWHERE', 'PYTHON_ONLY', 'GROUPS', 'EXAMPLES', 'TRUST', 'UsageError', 'unknown_flag', 'Parser', 'full_flag',
-           'short_complaint', 'Argument', 'help_text', 'function_arguments', 'field_arguments', 'after_words',
-           'load_place', 'Command', 'command_arguments', 'command_parser']
+           'short_complaint', 'Argument', 'help_text', 'function_arguments', 'field_arguments', 'load_place',
+           'after_words', 'Command', 'command_arguments', 'help_formatter', 'usage_line', 'command_parser']
 
 # %% ../nbs/23_arguments.ipynb #2718c09f
 import argparse, importlib, inspect, re, shutil, textwrap
@@ -140,11 +140,14 @@ def function_arguments(
         param.set_default(about.default)
         settings = param.kwargs | dict(help=help_text(f'do not {text}' if param.negated else text, about.default))
         if letter and name not in positionals: settings['metavar'] = letter
-        needed, words = name in positionals or not param.opt, ('--'+name,)
+        needed = name in positionals or not param.opt
+        words = ('--'+name,)
         if name in positionals:
             words = (name,)
             settings.pop('metavar', None)
-        elif param.negated: words, settings['dest'] = (f'--no-{name}',), name
+        elif param.negated:
+            words = (f'--no-{name}',)
+            settings['dest'] = name
         else: settings['required'] = needed
         arguments.append(Argument(name, words, settings, needed))
     return arguments
@@ -213,6 +216,14 @@ EXAMPLES = dict(
     instances=('my_problems', 'my_problems --dry_run'),
     mutate=('my_problems', 'my_problems --survivors --least 80'))  # command -> what stands behind it
 
+# %% ../nbs/23_arguments.ipynb #f409a87e
+def load_place(
+    place: str, # "module:name"
+):              # what stands there
+    "Import what a command names."
+    module, name = place.split(':')
+    return getattr(importlib.import_module(module), name)
+
 # %% ../nbs/23_arguments.ipynb #64932d60
 def after_words(
     name: str,   # the command
@@ -228,14 +239,6 @@ def after_words(
         lines += ['', 'short names of models:', textwrap.fill(short, width-2, initial_indent='  ',
                   subsequent_indent='  ', break_on_hyphens=False)]
     return '\n'.join(lines)
-
-# %% ../nbs/23_arguments.ipynb #f409a87e
-def load_place(
-    place: str, # "module:name"
-):              # what stands there
-    "Import what a command names."
-    module, name = place.split(':')
-    return getattr(importlib.import_module(module), name)
 
 # %% ../nbs/23_arguments.ipynb #e4d8906a
 @dataclass(frozen=True)
@@ -264,11 +267,32 @@ def command_arguments(
         settings = dict(action='store_true', help="let the model's own code run")
         arguments.append(Argument(TRUST, ('--'+TRUST,), settings))
     if more and not is_dataclass(more): arguments += function_arguments(more, command.positionals)
-    needed, options = [a for a in arguments if a.needed], [a for a in arguments if not a.needed]
+    needed = [a for a in arguments if a.needed]
+    options = [a for a in arguments if not a.needed]
     if not is_dataclass(more): return dict(needed=needed, options=options)
     by_name = {a.name: a for a in field_arguments(more, command.defaults)}
     groups = {title: [by_name[name] for name in names] for title, names in GROUPS.items()}
     return {'needed': needed, 'this run': options} | groups
+
+# %% ../nbs/23_arguments.ipynb #4578bc98
+def help_formatter(
+    prog: str, # name of the command, as argparse has it
+) -> argparse.HelpFormatter:
+    "The layout of a page: as wide as the screen, the flags on the left."
+    width = shutil.get_terminal_size((120, 30))[0]
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=min(36, width//2), width=width)
+
+# %% ../nbs/23_arguments.ipynb #ae916c46
+def usage_line(
+    name: str,    # of the command
+    needed: list, # of `Argument`: those it does not work without
+) -> str:         # one line
+    "The usage in one line: what is needed, and that there is more."
+    words = []
+    for a in needed:
+        word = a.words[0]
+        words.append(f'{word} {a.name.upper()}' if word.startswith('--') else word)
+    return ' '.join([f'asp_ft {name}', *words, '[more]'])
 
 # %% ../nbs/23_arguments.ipynb #4718da3c
 def command_parser(
@@ -276,12 +300,13 @@ def command_parser(
     command: Command, # its row
 ) -> Parser:
     "The parser of a command, made from the signature of its function."
-    groups, width = command_arguments(command), shutil.get_terminal_size((120, 30))[0]
+    groups = command_arguments(command)
+    width = shutil.get_terminal_size((120, 30))[0]
     every = [a for group in groups.values() for a in group]
     takes_model = name == 'fetch' or any(a.name == 'model' for a in every)
     about = textwrap.fill(inspect.getdoc(load_place(command.function)), width)
-    parser = Parser(f'asp_ft {name}', description=about, formatter_class=_help_format, add_help=False,
-                    usage=_usage(name, groups['needed']), epilog=after_words(name, takes_model, width))
+    parser = Parser(f'asp_ft {name}', description=about, formatter_class=help_formatter, add_help=False,
+                    usage=usage_line(name, groups['needed']), epilog=after_words(name, takes_model, width))
     for title, arguments in groups.items():
         group = parser.add_argument_group(title)
         for a in arguments: group.add_argument(*a.words, **a.settings)
@@ -290,15 +315,3 @@ def command_parser(
     parser.flags = ['--help', *(word for a in every for word in a.words if word.startswith('--'))]
     parser.example = f"asp_ft {name} {EXAMPLES.get(name, ('',))[0]}".rstrip()
     return parser
-
-# %% ../nbs/23_arguments.ipynb #55f9f171
-def _help_format(prog):
-    "As wide as the screen, the flags on the left."
-    width = shutil.get_terminal_size((120, 30))[0]
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=min(36, width//2), width=width)
-
-# %% ../nbs/23_arguments.ipynb #ece6e051
-def _usage(name, needed):
-    "The usage in one line: what is needed, and that there is more."
-    words = [a.words[0]+f' {a.name.upper()}'*a.words[0].startswith('--') for a in needed]
-    return ' '.join([f'asp_ft {name}', *words, '[more]'])

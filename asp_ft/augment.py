@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['NOTHING', 'PHRASES', 'SLIPS', 'KINDS', 'BARE', 'BATCH', 'Proposal', 'seeded_number', 'add_program',
            'propose_rewrites', 'of_frames', 'new_names', 'replace_words', 'replace_in_comments', 'bridge', 'stale_name',
-           'propose_renamings', 'part_of', 'labelled_statements', 'propose_comments', 'propose_steps', 'read_slots',
-           'reword', 'rephrase', 'propose_phrasings', 'slips_in', 'propose_repairs', 'repair_words', 'compare_once',
-           'admit', 'repair_tasks', 'Augmented', 'augment_tasks', 'training_tasks', 'append_rows',
-           'refuse_other_settings', 'augment']
+           'renamed_task', 'propose_renamings', 'part_of', 'labelled_statements', 'propose_comments', 'propose_steps',
+           'read_slots', 'reword', 'rephrase', 'propose_phrasings', 'slips_in', 'propose_repairs', 'repair_words',
+           'compare_once', 'admit', 'repair_tasks', 'Augmented', 'row_hash', 'augment_tasks', 'training_tasks',
+           'append_rows', 'refuse_other_settings', 'check_arguments', 'print_counts', 'augment']
 
 # %% ../nbs/09_augment.ipynb #a038330b
 import json, os, random, re, shutil
@@ -39,6 +39,7 @@ class Proposal:
     fields: dict = field(default_factory=dict)  # of the task, where the contract changes too
     refused: str = ''      # why it is no use asking the solver; "": ask
 
+# %% ../nbs/09_augment.ipynb #80159673
 NOTHING = Proposal([], '', refused='nothing changes')
 
 # %% ../nbs/09_augment.ipynb #6f71e997
@@ -77,7 +78,8 @@ def of_frames(
     task: dict, # a row of tasks.jsonl
 ) -> bool:      # whether its text is made of the frames of the families, and names
     "Every word of such a text that stands in the program is a name."
-    text, names = task['prompt'][-1]['content'], set(re.findall(r'\w+', task['gold']))
+    text = task['prompt'][-1]['content']
+    names = set(re.findall(r'\w+', task['gold']))
     if task.get('family') not in FAMILIES or not names.isdisjoint(NOUNS): return False
     other_words = {word.lower() for word in set(re.findall(r'[^\W\d]\w*', text)) - names}
     return other_words <= frame_words(task['family']).union(NOUNS)
@@ -88,18 +90,22 @@ def new_names(
     seed: int,  # which names
 ) -> tuple:     # (predicate -> new name, constant -> new name), of those that can be renamed in the text
     "Names for the predicates and constants of a task, from the words that training may see."
-    text, gold = ' '.join(turn['content'] for turn in task['prompt']), _bare(task['gold'])
-    facts, frames = ' '.join(i['text'] for i in task['instances']), of_frames(task)
+    text = ' '.join(turn['content'] for turn in task['prompt'])
+    facts = ' '.join(i['text'] for i in task['instances'])
+    gold, frames = _bare(task['gold']), of_frames(task)
     # 1. what may change: names that stand in the text as predicates only
-    count, count_as_predicate = (Counter(re.findall(rf"[\w']+{end}", text)) for end in ('', '(?=[(/])'))
+    count = Counter(re.findall(r"[\w']+", text))
+    count_as_predicate = Counter(re.findall(r"[\w']+(?=[(/])", text))
     predicates = sorted({p.split('/')[0] for p in (*task['inputs'], *task['outputs']) if p[0] != '-'})
     constants = []
     ordered = re.search(r'[<>]|#m|#sum', gold)  # costs are numbers, but their order may break a tie between constants
-    if frames and not ordered: constants = sorted(set(re.findall(r'(?<=[(,;=])[a-z]\w*(?=[),;])', gold)))
+    if frames and not ordered:
+        constants = sorted(set(re.findall(r'(?<=[(,;=])[a-z]\w*(?=[),;])', gold)))
     names = [n for n in (*predicates, *constants) if count[n] and (frames or count[n] == count_as_predicate[n])]
     # 2. another word for each
     taken = set(re.findall(r"[\w']+", ' '.join((text, task['gold'], facts))))
-    candidates, new = words('train'), {}
+    candidates = words('train')
+    new = {}
     for name in names:
         tries = (candidates[seeded_number(seed, name, i) % len(candidates)] for i in range(99))
         new[name] = next(word for word in tries if word not in taken)
@@ -112,7 +118,8 @@ def replace_words(
     new: dict, # word -> new word
 ) -> str:
     "A text in which some words are replaced."
-    return re.sub(r"[\w']+", lambda m: new.get(m[0], m[0]), text)
+    def rename(m): return new.get(m[0], m[0])
+    return re.sub(r"[\w']+", rename, text)
 
 # %% ../nbs/09_augment.ipynb #0abcdd33
 def replace_in_comments(
@@ -153,27 +160,14 @@ def stale_name(
     remaining = re.findall(r"[\w']+", ' '.join([*map(_bare, texts), *strings]))
     return next((word for word in remaining if word in old), '')
 
-# %% ../nbs/09_augment.ipynb #5be2a604
-def propose_renamings(
-    tasks,     # rows of tasks.jsonl
-    kind: str, # names
-    seed: int, # which names
-):             # yields a `Proposal` for each task
-    "Other names for the predicates of the contract, in program, instances, contract and text."
-    new, jobs = [new_names(t, seeded_number(seed, t['id'])) for t in tasks], []
-    for task, (predicates, constants) in zip(tasks, new):
-        contract = [(p, p.split('/')[0]) for p in (*task['inputs'], *task['outputs'])]
-        renaming = {p: (predicates[name], None) for p, name in contract if name in predicates}
-        jobs.append(([task['gold'], *(i['text'] for i in task['instances'])], renaming, constants))
-    for task, names, texts in zip(tasks, new, rename_many(jobs, skip=True)):
-        if not any(names): yield Proposal([], '', refused='no name stands in the text as a name only')
-        elif not texts: yield Proposal([], '', refused='cannot be renamed')
-        elif stale_name(texts, names[0] | names[1]): yield Proposal([], '', refused='an old name stays in the program')
-        else: yield _renaming(task, *names, texts)
-
 # %% ../nbs/09_augment.ipynb #140fa37d
-def _renaming(task, predicates, constants, texts):
-    "The proposal of one task; `texts` are the renamed program and the renamed instances."
+def renamed_task(
+    task: dict,       # a row of tasks.jsonl
+    predicates: dict, # predicate -> new name
+    constants: dict,  # constant -> new name
+    texts: list,      # the renamed program, and the renamed instances
+) -> Proposal:
+    "The proposal of one task with other names."
     names = predicates | constants
     prompt = [turn | dict(content=replace_words(turn['content'], names)) for turn in task['prompt']]
     fields = dict(inputs=[replace_words(p, predicates) for p in task['inputs']],
@@ -182,6 +176,27 @@ def _renaming(task, predicates, constants, texts):
     program = replace_in_comments(texts[0], predicates).strip()
     gold = replace_words(task['gold'], constants)+'\n'+bridge(task, predicates)
     return Proposal(add_program(task | dict(prompt=prompt), program), program, gold=gold, fields=fields)
+
+# %% ../nbs/09_augment.ipynb #5be2a604
+def propose_renamings(
+    tasks,     # rows of tasks.jsonl
+    kind: str, # names
+    seed: int, # which names
+):             # yields a `Proposal` for each task
+    "Other names for the predicates of the contract, in program, instances, contract and text."
+    new = [new_names(t, seeded_number(seed, t['id'])) for t in tasks]
+    jobs = []
+    for task, (predicates, constants) in zip(tasks, new):
+        contract = [(p, p.split('/')[0]) for p in (*task['inputs'], *task['outputs'])]
+        renaming = {p: (predicates[name], None) for p, name in contract if name in predicates}
+        jobs.append(([task['gold'], *(i['text'] for i in task['instances'])], renaming, constants))
+    for task, names, texts in zip(tasks, new, rename_many(jobs, skip=True)):
+        predicates, constants = names
+        reason = ''
+        if not any(names): reason = 'no name stands in the text as a name only'
+        elif not texts: reason = 'cannot be renamed'
+        elif stale_name(texts, predicates | constants): reason = 'an old name stays in the program'
+        yield Proposal([], '', refused=reason) if reason else renamed_task(task, predicates, constants, texts)
 
 # %% ../nbs/09_augment.ipynb #c213d2cb
 def part_of(
@@ -202,7 +217,8 @@ def labelled_statements(
     "The statements of a program, each with the part that it belongs to."
     bare = _bare(program)
     for begin, end in syntax.statement_spans(bare):
-        text, original = list(bare[begin:end]), program[begin:end]
+        text = list(bare[begin:end])
+        original = program[begin:end]
         for m in re.finditer(r'" *"', bare[begin:end]):  # strings, which are blanked in `bare`
             text[m.start():m.end()] = original[m.start():m.end()]
         yield part_of(bare[begin:end]), re.sub(r'[ \t]+\n', '\n', ''.join(text))
@@ -229,7 +245,7 @@ def propose_comments(
         yield NOTHING if text == task['gold'].strip() else Proposal(add_program(task, text), text)
 
 # %% ../nbs/09_augment.ipynb #c29dfee6
-_STEP_BY_STEP = 'Write the program step by step, one statement at a time.'
+_STEP_BY_STEP = 'Write the program step by step, one statement at a time.'  # stands under the description
 
 def propose_steps(
     tasks,     # rows of tasks.jsonl
@@ -276,10 +292,12 @@ def reword(
     rng: random.Random, # the source of chance
 ) -> str:               # a description, without the line of predicates
     "Another training text for a problem of a family."
-    family, facts = FAMILIES[task['family']], re.findall(r'\((\w+)\)', slots.get('facts', ''))
+    family = FAMILIES[task['family']]
+    facts = re.findall(r'\((\w+)\)', slots.get('facts', ''))
     inputs = [slots[slot] for slot in family.inputs]
     rng.shuffle(inputs)
-    noun, comparison = rng.choice(NOUNS), rng.choice(COMPARISONS.get(slots.get('op'), ('',)))
+    noun = rng.choice(NOUNS)
+    comparison = rng.choice(COMPARISONS.get(slots.get('op'), ('',)))
     words = {'n': noun, 'in': join_names(inputs), 'cmp': comparison, 'constants': join_names(facts or ['']),
              'comma': ', '.join(facts)}
     draw = draw_sentence if task['source'] == 'NL' else draw_lines
@@ -292,7 +310,8 @@ PHRASES = (('Find', 'Determine', 'Compute'), ('Report', 'Output', 'Return'), ('C
            ('for each', 'for every'), (') says that', ') states that'))  # of each group any one stands for any other
 _GROUPS = {phrase: group for group in PHRASES for phrase in group}
 _BEHIND = r'(?![\w(/:])(?! (?:of|as|out|other)\b)'  # what must not follow: a name, or a turn of phrase of its own
-_PHRASE = re.compile('|'.join((r'(?<!\w)' if p[0].isalpha() else '') + re.escape(p) + _BEHIND for p in _GROUPS))
+_BEFORE = {phrase: r'(?<!\w)'*phrase[0].isalpha() for phrase in _GROUPS}   # not the end of another word
+_PHRASE = re.compile('|'.join(_BEFORE[phrase]+re.escape(phrase)+_BEHIND for phrase in _GROUPS))
 
 def rephrase(
     text: str, # a description
@@ -315,9 +334,11 @@ def propose_phrasings(
     for task in tasks:
         *before, last = task['prompt']
         text, line, contract = last['content'].partition('\nInput predicates: ')
-        number, slots = seeded_number(seed, task['id']), read_slots(task) if of_frames(task) else {}
+        number = seeded_number(seed, task['id'])
+        slots = read_slots(task) if of_frames(task) else {}
+        is_family = task.get('family') in FAMILIES
         if slots: new_text = reword(task, slots, random.Random(number))
-        elif task.get('family') in FAMILIES: new_text = text     # another word might hit a wording for tests
+        elif is_family: new_text = text     # another word might hit a wording for tests
         else: new_text = rephrase(text, number)
         turns = [*before, last | dict(content=new_text+line+contract)]
         messages = add_program(task | dict(prompt=turns), task['gold'].strip())
@@ -351,7 +372,8 @@ def slips_in(
     name: str,    # a key of `SLIPS`
 ) -> list:        # the program with one slip of this kind, for each of its places
     "Write one place of a program as in another language."
-    (pattern, new), bare, programs = SLIPS[name], _bare(program), []
+    pattern, new = SLIPS[name]
+    bare, programs = _bare(program), []
     for m in re.finditer(pattern, program, re.M):
         in_code = bare[m.start():m.end()] == m[0]
         if not in_code and name not in _ANYWHERE: continue
@@ -367,10 +389,13 @@ def propose_repairs(
 ):             # yields a `Proposal` for each task
     "A mistake, what the solver says of it, and the right program."
     for task, mutants in zip(tasks, mutate_many((t['gold'] for t in tasks), skip=True)):
-        number, gold = seeded_number(seed, task['id']), task['gold'].strip()
+        number = seeded_number(seed, task['id'])
+        gold = task['gold'].strip()
         slips = [programs for name in SLIPS if (programs := slips_in(gold, name))]
         wrong = [m.program for m in mutants if m.program.strip()]
-        if slips and (number%2 or not wrong): number, wrong = number//2, slips[number//2 % len(slips)]
+        if slips and (number%2 or not wrong):
+            number //= 2
+            wrong = slips[number % len(slips)]
         if wrong: yield Proposal([], gold, wrong[number//len(SLIPS) % len(wrong)].strip())
         else: yield Proposal([], '', refused='no place for a mistake')
 
@@ -410,7 +435,8 @@ def compare_once(
     lint=False, # look for mistakes that clingo accepts, too
 ):              # an iterator over a `Verdict` for each
     "Compare; what comes twice is asked once, and gold is solved once for the candidates of a problem."
-    jobs, groups = list(jobs), {}
+    jobs = list(jobs)
+    groups = {}   # (gold, task) -> jobs
     for job in dict.fromkeys(jobs): groups.setdefault(job[1:], []).append(job)
     once = [job for group in groups.values() for job in group]
     verdicts = dict(zip(once, compare_many(once, lint=lint, together=True)))
@@ -430,17 +456,16 @@ def admit(
     for kind, task, p in proposals:
         reason, messages = p.refused, p.messages
         if not reason:
-            verdict, mistake = next(right), next(wrong) if p.wrong else None
-            if verdict.verdict != 'equal': reason = f'{verdict.verdict}: {verdict.reason}'.split(' (')[0]
-            elif mistake and mistake.verdict != 'different': reason = f'the mistake is {mistake.verdict}'
-            elif mistake: messages = _repair_turns(task, p.wrong, mistake)
+            verdict = next(right)
+            mistake = next(wrong) if p.wrong else None
+            if verdict.verdict != 'equal':
+                reason = f'{verdict.verdict}: {verdict.reason}'.split(' (')[0]
+            elif mistake and mistake.verdict != 'different':
+                reason = f'the mistake is {mistake.verdict}'
+            elif mistake:   # all that is wrong stands in the user's turn
+                prompt = repair_prompt(task['prompt'], p.wrong, repair_words(task, mistake))
+                messages = add_program(dict(prompt=prompt), task['gold'].strip())
         yield (kind, task, None, {}, reason) if reason else (kind, task, messages, p.fields, '')
-
-# %% ../nbs/09_augment.ipynb #56cad6d5
-def _repair_turns(task, wrong, verdict):
-    "The conversation of a repair: all that is wrong stands in the user's turn."
-    prompt = repair_prompt(task['prompt'], wrong, repair_words(task, verdict))
-    return [*prompt, dict(role='assistant', content=task['gold'].strip())]
 
 # %% ../nbs/09_augment.ipynb #7e31d013
 BARE = 'it is not what was asked for'  # what is said of a wrong program where nothing is to be said
@@ -480,6 +505,14 @@ class Augmented:
         reasons = self.refused.setdefault(kind, {})
         reasons[reason] = reasons.get(reason, 0)+1
 
+# %% ../nbs/09_augment.ipynb #a793d546
+def row_hash(
+    prompt: list, # messages
+    program: str, # the answer
+) -> str:
+    "What tells rows apart: the same for the same prompt and program."
+    return text_hash(json.dumps([prompt, program.strip()]))[:24]
+
 # %% ../nbs/09_augment.ipynb #c9002a42
 BATCH = 200  # tasks that are compared together: memory stays flat
 
@@ -491,21 +524,18 @@ def augment_tasks(
     counts,       # an `Augmented` that counts every decision
 ):                # yields (row of train.jsonl, row of tasks.jsonl)
     "Rows that the solver has admitted; no program comes twice for one prompt."
-    seen = {_row_hash(t['prompt'], t['gold']) for t in tasks}
+    seen = {row_hash(t['prompt'], t['gold']) for t in tasks}
     todo = [(n, i) for n in range(copies) for i in range(0, len(tasks), BATCH)]
     for n, i in progress(todo, desc='augment', unit='batch'):
         for kind, task, messages, fields, reason in admit(tasks[i:i+BATCH], kinds, seeded_number(seed, n)):
-            row_hash = messages and _row_hash(messages[:-1], messages[-1]['content'])
-            if not reason and row_hash in seen: reason = 'a row like it exists'
+            key = messages and row_hash(messages[:-1], messages[-1]['content'])
+            if not reason and key in seen: reason = 'a row like it exists'
             counts.count(kind, reason)
             if reason: continue
-            seen.add(row_hash)
+            seen.add(key)
             names = dict(id=f"{task['id']}/{kind}{n}", problem=task['problem'], source=task['source'])
             changes = dict(prompt=messages[:-1], gold=messages[-1]['content'])
             yield dict(messages=messages, **names), task | names | changes | fields
-
-# %% ../nbs/09_augment.ipynb #a793d546
-def _row_hash(prompt, program): return text_hash(json.dumps([prompt, program.strip()]))[:24]
 
 # %% ../nbs/09_augment.ipynb #adbba49b
 _REQUIRED = 'id', 'split', 'prompt', 'gold', 'inputs', 'outputs', 'instances'  # in a row of tasks.jsonl
@@ -519,7 +549,8 @@ def training_tasks(
         if lacks := [k for k in _REQUIRED if row.get(k) is None]:
             raise AspFtError(f"{show_path(path)}: row {i} lacks {', '.join(lacks)}; write it with  asp_ft convert")
     training = [row for row in rows if row['split'] == 'train']
-    if not training: raise AspFtError(f'{show_path(path)}: holds no training tasks; run  asp_ft convert  first')
+    if not training:
+        raise AspFtError(f'{show_path(path)}: holds no training tasks; run  asp_ft convert  first')
     return training
 
 # %% ../nbs/09_augment.ipynb #125d50d3
@@ -535,7 +566,9 @@ def append_rows(
         if file.read() != b'\n': file.write(b'\n')
     try:
         for added, pair in enumerate(pairs, 1):
-            for file, row in zip(files, pair): file.write(json.dumps(row, ensure_ascii=False).encode()+b'\n')
+            for file, row in zip(files, pair):
+                line = json.dumps(row, ensure_ascii=False)
+                file.write(line.encode()+b'\n')
     finally:
         for file in files: file.close()
     return added
@@ -548,8 +581,41 @@ def refuse_other_settings(
     "`AspFtError` where the folder holds rows that were made with other settings, or of other data."
     before = read_json(out/'augment.json', default={})
     changed = [name for name, value in settings.items() if before.get(name, value) != value]
-    if changed: raise AspFtError(f"{show_path(out)} holds rows that were made with other {', '.join(changed)}: give "
-                                 'another --out, or replace them with --force')
+    if changed:
+        raise AspFtError(f"{show_path(out)} holds rows that were made with other {', '.join(changed)}: give another "
+                         '--out, or replace them with --force')
+
+# %% ../nbs/09_augment.ipynb #65b1dd8e
+def check_arguments(
+    source: Path, # the folder that is read
+    out: Path,    # the folder to write
+    kinds: list,  # those that are wanted
+    copies: int,  # of each for each row
+):
+    "`AspFtError` where the arguments of `augment` do not fit."
+    for kind in kinds:
+        if kind not in KINDS: raise unknown_name('kind', kind, KINDS)
+    if copies < 1: raise AspFtError(f'copies: expected a number from 1, found {copies}')
+    if os.path.realpath(source) == os.path.realpath(out):
+        raise AspFtError(f'{show_path(out)}: is the folder that is read; name another --out')
+    if not (source/'tasks.jsonl').exists():
+        raise AspFtError(f'{show_path(source)}: no tasks.jsonl; write it with asp_ft convert')
+    if any(out.glob('*')) and not (out/'augment.json').exists():
+        raise AspFtError(f'{show_path(out)}: holds something else, and would be replaced; name another --out')
+
+# %% ../nbs/09_augment.ipynb #15e74e22
+def print_counts(
+    report: dict, # as augment.json has it
+):
+    "A line for what was left out, and one for each kind."
+    if left_out := report['left_out']:
+        rows = counted(len(left_out), 'row')
+        print(f'  {rows} left out, whose contract names no outputs to compare: {left_out[0]}, …')
+    for kind in report['kinds']:
+        reasons = sorted(report['refused'].get(kind, {}).items())
+        refused = ', '.join(f'{n} {why}' for why, n in reasons)
+        admitted = report['admitted'].get(kind, 0)
+        print(f'  {kind:10} {admitted:6} admitted' + (f'; refused: {refused}' if refused else ''))
 
 # %% ../nbs/09_augment.ipynb #a09f0003
 def augment(
@@ -561,8 +627,9 @@ def augment(
     force: bool=False,          # replace rows that were made otherwise
 ) -> dict:                      # what was admitted, and what was refused and why
     "Make more training rows from those there are; the solver admits each of them."
-    wanted, source, counts = kinds.replace(',', ' ').split() or list(KINDS), Path(data), Augmented()
-    _check_arguments(source, Path(out), wanted, copies)
+    wanted = kinds.replace(',', ' ').split() or list(KINDS)
+    source, counts = Path(data), Augmented()
+    check_arguments(source, Path(out), wanted, copies)
     training = training_tasks(source/'tasks.jsonl')
     settings = dict(kinds=wanted, copies=copies, seed=seed, data=file_hash(source/'tasks.jsonl'))
     if not force: refuse_other_settings(Path(out), settings)
@@ -575,29 +642,5 @@ def augment(
         report = settings | dict(tasks=len(tasks), left_out=left_out, **vars(counts))
         (folder/'augment.json').write_text(json.dumps(report, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
     print(f"{counted(added, 'row')} from {len(tasks)}; {show_path(out)}")
-    _print_counts(report)
+    print_counts(report)
     return report
-
-# %% ../nbs/09_augment.ipynb #65b1dd8e
-def _check_arguments(source, out, kinds, copies):
-    for kind in kinds:
-        if kind not in KINDS: raise unknown_name('kind', kind, KINDS)
-    if copies < 1: raise AspFtError(f'copies: expected a number from 1, found {copies}')
-    if os.path.realpath(source) == os.path.realpath(out):
-        raise AspFtError(f'{show_path(out)}: is the folder that is read; name another --out')
-    if not (source/'tasks.jsonl').exists():
-        raise AspFtError(f'{show_path(source)}: no tasks.jsonl; write it with asp_ft convert')
-    if any(out.glob('*')) and not (out/'augment.json').exists():
-        raise AspFtError(f'{show_path(out)}: holds something else, and would be replaced; name another --out')
-
-# %% ../nbs/09_augment.ipynb #15e74e22
-def _print_counts(report):
-    "A line for what was left out, and one for each kind."
-    if left_out := report['left_out']:
-        rows = counted(len(left_out), 'row')
-        print(f'  {rows} left out, whose contract names no outputs to compare: {left_out[0]}, …')
-    for kind in report['kinds']:
-        reasons = sorted(report['refused'].get(kind, {}).items())
-        refused = ', '.join(f'{n} {why}' for why, n in reasons)
-        admitted = report['admitted'].get(kind, 0)
-        print(f'  {kind:10} {admitted:6} admitted' + (f'; refused: {refused}' if refused else ''))

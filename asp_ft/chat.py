@@ -4,22 +4,26 @@
 
 # %% auto #0
 __all__ = ['DATE', 'LONGEST', 'JOBS', 'PRACTICE', 'OPEN_THOUGHT', 'THOUGHT_END', 'TEMPLATE', 'ENDS', 'ROLES', 'IGNORE', 'BATCH',
-           'ChatSettings', 'chat_settings', 'fixed_clock', 'split_thought', 'render_many', 'render', 'check_messages',
-           'Closing', 'closing_of', 'end_of_turn', 'stop_ids', 'load_tokenizer', 'recorded_chat', 'check_vocabulary',
-           'answer_text', 'assistant_turns', 'Encoded', 'encode_pieces', 'encode_prompt', 'encode_all', 'encode',
-           'TokenView', 'encode_rows', 'too_long_message', 'pad_id', 'pad_batch', 'template_hash', 'row_kind',
-           'show_kinds', 'preflight', 'preflight_table']
+           'ChatSettings', 'chat_settings', 'fixed_clock', 'apply_template', 'apply_either_form', 'template_error',
+           'split_thought', 'thought_text', 'separate_thoughts', 'close_thought', 'template_name', 'render_many',
+           'rendered_text', 'render', 'special_pattern', 'check_messages', 'Closing', 'find_closing', 'closing_of',
+           'end_of_turn', 'stop_ids', 'choose_template', 'recorded_chat', 'trained_settings', 'embedding_rows',
+           'template_ids', 'check_vocabulary', 'load_tokenizer', 'answer_forms', 'answer_text', 'plan_renderings',
+           'explain_lost_answer', 'find_answers', 'has_marks', 'check_marks', 'assistant_turns', 'Encoded',
+           'answer_spans', 'encode_pieces', 'encode_prompt', 'check_answers', 'encode_all', 'encode', 'TokenView',
+           'render_rows', 'encode_each', 'too_long_message', 'encode_rows', 'pad_id', 'pad_batch', 'template_hash',
+           'row_kind', 'show_kinds', 'count_labels', 'preflight', 'preflight_table']
 
 # %% ../nbs/11_chat.ipynb #9766afba
 import functools, html, json, re, traceback
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 
 from .core import AspFtError, log, read_json, RunConfig, require, show_path, text_hash
 from .sandbox import Limits, new_job, run_jobs, Table
 from .models import first_line, model_folder, quiet, remote_code, unreadable_part
-
 
 # %% ../nbs/11_chat.ipynb #0abff4fe
 DATE = '26 Jul 2024'  # what Llama 3.1's template falls back to; fixed, so that ids do not change from day to day
@@ -48,10 +52,15 @@ def fixed_clock(
     return Clock
 
 # %% ../nbs/11_chat.ipynb #92a0a471
-def _apply_template(job, messages, prompt):
+def apply_template(
+    job: dict,      # template, special (the special tokens), marked, date and thinking
+    messages: list, # the conversation
+    prompt: bool,   # end where the assistant begins to write
+) -> tuple:         # (text, marked spans)
     "In the sandbox: one conversation as the template writes it, and its marked spans."
     from transformers.utils import chat_template_utils as library
-    library.datetime, thinking = fixed_clock(job['date']), job['thinking']   # in the sandbox only
+    library.datetime = fixed_clock(job['date'])   # in the sandbox only
+    thinking = job['thinking']
     texts, spans = library.render_jinja_template(
         [messages], chat_template=job['template'], add_generation_prompt=prompt,
         return_assistant_tokens_mask=job['marked'], date_string=job['date'],
@@ -59,29 +68,37 @@ def _apply_template(job, messages, prompt):
     return texts[0], spans[0] if spans else []
 
 # %% ../nbs/11_chat.ipynb #90b15e07
-def _apply_either_form(job, messages, prompt):
+def apply_either_form(
+    job: dict,      # see `apply_template`
+    messages: list, # the conversation
+    prompt: bool,   # end where the assistant begins to write
+) -> tuple:         # (text, marked spans)
     "A conversation in the form in which its texts arrive: each content a text, or a list of parts."
     parts = [m | dict(content=[dict(type='text', text=m['content'])]) for m in messages]
     def arrives(text): return all(m['content'].strip() in text for m in messages)
-    try: usual = _apply_template(job, messages, prompt)
+    try: usual = apply_template(job, messages, prompt)
     except (MemoryError, RecursionError): raise
     except Exception as error:
-        try: return _apply_template(job, parts, prompt)
+        try: return apply_template(job, parts, prompt)
         except (MemoryError, RecursionError): raise
         except Exception: raise error from None
     if arrives(usual[0]): return usual
-    try: other = _apply_template(job, parts, prompt)
+    try: other = apply_template(job, parts, prompt)
     except Exception: return usual
     return other if arrives(other[0]) else usual
 
 # %% ../nbs/11_chat.ipynb #2eace77e
-def _template_error(error, messages):
+def template_error(
+    error: Exception, # of jinja
+    messages: list,   # the conversation
+) -> str:             # what stands behind the name of the template
     "What jinja has to say of a template, with the line, and what to do about it."
     from jinja2 import TemplateSyntaxError
     frames = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == '<template>']
     line = getattr(error, 'lineno', None) or (frames[-1] if frames else None)
     place = f', line {line},' if line else ''
-    if isinstance(error, TemplateSyntaxError): return f'{place} is not jinja: {first_line(error)}; fix it there'
+    if isinstance(error, TemplateSyntaxError):
+        return f'{place} is not jinja: {first_line(error)}; fix it there'
     system = messages[0]['role'] == 'system'
     remedy = '; leave the system turn out (convert without --system)' if system else ''
     return f'{place} refuses the conversation: {first_line(error)}{remedy}'
@@ -93,12 +110,13 @@ def _render_job(job, tell):
     "In the sandbox: render every conversation of a job."
     replies = []
     for messages, prompt in job['conversations']:
-        try: text, spans = _apply_either_form(job, messages, prompt)
+        try: text, spans = apply_either_form(job, messages, prompt)
         except (MemoryError, RecursionError): raise
         except Exception as e:
-            replies.append(dict(error=_template_error(e, messages)))
+            replies.append(dict(error=template_error(e, messages)))
             continue
-        if len(text) > LONGEST: replies.append(dict(error=f' writes {len(text):,} characters, more than {LONGEST:,}'))
+        if len(text) > LONGEST:
+            replies.append(dict(error=f' writes {len(text):,} characters, more than {LONGEST:,}'))
         else: replies.append(dict(text=text, spans=[tuple(s) for s in spans]))
     return dict(rendered=replies)
 
@@ -118,7 +136,39 @@ def split_thought(
     return (content[:end.end()], content[end.end():].lstrip()) if end else ('', content)
 
 # %% ../nbs/11_chat.ipynb #a75c6a0a
-def _thought_text(thought): return re.sub(r'<[^<>]*>', '', thought).strip()
+def thought_text(
+    thought: str, # with its tags
+) -> str:
+    "A thought without its tags."
+    return re.sub(r'<[^<>]*>', '', thought).strip()
+
+# %% ../nbs/11_chat.ipynb #d8902cb4
+def separate_thoughts(
+    messages: list, # a conversation
+) -> list:          # the same, with a field `reasoning_content` where there is a thought
+    "The conversation with each thought in a field of its own, where templates look for it."
+    turns = []
+    for m in messages:
+        thought, answer = split_thought(m['content']) if m['role'] == 'assistant' else ('', '')
+        turns.append(m | dict(content=answer, reasoning_content=thought_text(thought)) if thought else m)
+    return turns
+
+# %% ../nbs/11_chat.ipynb #de2a79d8
+def close_thought(
+    rendered: dict, # of a generation prompt, with its text
+) -> dict:
+    "Close a thought that the generation prompt has opened, where the model is not to think."
+    opened = OPEN_THOUGHT.search(rendered.get('text', ''))
+    if not opened: return rendered
+    return rendered | dict(text=f"{rendered['text'][:opened.start()]}<{opened[1]}>\n\n</{opened[1]}>\n\n")
+
+# %% ../nbs/11_chat.ipynb #1211f8e5
+def template_name(
+    tokenizer, # with a chat template
+) -> str:
+    "How messages call a chat template."
+    place = show_path(tokenizer.name_or_path or 'the tokenizer')
+    return f'the chat template of {place}'
 
 # %% ../nbs/11_chat.ipynb #9fdd6df8
 TEMPLATE = Limits(seconds=10., memory_mb=4096)  # of one job; hundreds of conversations take a tenth of a second
@@ -134,40 +184,27 @@ def render_many(
     require('torch', 'transformers', 'jinja2')
     special = json.loads(json.dumps(dict(tokenizer.special_tokens_map), default=str))
     settings = chat_settings(tokenizer)
-    if settings.thinking: conversations = [(_separate_thoughts(m), prompt) for m, prompt in conversations]
+    if settings.thinking:
+        conversations = [(separate_thoughts(messages), prompt) for messages, prompt in conversations]
     job = new_job('render', TEMPLATE, template=tokenizer.chat_template, marked=marked, special=special,
                   conversations=list(conversations), **asdict(settings))
     reply = next(run_jobs([job], Table('asp_ft.chat', 'transformers'), workers=1, fork=False))
     if 'rendered' not in reply:
         why = ENDS.get(reply.get('death'), 'cannot be rendered').format(TEMPLATE)
         remedy = 'put the template of a model that you trust into chat_template.jinja'
-        raise AspFtError(f'{_template_name(tokenizer)} {why}; {remedy}')
-    replies = zip(reply['rendered'], conversations)
-    return [_close_thought(r) if prompt and not settings.thinking else r for r, (_, prompt) in replies]
-
-# %% ../nbs/11_chat.ipynb #d8902cb4
-def _separate_thoughts(messages):
-    "The conversation with each thought in a field of its own, where templates look for it."
-    turns = []
-    for m in messages:
-        thought, answer = split_thought(m['content']) if m['role'] == 'assistant' else ('', '')
-        turns.append(m | dict(content=answer, reasoning_content=_thought_text(thought)) if thought else m)
-    return turns
-
-# %% ../nbs/11_chat.ipynb #de2a79d8
-def _close_thought(rendered):
-    "Close a thought that the generation prompt has opened, where the model is not to think."
-    opened = OPEN_THOUGHT.search(rendered.get('text', ''))
-    if not opened: return rendered
-    return rendered | dict(text=f"{rendered['text'][:opened.start()]}<{opened[1]}>\n\n</{opened[1]}>\n\n")
-
-# %% ../nbs/11_chat.ipynb #1211f8e5
-def _template_name(tokenizer): return f"the chat template of {show_path(tokenizer.name_or_path or 'the tokenizer')}"
+        raise AspFtError(f'{template_name(tokenizer)} {why}; {remedy}')
+    results = []
+    for rendered, (_, prompt) in zip(reply['rendered'], conversations):
+        results.append(close_thought(rendered) if prompt and not settings.thinking else rendered)
+    return results
 
 # %% ../nbs/11_chat.ipynb #855b9d9c
-def _rendered_text(tokenizer, rendered):
+def rendered_text(
+    tokenizer,      # for the message
+    rendered: dict, # of `render_many`
+) -> str:
     "The text of a rendered conversation; `AspFtError` where there is none."
-    if 'error' in rendered: raise AspFtError(f"{_template_name(tokenizer)}{rendered['error']}")
+    if 'error' in rendered: raise AspFtError(f"{template_name(tokenizer)}{rendered['error']}")
     return rendered['text']
 
 # %% ../nbs/11_chat.ipynb #5264c348
@@ -177,7 +214,17 @@ def render(
     prompt: bool=False, # end where the assistant begins to write
 ) -> str:               # the text the model sees
     "The conversation as the chat template writes it; `AspFtError` where the template refuses it."
-    return _rendered_text(tokenizer, render_many(tokenizer, [(messages, prompt)])[0])
+    return rendered_text(tokenizer, render_many(tokenizer, [(messages, prompt)])[0])
+
+# %% ../nbs/11_chat.ipynb #75ed3639
+@functools.lru_cache(maxsize=16)
+def special_pattern(
+    tokenizer, # of the model
+) -> re.Pattern:
+    "A pattern that finds any special token, longest first."
+    added = [str(t) for t in tokenizer.added_tokens_decoder.values() if t.special]
+    tokens = sorted({*added, *tokenizer.all_special_tokens}, key=len, reverse=True)
+    return re.compile('|'.join(map(re.escape, tokens)) or r'(?!)')
 
 # %% ../nbs/11_chat.ipynb #5b72da4c
 ROLES = 'system', 'user', 'assistant'
@@ -193,21 +240,14 @@ def check_messages(
         if not isinstance(m, dict) or m.get('role') not in ROLES:
             raise AspFtError(f'turn {i}: expected a role of {", ".join(ROLES)}')
         turn, content = f"turn {i} ({m['role']})", m.get('content')
-        if not isinstance(content, str) or not content.strip(): raise AspFtError(f'{turn} is empty')
+        if not isinstance(content, str) or not content.strip():
+            raise AspFtError(f'{turn} is empty')
         if any('\ud800' <= c <= '\udfff' for c in content):
             raise AspFtError(f'{turn} holds half a character (a lone surrogate); fix the text')
-        if special := _special_pattern(tokenizer).search(content):
+        if special := special_pattern(tokenizer).search(content):
             raise AspFtError(f'{turn} holds the special token {special[0]!r} of the model; take it out of the text')
     if messages[0]['role'] == 'assistant':
         raise AspFtError('the first turn is the assistant\'s; expected a question before it')
-
-# %% ../nbs/11_chat.ipynb #75ed3639
-@functools.lru_cache(maxsize=16)
-def _special_pattern(tokenizer):
-    "A pattern that finds any special token, longest first."
-    added = [str(t) for t in tokenizer.added_tokens_decoder.values() if t.special]
-    tokens = sorted({*added, *tokenizer.all_special_tokens}, key=len, reverse=True)
-    return re.compile('|'.join(map(re.escape, tokens)) or r'(?!)')
 
 # %% ../nbs/11_chat.ipynb #164ce522
 @dataclass(frozen=True)
@@ -224,25 +264,18 @@ class Closing:
         "Put the end of the turn behind the last answer where the template does not."
         return text if self.written else text.removesuffix(self.rest)+self.text
 
-# %% ../nbs/11_chat.ipynb #57198d10
-def closing_of(
-    tokenizer, # with a chat template
-) -> Closing:
-    "How the template closes a turn; `AspFtError` where a model could not learn to stop."
-    closing = _find_closing(tokenizer, tokenizer.chat_template, chat_settings(tokenizer))
-    if closing is None:
-        raise AspFtError(f'{_template_name(tokenizer)} ends an assistant turn with no special token, so a model cannot '
-                         "learn to stop; write the model's end-of-sequence token after each answer there")
-    return closing
-
 # %% ../nbs/11_chat.ipynb #30cbcbf5
 @functools.lru_cache(maxsize=16)
-def _find_closing(tokenizer, template, settings):
+def find_closing(
+    tokenizer,              # with a chat template
+    template: str,          # that template, by which results are kept
+    settings: ChatSettings, # how it is used, the same
+) -> Closing | None:
     "How a turn is closed; None where no special token follows an answer."
     probe = [dict(role='user', content='question'), dict(role='assistant', content='theanswer')]
     more = [dict(role='user', content='more')]
     last, followed = render_many(tokenizer, [(probe, False), (probe+more, False)])
-    texts = _rendered_text(tokenizer, last), followed.get('text', '')
+    texts = rendered_text(tokenizer, last), followed.get('text', '')
     tails = [text.rpartition('theanswer')[2] for text in texts]
     special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
     for tail, written in zip(tails, (True, False)):
@@ -251,6 +284,17 @@ def _find_closing(tokenizer, template, settings):
         if token is None: continue
         before, text, rest = tail.partition(tokenizer.convert_ids_to_tokens(token))
         return Closing(token, before+text, rest if written else tails[0], written)
+
+# %% ../nbs/11_chat.ipynb #57198d10
+def closing_of(
+    tokenizer, # with a chat template
+) -> Closing:
+    "How the template closes a turn; `AspFtError` where a model could not learn to stop."
+    closing = find_closing(tokenizer, tokenizer.chat_template, chat_settings(tokenizer))
+    if closing is None:
+        raise AspFtError(f'{template_name(tokenizer)} ends an assistant turn with no special token, so a model cannot '
+                         "learn to stop; write the model's end-of-sequence token after each answer there")
+    return closing
 
 # %% ../nbs/11_chat.ipynb #4bb2a935
 def end_of_turn(
@@ -266,35 +310,11 @@ def stop_ids(
     "The tokens at which generation stops: end of turn, and end of sequence."
     return list(dict.fromkeys(i for i in (end_of_turn(tokenizer), tokenizer.eos_token_id) if i is not None))
 
-# %% ../nbs/11_chat.ipynb #39d37c80
-def load_tokenizer(
-    model,               # "nano", a short name, a folder or a hub id
-    thinking: bool=None, # whether the model thinks before it answers; None: as it was trained, else not
-    adapter=None,        # the adapter that is used with it, whose training counts
-):                       # a fast tokenizer that has a chat template
-    "Load a model's tokenizer; `AspFtError` where there is none, or no chat template."
-    require('torch', 'transformers')
-    from transformers import AutoTokenizer
-    folder = model_folder(model, weights=False)
-    if not any((folder/f).is_file() for f in ('tokenizer.json', 'tokenizer.model', 'vocab.json')):
-        raise AspFtError(f'{show_path(folder)}: no tokenizer.json, tokenizer.model or vocab.json; copy the tokenizer '
-                         'of the base model there')
-    if (folder/'config.json').exists(): read_json(folder/'config.json')   # says what is wrong with it
-    try:
-        with quiet(): tokenizer = AutoTokenizer.from_pretrained(str(folder), **remote_code())
-    except Exception as e: raise unreadable_part(folder, 'the tokenizer', e) from None
-    if not tokenizer.is_fast:
-        raise AspFtError(f'{show_path(folder)}: the tokenizer has no fast version; save it as tokenizer.json first')
-    if not tokenizer.chat_template:
-        raise AspFtError(f'{show_path(folder)}: no chat template; use the Instruct version of the model, or add '
-                         'chat_template.jinja')
-    _choose_template(tokenizer, folder)
-    tokenizer.chat_settings = _settings_of(folder, adapter, thinking)
-    check_vocabulary(tokenizer, folder)
-    return tokenizer
-
 # %% ../nbs/11_chat.ipynb #efd13014
-def _choose_template(tokenizer, folder):
+def choose_template(
+    tokenizer, # which is changed
+    folder,    # of the model, for the message
+):
     "Where there are several templates, take the default."
     templates = tokenizer.chat_template
     if not isinstance(templates, dict): return
@@ -313,11 +333,36 @@ def recorded_chat(
     return run.get('chat') or fused.get('chat') or {}
 
 # %% ../nbs/11_chat.ipynb #a3fdeaa2
-def _settings_of(folder, adapter, thinking):
+def trained_settings(
+    folder,   # of the model
+    adapter,  # of the adapter that is used with it, None: none
+    thinking, # whether the model thinks; None: as it was trained
+) -> ChatSettings:
     "The settings that a model, or its adapter, was trained with; `thinking` may be said otherwise."
     record = (recorded_chat(adapter) if adapter else {}) or recorded_chat(folder)
     if thinking is None: thinking = record.get('thinking', ChatSettings.thinking)
     return ChatSettings(bool(thinking), str(record.get('date', ChatSettings.date)))
+
+# %% ../nbs/11_chat.ipynb #b0ca962b
+def embedding_rows(
+    folder: Path, # of a model
+) -> int | None:
+    "The rows of a model's embeddings, as config.json says; None where it does not."
+    config = read_json(folder/'config.json', default={})
+    if not isinstance(config, dict): return None
+    rows = config.get('vocab_size')
+    text_part = config.get('text_config')
+    if rows is None and isinstance(text_part, dict): rows = text_part.get('vocab_size')
+    return rows if isinstance(rows, int) else None
+
+# %% ../nbs/11_chat.ipynb #2ce41e7b
+def template_ids(
+    tokenizer, # with a chat template
+) -> set:      # of token ids
+    "The tokens that the tokenizer itself brings in: of its template, to begin, to end and to pad."
+    text = render(tokenizer, [dict(role='user', content='question'), dict(role='assistant', content='answer')])
+    own = [tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id]
+    return {*tokenizer(text, add_special_tokens=False).input_ids, *own} - {None}
 
 # %% ../nbs/11_chat.ipynb #24992840
 def check_vocabulary(
@@ -325,10 +370,10 @@ def check_vocabulary(
     folder,    # of the model
 ):
     "Refuse a tokenizer that can write tokens for which the model has no embedding."
-    rows, added = _embedding_rows(folder), tokenizer.added_tokens_decoder
+    rows, added = embedding_rows(folder), tokenizer.added_tokens_decoder
     if rows is None or max([len(tokenizer)-1, *added]) < rows: return
     beyond = {i: token for token, i in tokenizer.get_vocab().items() if i >= rows}
-    idle = {i for i in beyond if i in added and added[i].special} - _template_ids(tokenizer)
+    idle = {i for i in beyond if i in added and added[i].special} - template_ids(tokenizer)
     tokens = [beyond[i] for i in sorted(beyond.keys()-idle)]
     if not tokens: return
     shown = ' '.join(tokens[:4]) + (' …' if tokens[4:] else '')
@@ -337,21 +382,41 @@ def check_vocabulary(
         f'({shown}): enlarge the model with  model.resize_token_embeddings(len(tokenizer))  and save it, or take the '
         'tokenizer of the base')
 
-# %% ../nbs/11_chat.ipynb #b0ca962b
-def _embedding_rows(folder):
-    "The rows of a model's embeddings, as config.json says; None where it does not."
-    config = read_json(folder/'config.json', default={})
-    if not isinstance(config, dict): return None
-    rows, text_part = config.get('vocab_size'), config.get('text_config')
-    if rows is None and isinstance(text_part, dict): rows = text_part.get('vocab_size')
-    return rows if isinstance(rows, int) else None
+# %% ../nbs/11_chat.ipynb #39d37c80
+def load_tokenizer(
+    model,               # "nano", a short name, a folder or a hub id
+    thinking: bool=None, # whether the model thinks before it answers; None: as it was trained, else not
+    adapter=None,        # the adapter that is used with it, whose training counts
+):                       # a fast tokenizer that has a chat template
+    "Load a model's tokenizer; `AspFtError` where there is none, or no chat template."
+    require('torch', 'transformers')
+    from transformers import AutoTokenizer
+    folder = model_folder(model, weights=False)
+    if not any((folder/f).is_file() for f in ('tokenizer.json', 'tokenizer.model', 'vocab.json')):
+        raise AspFtError(f'{show_path(folder)}: no tokenizer.json, tokenizer.model or vocab.json; copy the tokenizer '
+                         'of the base model there')
+    if (folder/'config.json').exists():
+        read_json(folder/'config.json')   # says what is wrong with it
+    try:
+        with quiet(): tokenizer = AutoTokenizer.from_pretrained(str(folder), **remote_code())
+    except Exception as e: raise unreadable_part(folder, 'the tokenizer', e) from None
+    if not tokenizer.is_fast:
+        raise AspFtError(f'{show_path(folder)}: the tokenizer has no fast version; save it as tokenizer.json first')
+    if not tokenizer.chat_template:
+        raise AspFtError(f'{show_path(folder)}: no chat template; use the Instruct version of the model, or add '
+                         'chat_template.jinja')
+    choose_template(tokenizer, folder)
+    tokenizer.chat_settings = trained_settings(folder, adapter, thinking)
+    check_vocabulary(tokenizer, folder)
+    return tokenizer
 
-# %% ../nbs/11_chat.ipynb #2ce41e7b
-def _template_ids(tokenizer):
-    "The tokens that the tokenizer itself brings in: of its template, to begin, to end and to pad."
-    text = render(tokenizer, [dict(role='user', content='question'), dict(role='assistant', content='answer')])
-    own = [tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id]
-    return {*tokenizer(text, add_special_tokens=False).input_ids, *own} - {None}
+# %% ../nbs/11_chat.ipynb #cb5d3adc
+def answer_forms(
+    text: str, # an answer
+) -> list:     # different texts, the answer itself first
+    "An answer as templates write it: whole, or without the white space around it."
+    forms = [text, text.lstrip('\n'), text.strip('\n'), text.rstrip(), text.lstrip(), text.strip()]
+    return list(dict.fromkeys(forms))
 
 # %% ../nbs/11_chat.ipynb #c7315c22
 def answer_text(
@@ -367,42 +432,23 @@ def answer_text(
     if not thinking: thought, answer = '', content
     # 1. the answer stands behind the question
     behind = turn.removeprefix(question) if turn.startswith(question) else ''
-    for form in _answer_forms(answer):
+    for form in answer_forms(answer):
         at = behind.find(form+closing.text)
-        if at >= 0 and _thought_text(thought) in behind[:at]: return behind[:at]+form+closing.text
+        if at >= 0 and thought_text(thought) in behind[:at]: return behind[:at]+form+closing.text
     # 2. the prompt opens a thought, and the turn has none
     if thought:
         opened = OPEN_THOUGHT.search(question)
-        return opened and f'{_thought_text(thought)}\n</{opened[1]}>\n\n{answer}{closing.text}'
+        return opened and f'{thought_text(thought)}\n</{opened[1]}>\n\n{answer}{closing.text}'
     # 3. the turn is written otherwise than it is asked for: it ends with the answer
     rest = closing.rest if closing.written else ''
-    return next((form+closing.text for form in _answer_forms(content) if turn.endswith(form+closing.text+rest)), None)
-
-# %% ../nbs/11_chat.ipynb #cb5d3adc
-def _answer_forms(text):
-    "An answer as templates write it: whole, or without the white space around it."
-    return list(dict.fromkeys([text, text.lstrip('\n'), text.strip('\n'), text.rstrip(), text.lstrip(), text.strip()]))
-
-# %% ../nbs/11_chat.ipynb #d93cb957
-def assistant_turns(
-    tokenizer,          # with a chat template
-    messages: list,     # the conversation
-    prompt: bool=False, # end where the assistant begins to write
-    rendered: list=None,# what `render_many` has made of it; None: it is rendered now
-) -> tuple:             # the whole text, and for each answer: (the text before it, what the model has to write)
-    "What the model is asked and has to write; `AspFtError` where the template does not let this be told."
-    marked = _has_marks(tokenizer.chat_template) and not prompt
-    if rendered is None: rendered = render_many(tokenizer, _renderings(messages, prompt), marked)
-    texts = [_rendered_text(tokenizer, r) for r in rendered]
-    turns = _answers(tokenizer, messages, texts, prompt)
-    if marked: _check_marks(tokenizer, messages, rendered[0])
-    return texts[0] if prompt else closing_of(tokenizer).end(texts[0]), turns
-
-# %% ../nbs/11_chat.ipynb #6219ae98
-def _has_marks(template): return bool(re.search(r'{%-?\s*generation\s*-?%}', template))
+    for form in answer_forms(content):
+        if turn.endswith(form+closing.text+rest): return form+closing.text
 
 # %% ../nbs/11_chat.ipynb #8ef2ef81
-def _renderings(messages, prompt):
+def plan_renderings(
+    messages: list, # the conversation
+    prompt: bool,   # end where the assistant begins to write
+) -> list:          # (messages, prompt) pairs, as `render_many` takes them
     "What has to be rendered: the whole, and for each answer the question before it, and the question with the answer."
     conversations = [(messages, prompt)]
     for i, m in enumerate(messages):
@@ -411,11 +457,35 @@ def _renderings(messages, prompt):
         if prompt or i+1 < len(messages): conversations.append((messages[:i+1], False))
     return conversations
 
+# %% ../nbs/11_chat.ipynb #d1088229
+def explain_lost_answer(
+    tokenizer,    # with a chat template
+    i: int,       # the number of the turn, from 1
+    content: str, # what the assistant says there
+) -> str:
+    "Why an answer was not found, and what to do."
+    thought, answer = split_thought(content)
+    template = template_name(tokenizer)
+    if thought and chat_settings(tokenizer).thinking:
+        return f'{template} has no place for the thought of turn {i}; train without --thinking'
+    if thought:
+        return (f'turn {i} holds a thought, for which {template} has another place; train with --thinking, or take the '
+                'thought out')
+    return (f'{template} does not keep the answer of turn {i} as it is: {answer.strip()[:40]!r}; take the template of '
+            'another version of the model')
+
 # %% ../nbs/11_chat.ipynb #802f93d3
-def _answers(tokenizer, messages, texts, prompt):
-    "For each answer the question before it and what the model has to write, from the texts of `_renderings`."
-    turns, closing, whole, texts = [], closing_of(tokenizer), texts[0], iter(texts[1:])
-    thinking, template = chat_settings(tokenizer).thinking, _template_name(tokenizer)
+def find_answers(
+    tokenizer,      # with a chat template
+    messages: list, # the conversation
+    texts: list,    # what the renderings of `plan_renderings` have become
+    prompt: bool,   # end where the assistant begins to write
+) -> list:          # (the text before an answer, what the model has to write) pairs
+    "For each answer the question before it and what the model has to write."
+    turns = []
+    whole, texts = texts[0], iter(texts[1:])
+    closing, template = closing_of(tokenizer), template_name(tokenizer)
+    thinking = chat_settings(tokenizer).thinking
     for i, m in enumerate(messages, 1):
         if m['role'] != 'assistant': continue
         question = next(texts)
@@ -425,34 +495,50 @@ def _answers(tokenizer, messages, texts, prompt):
             raise AspFtError(f'{template} lets the model think, and turn {i} holds no thought: write <think>…</think> '
                              'before the answer, or train without --thinking')
         answer = answer_text(tokenizer, question, turn, m['content'])
-        if answer is None: raise AspFtError(_lost_answer(tokenizer, i, m['content']))
+        if answer is None: raise AspFtError(explain_lost_answer(tokenizer, i, m['content']))
         turns.append((question, answer))
     return turns
 
-# %% ../nbs/11_chat.ipynb #d1088229
-def _lost_answer(tokenizer, i, content):
-    "Why an answer was not found, and what to do."
-    thought, answer = split_thought(content)
-    template, thinking = _template_name(tokenizer), chat_settings(tokenizer).thinking
-    if thought and thinking: return f'{template} has no place for the thought of turn {i}; train without --thinking'
-    if thought:
-        return (f'turn {i} holds a thought, for which {template} has another place; train with --thinking, or take the '
-                'thought out')
-    return (f'{template} does not keep the answer of turn {i} as it is: {answer.strip()[:40]!r}; take the template of '
-            'another version of the model')
+# %% ../nbs/11_chat.ipynb #6219ae98
+def has_marks(
+    template: str, # a chat template
+) -> bool:
+    "Whether a template marks what the assistant writes."
+    return bool(re.search(r'{%-?\s*generation\s*-?%}', template))
 
 # %% ../nbs/11_chat.ipynb #0c6f4daf
-def _check_marks(tokenizer, messages, rendered):
+def check_marks(
+    tokenizer,      # for the message
+    messages: list, # the conversation
+    rendered: dict, # of `render_many`, with spans
+):
     "Raise where the template marks its answers, and an answer does not stand in what it marks."
-    marked, at = ''.join(rendered['text'][a:b] for a, b in rendered['spans']), 0
+    marked = ''.join(rendered['text'][a:b] for a, b in rendered['spans'])
+    at = 0
     for i, m in enumerate(messages, 1):
         if m['role'] != 'assistant': continue
         answer = split_thought(m['content'])[1].strip()
         at = marked.find(answer, at)
         if at < 0:
-            raise AspFtError(f'{_template_name(tokenizer)} marks another text than the answer of turn {i}; put '
+            raise AspFtError(f'{template_name(tokenizer)} marks another text than the answer of turn {i}; put '
                              '{% generation %} … {% endgeneration %} around what the assistant writes')
         at += len(answer)
+
+# %% ../nbs/11_chat.ipynb #d93cb957
+def assistant_turns(
+    tokenizer,          # with a chat template
+    messages: list,     # the conversation
+    prompt: bool=False, # end where the assistant begins to write
+    rendered: list=None,# what `render_many` has made of it; None: it is rendered now
+) -> tuple:             # the whole text, and for each answer: (the text before it, what the model has to write)
+    "What the model is asked and has to write; `AspFtError` where the template does not let this be told."
+    marked = has_marks(tokenizer.chat_template) and not prompt
+    if rendered is None:
+        rendered = render_many(tokenizer, plan_renderings(messages, prompt), marked)
+    texts = [rendered_text(tokenizer, r) for r in rendered]
+    turns = find_answers(tokenizer, messages, texts, prompt)
+    if marked: check_marks(tokenizer, messages, rendered[0])
+    return texts[0] if prompt else closing_of(tokenizer).end(texts[0]), turns
 
 # %% ../nbs/11_chat.ipynb #3b57371d
 IGNORE = -100  # the label that both PyTorch's and our MLX loss leave out
@@ -469,7 +555,10 @@ class Encoded:
     def __len__(self): return len(self.input_ids)
 
 # %% ../nbs/11_chat.ipynb #226a38c3
-def _answer_spans(text, turns):
+def answer_spans(
+    text: str, # a rendered conversation
+    turns,     # (question, answer) pairs, of `assistant_turns`
+) -> list:     # (begin, end) pairs
     "Where in a text the answers stand, those that it has as they are asked and written."
     kept = [turn for turn in turns if text.startswith(''.join(turn))]
     return [(len(question), len(question)+len(answer)) for question, answer in kept]
@@ -496,7 +585,17 @@ def encode_prompt(
     "The token ids of a question: exactly those that stand before the answer in training."
     check_messages(tokenizer, messages)
     text, turns = assistant_turns(tokenizer, messages, True)
-    return encode_pieces(tokenizer, text, _answer_spans(text, turns)).input_ids
+    return encode_pieces(tokenizer, text, answer_spans(text, turns)).input_ids
+
+# %% ../nbs/11_chat.ipynb #eb5db690
+def check_answers(
+    tokenizer,      # whose special tokens must not stand in a text
+    messages: list, # the conversation
+):
+    "`check_messages`, and the last turn must be the assistant's."
+    check_messages(tokenizer, messages)
+    if messages[-1]['role'] != 'assistant':
+        raise AspFtError(f"the last turn is the {messages[-1]['role']}'s; expected the assistant's answer")
 
 # %% ../nbs/11_chat.ipynb #ed7e19b0
 def encode_all(
@@ -505,22 +604,16 @@ def encode_all(
     rendered: list=None,# what `render_many` has made of it; None: it is rendered now
 ) -> list:              # `Encoded`: one, or one for each answer where the template rewrites earlier turns
     "Turn a conversation into token ids and masks; trained is each answer once, with its end-of-turn token."
-    _check_answers(tokenizer, messages)
+    check_answers(tokenizer, messages)
     text, turns = assistant_turns(tokenizer, messages, rendered=rendered)
-    spans = _answer_spans(text, turns)
+    spans = answer_spans(text, turns)
     if len(spans) == len(turns): return [encode_pieces(tokenizer, text, spans, spans)]
     rows = []
     for i, (question, answer) in enumerate(turns):
         span = len(question), len(question)+len(answer)
-        earlier = _answer_spans(question, turns[:i])
+        earlier = answer_spans(question, turns[:i])
         rows.append(encode_pieces(tokenizer, question+answer, [*earlier, span], [span]))
     return rows
-
-# %% ../nbs/11_chat.ipynb #eb5db690
-def _check_answers(tokenizer, messages):
-    check_messages(tokenizer, messages)
-    if messages[-1]['role'] != 'assistant':
-        raise AspFtError(f"the last turn is the {messages[-1]['role']}'s; expected the assistant's answer")
 
 # %% ../nbs/11_chat.ipynb #523be606
 def encode(
@@ -531,7 +624,7 @@ def encode(
     "Turn a conversation into one row; trained are all assistant turns, each with its end-of-turn token."
     rows = encode_all(tokenizer, messages, rendered)
     if len(rows) == 1: return rows[0]
-    raise AspFtError(f'{_template_name(tokenizer)} changes earlier turns when others follow, so the conversation is '
+    raise AspFtError(f'{template_name(tokenizer)} changes earlier turns when others follow, so the conversation is '
                      f'{len(rows)} rows, one an answer; take encode_all')
 
 # %% ../nbs/11_chat.ipynb #1ed8fb92
@@ -547,14 +640,69 @@ class TokenView:
             else: self.parts.append(([i], t))
         self.parts = [(tokenizer.decode(ids), t) for ids, t in self.parts]
     def text(self,
-        mark=lambda s: f'⟦{s}⟧', # what is done with a text that is trained
+        mark='⟦{}⟧'.format, # what is done with a text that is trained
     ) -> str:
         "The row with all that is trained marked."
         return ''.join(mark(s) if t else s for s, t in self.parts)
     def __repr__(self): return self.text()
     def _repr_html_(self):
         on, off = '<span style="background:#9fd89f;color:#000">', '</span>'
-        return '<pre>' + ''.join(on+html.escape(s)+off if t else html.escape(s) for s, t in self.parts) + '</pre>'
+        marked = []
+        for text, trained in self.parts:
+            text = html.escape(text)
+            marked.append(on+text+off if trained else text)
+        return '<pre>' + ''.join(marked) + '</pre>'
+
+# %% ../nbs/11_chat.ipynb #55dbfa78
+BATCH = 64            # rows that are rendered as one job, where there are many
+
+def render_rows(
+    tokenizer,  # with a chat template
+    rows: list, # of train.jsonl
+):              # yields what `encode_all` takes, for each row
+    "What is needed to encode each row, rendered many rows at a time; None for a row that is not fit for it."
+    for start in range(0, len(rows), BATCH):
+        renderings = []   # of each row
+        for row in rows[start:start+BATCH]:
+            try: check_answers(tokenizer, row.get('messages'))
+            except AspFtError: renderings.append(None)
+            else: renderings.append(plan_renderings(row['messages'], False))
+        conversations = [c for row in renderings for c in row or ()]
+        marked = has_marks(tokenizer.chat_template)
+        rendered = iter(render_many(tokenizer, conversations, marked) if conversations else ())
+        for row in renderings: yield None if row is None else [next(rendered) for _ in row]
+
+# %% ../nbs/11_chat.ipynb #bee74243
+def encode_each(
+    tokenizer,  # with a chat template
+    rows: list, # of train.jsonl
+    name: str,  # what messages call them
+) -> list:      # for each row a list of `Encoded`
+    "The encoded rows of each row; `AspFtError` names what cannot be encoded."
+    if not rows:
+        raise AspFtError(f'{name}: no rows; convert some problems first (asp_ft convert RAW --out DIR)')
+    encoded = []
+    for i, (row, rendered) in enumerate(zip(rows, render_rows(tokenizer, rows)), 1):
+        try: encoded.append(encode_all(tokenizer, row.get('messages'), rendered))
+        except AspFtError as error:
+            raise AspFtError(f"{name}: row {i} ({row.get('id', 'no id')}): {error}") from None
+    several = sum(len(parts) > 1 for parts in encoded)
+    if several:
+        log.info('%s: the chat template rewrites earlier turns, so the answers of %d conversations are rows of their '
+                 'own: %d rows in all', name, several, sum(map(len, encoded)))
+    return encoded
+
+# %% ../nbs/11_chat.ipynb #eaf3c941
+def too_long_message(
+    long: list,      # (id, tokens) of rows
+    max_length: int, # tokens a row may have
+) -> str:
+    "How many rows are too long, the longest of them, and what to do."
+    longest = sorted(long, key=itemgetter(1), reverse=True)[:5]
+    shown = ', '.join(f'{i} ({n})' for i, n in longest) + (' …' if len(long) > 5 else '')
+    rows = f"{len(long)} row{'s' if len(long) > 1 else ''}"
+    return (f'{rows} longer than max_length {max_length} tokens: {shown}; '
+            'raise --max_length, or leave them out with --skip_long')
 
 # %% ../nbs/11_chat.ipynb #24efc782
 def encode_rows(
@@ -566,60 +714,21 @@ def encode_rows(
 ) -> tuple:               # the encoded rows, and (id, tokens) of those left out
     "Encode every row; `AspFtError` names what cannot be encoded or is too long."
     encoded, long = [], []
-    for i, (row, parts) in enumerate(zip(rows, _encode_each(tokenizer, rows, name)), 1):
+    for i, (row, parts) in enumerate(zip(rows, encode_each(tokenizer, rows, name)), 1):
         longest = max(map(len, parts))
         if longest > max_length: long.append((row.get('id', f'row {i}'), longest))
         else: encoded += parts
-    if long and not (skip_long and encoded): raise AspFtError(f'{name}: {too_long_message(long, max_length)}')
+    if long and not (skip_long and encoded):
+        raise AspFtError(f'{name}: {too_long_message(long, max_length)}')
     return encoded, long
-
-# %% ../nbs/11_chat.ipynb #bee74243
-def _encode_each(tokenizer, rows, name):
-    "The encoded rows of each row, a list; `AspFtError` names what cannot be encoded."
-    if not rows: raise AspFtError(f'{name}: no rows; convert some problems first (asp_ft convert RAW --out DIR)')
-    encoded = []
-    for i, (row, rendered) in enumerate(zip(rows, _render_rows(tokenizer, rows)), 1):
-        try: encoded.append(encode_all(tokenizer, row.get('messages'), rendered))
-        except AspFtError as error: raise AspFtError(f"{name}: row {i} ({row.get('id', 'no id')}): {error}") from None
-    several = sum(len(parts) > 1 for parts in encoded)
-    if several: log.info('%s: the chat template rewrites earlier turns, so the answers of %d conversations are rows of '
-                         'their own: %d rows in all', name, several, sum(map(len, encoded)))
-    return encoded
-
-# %% ../nbs/11_chat.ipynb #55dbfa78
-BATCH = 64            # rows that are rendered as one job, where there are many
-
-def _render_rows(tokenizer, rows):
-    "What is needed to encode each row, rendered many rows at a time; None for a row that is not fit for it."
-    for start in range(0, len(rows), BATCH):
-        renderings = []   # of each row
-        for row in rows[start:start+BATCH]:
-            try: _check_answers(tokenizer, row.get('messages'))
-            except AspFtError: renderings.append(None)
-            else: renderings.append(_renderings(row['messages'], False))
-        conversations = [c for row in renderings for c in row or ()]
-        marked = _has_marks(tokenizer.chat_template)
-        rendered = iter(render_many(tokenizer, conversations, marked) if conversations else ())
-        for row in renderings: yield None if row is None else [next(rendered) for _ in row]
-
-# %% ../nbs/11_chat.ipynb #eaf3c941
-def too_long_message(
-    long: list,      # (id, tokens) of rows
-    max_length: int, # tokens a row may have
-) -> str:
-    "How many rows are too long, the longest of them, and what to do."
-    longest = sorted(long, key=lambda row: -row[1])[:5]
-    shown = ', '.join(f'{i} ({n})' for i, n in longest) + (' …' if len(long) > 5 else '')
-    rows = f"{len(long)} row{'s' if len(long) > 1 else ''}"
-    return (f'{rows} longer than max_length {max_length} tokens: {shown}; '
-            'raise --max_length, or leave them out with --skip_long')
 
 # %% ../nbs/11_chat.ipynb #9d496141
 def pad_id(
     tokenizer, # of the model
 ) -> int:      # a token id
     "The token to pad with: the tokenizer's padding token, else a token that ends."
-    return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stop_ids(tokenizer)[-1]
+    own = tokenizer.pad_token_id
+    return stop_ids(tokenizer)[-1] if own is None else own
 
 # %% ../nbs/11_chat.ipynb #196337f3
 def pad_batch(
@@ -629,7 +738,8 @@ def pad_batch(
     "Pad rows on the right; the padding is never trained."
     width = max(map(len, encoded))
     def fill(values, value): return values + [value]*(width-len(values))
-    return dict(input_ids=[fill(e.input_ids, pad) for e in encoded], labels=[fill(e.labels, IGNORE) for e in encoded],
+    return dict(input_ids=[fill(e.input_ids, pad) for e in encoded],
+                labels=[fill(e.labels, IGNORE) for e in encoded],
                 lengths=[len(e) for e in encoded])
 
 # %% ../nbs/11_chat.ipynb #39792063
@@ -662,27 +772,13 @@ def show_kinds(
         examples[kind] = len(members), TokenView(tokenizer, encode_all(tokenizer, shortest['messages'])[-1])
     return examples
 
-# %% ../nbs/11_chat.ipynb #d11870a9
-def preflight(
-    tokenizer,         # with a chat template
-    rows: list,        # rows of train.jsonl
-    config: RunConfig, # max_length, skip_long and batch_size count here
-    name: str='rows',  # what messages call the rows, e.g. the file
-) -> dict:             # rows, encoded (rows that are trained), tokens, trained tokens, longest, too_long, …
-    "What training would see: counts, what does not fit, and what of it is trained."
-    parts = _encode_each(tokenizer, rows, name)
-    encoded = [e for row in parts for e in row]
-    lengths = [dict(id=row.get('id', f'row {i}'), tokens=max(map(len, p)))
-               for i, (row, p) in enumerate(zip(rows, parts), 1)]
-    kept = sum(len(p) for p, row in zip(parts, lengths) if row['tokens'] <= config.max_length)
-    return dict(rows=len(rows), encoded=kept, tokens=sum(map(len, encoded)),
-                trained_tokens=sum(sum(e.trained) for e in encoded),
-                longest=max(lengths, key=lambda row: row['tokens']), max_length=config.max_length,
-                skip_long=config.skip_long, too_long=[row for row in lengths if row['tokens'] > config.max_length],
-                **_count_labels(tokenizer, rows, encoded, config.batch_size), template=template_hash(tokenizer))
-
 # %% ../nbs/11_chat.ipynb #61a023f8
-def _count_labels(tokenizer, rows, encoded, batch_size):
+def count_labels(
+    tokenizer,       # with a chat template
+    rows: list,      # of train.jsonl
+    encoded: list,   # `Encoded`, of these rows
+    batch_size: int, # rows of a batch
+) -> dict:           # end_of_turn and padding: what is trained of them
     "How often the end of a turn and padding are trained, in batches as the trainer builds them."
     stop, pad = end_of_turn(tokenizer), pad_id(tokenizer)
     by_length = sorted(encoded, key=len)
@@ -693,6 +789,26 @@ def _count_labels(tokenizer, rows, encoded, batch_size):
     return dict(end_of_turn=dict(token=tokenizer.convert_ids_to_tokens(stop), answers=answers, trained=ends),
                 padding=dict(token=tokenizer.convert_ids_to_tokens(pad), positions=len(padding),
                              trained=sum(label != IGNORE for label in padding)))
+
+# %% ../nbs/11_chat.ipynb #d11870a9
+def preflight(
+    tokenizer,         # with a chat template
+    rows: list,        # rows of train.jsonl
+    config: RunConfig, # max_length, skip_long and batch_size count here
+    name: str='rows',  # what messages call the rows, e.g. the file
+) -> dict:             # rows, encoded (rows that are trained), tokens, trained tokens, longest, too_long, …
+    "What training would see: counts, what does not fit, and what of it is trained."
+    parts = encode_each(tokenizer, rows, name)
+    encoded = [e for row in parts for e in row]
+    lengths = []   # of the longest part of each row
+    for i, (row, part) in enumerate(zip(rows, parts), 1):
+        lengths.append(dict(id=row.get('id', f'row {i}'), tokens=max(map(len, part))))
+    kept = sum(len(p) for p, row in zip(parts, lengths) if row['tokens'] <= config.max_length)
+    return dict(rows=len(rows), encoded=kept, tokens=sum(map(len, encoded)),
+                trained_tokens=sum(sum(e.trained) for e in encoded),
+                longest=max(lengths, key=itemgetter('tokens')), max_length=config.max_length,
+                skip_long=config.skip_long, too_long=[row for row in lengths if row['tokens'] > config.max_length],
+                **count_labels(tokenizer, rows, encoded, config.batch_size), template=template_hash(tokenizer))
 
 # %% ../nbs/11_chat.ipynb #ecd513bd
 def preflight_table(

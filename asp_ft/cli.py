@@ -261,7 +261,7 @@ def mutate(
     sources, problems, tasks = modules.sources.read_sources(raw), [], []
     for note in sources.rejected: log.warning('%s', note)
     for p in sources.problems:
-        stated = p.told('inputs') and p.told('outputs')
+        stated = p.contract_field('inputs') and p.contract_field('outputs')
         task = p.task() if stated else complete_task(p.program, p.task())
         if not task.outputs:
             log.warning('%s: left out, it does not run, or has nothing to compare: see  asp_ft check', p.place()[0])
@@ -412,7 +412,7 @@ def _answer_tasks(tasks, folder, model, **flags):
     "Let a model answer validation tasks in a folder, without a word; the file of its completions."
     write_jsonl(Path(folder)/'tasks.jsonl', tasks)
     out = Path(folder)/'completions.jsonl'
-    with modules.models.hushed():
+    with modules.models.quiet_log():
         modules.generate.generate(model, Path(folder)/'tasks.jsonl', out, split='valid', **flags)
     return out
 
@@ -876,7 +876,7 @@ COMMANDS = dict(
                      finish='asp_ft.cli:show_count'),
     augment=Command('asp_ft.augment:augment', 'more training rows from those there are'),
     fetch=Command('asp_ft.models:fetch', 'bring a base model onto this machine', ('name',),
-                  finish='asp_ft.models:show_fetched'),
+                  finish='asp_ft.models:print_model_folder'),
     models=Command('asp_ft.support:models', 'which families of models work, and how far'),
     cache=Command('asp_ft.trunk:cache', 'what training has kept on the disk: show or delete it', ('action',)),
     train=Command('asp_ft.cli:train', 'fine-tune with LoRA', flags_of='asp_ft.core:RunConfig', loads=True),

