@@ -167,7 +167,7 @@ def strip_prose(
 # %% ../nbs/06_sources.ipynb #724ffd5e
 ASP_TAGS = 'asp', 'clingo', 'lp', 'gringo', 'aspcore', 'asp-core-2', 'answer-set-programming'
 OTHER_TAGS = '', 'prolog', 'text', 'plaintext', 'txt'   # of fences that may hold a program, where none is tagged as ASP
-FENCE = re.compile(r'^[ \t]*(`{3,}|~{3,})[ \t]*([\w.+-]*)[^\n`]*\n(.*?)(?:^[ \t]*\1[`~]*[ \t]*$|\Z)', re.M | re.S)
+FENCE = re.compile(r'^[ \t]*(`{3,}+|~{3,}+)[ \t]*([\w.+-]*)[^\n`]*\n(.*?)(?:^[ \t]*\1[`~]*[ \t]*$|\Z)', re.M | re.S)
 INLINE = re.compile(r'```[ \t]*(?:(?:' + '|'.join(ASP_TAGS) + r')\b)?(.+?)```', re.S)
 
 def strip_fences(
