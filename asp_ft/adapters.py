@@ -20,7 +20,7 @@ from pathlib import Path
 
 from .core import (AspFtError, atomic_dir, file_hash, LARGEST_JSON, read_json, regular_size, require, show_path,
                          text_hash, unknown_name, write_json)
-from .models import pickled, sealed
+from .models import pickle_advice, with_seal
 from .support import assemble_parameters, check_support, empty_model, stored_names
 from .training import adapter_files, check_run
 
@@ -57,7 +57,7 @@ def tensor_table(
     try:
         size = path.stat().st_size
     except OSError:
-        remedy = pickled(path.parent) or 'fetch the model again'
+        remedy = pickle_advice(path.parent) or 'fetch the model again'
         raise AspFtError(f'{show_path(path)}: missing; {remedy}') from None
     regular_size(path)   # a pipe would be waited for
     try:
@@ -680,5 +680,5 @@ def convert_adapter(
             write_json(tmp/'converted_from.json', dict(kind=kind, settings=settings, now=new))
         if run:
             files = adapter_files(tmp)
-            write_json(tmp/'run.json', sealed(run | dict(adapter=files[FILES[to]], files=files)))
+            write_json(tmp/'run.json', with_seal(run | dict(adapter=files[FILES[to]], files=files)))
     return out

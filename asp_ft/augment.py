@@ -20,7 +20,7 @@ from pathlib import Path
 from fastcore.script import Param
 
 from . import syntax
-from .core import (AspFtError, atomic_dir, counted, file_hash, progress, read_json, read_jsonl, show_path,
+from .core import (AspFtError, atomic_dir, count_text, file_hash, progress, read_json, read_jsonl, show_path,
                          TASK_ROW, text_hash, unknown_name)
 from .syntax import Task
 from .solver import compare_many
@@ -609,7 +609,7 @@ def print_counts(
 ):
     "A line for what was left out, and one for each kind."
     if left_out := report['left_out']:
-        rows = counted(len(left_out), 'row')
+        rows = count_text(len(left_out), 'row')
         print(f'  {rows} left out, whose contract names no outputs to compare: {left_out[0]}, …')
     for kind in report['kinds']:
         reasons = sorted(report['refused'].get(kind, {}).items())
@@ -641,6 +641,6 @@ def augment(
         added = append_rows(rows, folder/'train.jsonl', folder/'tasks.jsonl')
         report = settings | dict(tasks=len(tasks), left_out=left_out, **vars(counts))
         (folder/'augment.json').write_text(json.dumps(report, indent=1, ensure_ascii=False)+'\n', encoding='utf-8')
-    print(f"{counted(added, 'row')} from {len(tasks)}; {show_path(out)}")
+    print(f"{count_text(added, 'row')} from {len(tasks)}; {show_path(out)}")
     print_counts(report)
     return report

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 from fastcore.script import Param
-from .core import (AspFtError, counted, install_line, NANO, RunConfig, Screen, Workspace, decode_text,
+from .core import (AspFtError, count_text, install_line, NANO, RunConfig, Screen, Workspace, decode_text,
                          first_process, LARGEST, load_config, log, on_screen, package_versions, paint, read_bytes,
                          read_json, read_jsonl, read_text, require, resolve_backend, save_config, setup_env, show_path,
                          sole_writer, TASK_ROW, unknown_name, user_error, visible, working, write_jsonl, write_text)
@@ -318,7 +318,7 @@ def instances(
 def _show_instances(one, texts):
     "What came of making instances for a problem, with their texts or without."
     made = one.made
-    how_many = f"{counted(len(made.instances), 'instance')}, {made.noticed} of {made.mutants} small mistakes noticed"
+    how_many = f"{count_text(len(made.instances), 'instance')}, {made.noticed} of {made.mutants} small mistakes noticed"
     print(f'{one.problem.name}: {made.reason or how_many}')
     if not texts: return
     for c in made.instances: print('  '+(c.text or '(no facts)'), *c.odd and ['% odd'])
@@ -433,7 +433,7 @@ def preflight(
     report = chat.preflight(tokenizer, rows, config, show_path(path))
     print(config_text(config, backend, report['encoded']))
     for kind, (n, view) in chat.show_kinds(tokenizer, rows).items():
-        title = f'== {kind}: {counted(n, "row")}; the shortest, as it is trained'
+        title = f'== {kind}: {count_text(n, "row")}; the shortest, as it is trained'
         print(paint(title, 'place'), show_row(view.parts), '', sep='\n')
     print(chat.preflight_table(report))
     training.warn_without_validation(config)
@@ -742,7 +742,7 @@ def ask(
     row = modules.generate.write_program(description, decode.open_source(source), settings, instances, inputs, outputs,
                                          repair, server)
     lines, code = _instance_lines(row['text'], instances, outputs)
-    if repair: lines.insert(0, counted(len(row['rounds']), 'round'))
+    if repair: lines.insert(0, count_text(len(row['rounds']), 'round'))
     if row['finish_reason'] != 'stop':
         lines.append(f"the answer was cut off ({row['finish_reason']})")
     lines += _program_findings(row['text'], inputs, outputs, instances)
@@ -922,7 +922,7 @@ def show_count(
     count: int, # of problems
 ) -> int:       # 0
     "How many problems were written."
-    print(f"{counted(count, 'problem')} written")
+    print(f"{count_text(count, 'problem')} written")
     return 0
 
 # %% ../nbs/24_cli.ipynb #889d5659

@@ -5,20 +5,21 @@
 # %% auto #0
 __all__ = ['FULL', 'CLOSED', 'COLOURS', 'LARGEST', 'LARGEST_JSON', 'LONGEST', 'TURNS', 'TASK_ROW', 'COMPLETION_ROW',
            'VERDICT_ROW', 'SHAPES', 'ENV_NAMES', 'LARGEST_ENV', 'NANO', 'PACKAGES', 'LINES', 'AspFtError', 'nearest',
-           'unknown_name', 'show_path', 'install_line', 'require', 'counted', 'named_errors', 'size_text', 'free_space',
-           'check_room', 'disk_error', 'user_error', 'visible', 'Screen', 'paint', 'on_screen', 'atomic_write',
-           'sole_writer', 'atomic_dir', 'cache_folder', 'write_text', 'write_json', 'write_jsonl', 'UnreadableFile',
-           'regular_size', 'read_bytes', 'decode_text', 'read_text', 'misfit', 'read_jsonl', 'read_json', 'Workspace',
-           'read_env', 'setup_env', 'field_type', 'coerce_field', 'ModelSettings', 'AdapterSettings',
-           'OptimizerSettings', 'MemorySettings', 'RunConfig', 'load_config', 'save_config', 'resolve_backend',
-           'text_hash', 'file_hash', 'package_versions', 'run_manifest', 'first_process', 'process_count', 'clock_text',
-           'progress_text', 'StepCounter', 'ProgressLines', 'progress', 'working', 'renamed', 'log']
+           'unknown_name', 'show_path', 'install_line', 'require', 'count_text', 'named_errors', 'size_text',
+           'free_space', 'check_room', 'disk_error', 'user_error', 'visible', 'Screen', 'paint', 'on_screen',
+           'atomic_write', 'sole_writer', 'atomic_dir', 'cache_folder', 'write_text', 'write_json', 'write_jsonl',
+           'UnreadableFile', 'regular_size', 'read_bytes', 'decode_text', 'read_text', 'misfit', 'read_jsonl',
+           'read_json', 'Workspace', 'read_env', 'setup_env', 'field_type', 'coerce_field', 'ModelSettings',
+           'AdapterSettings', 'OptimizerSettings', 'MemorySettings', 'RunConfig', 'load_config', 'save_config',
+           'resolve_backend', 'text_hash', 'file_hash', 'package_versions', 'run_manifest', 'first_process',
+           'process_count', 'clock_text', 'progress_text', 'StepCounter', 'ProgressLines', 'progress', 'working',
+           'renamed', 'log']
 
 # %% ../nbs/00_core.ipynb #65c0c613
-import _thread, errno, glob, hashlib, json, os, re, shutil, stat, sys, time
+import _thread, errno, glob, hashlib, json, os, platform, re, shutil, stat, sys, time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
-from importlib import util
+from importlib import metadata, util
 from itertools import count
 from pathlib import Path
 from types import UnionType
@@ -84,7 +85,7 @@ def require(
     if missing: raise AspFtError(f"not installed: {', '.join(missing)}; run  {install_line(extra)}")
 
 # %% ../nbs/00_core.ipynb #a7c1e2d0
-def counted(
+def count_text(
     n: int,    # how many
     word: str, # what is counted, in the singular; the plural ends in s, or in es where it must
 ) -> str:      # such as "1 row"
@@ -278,7 +279,7 @@ def _holder(lock):
 # %% ../nbs/00_core.ipynb #32d19fa1
 def _acquire(lock, path):
     "The descriptor of a lock that is ours now; `AspFtError` says who has it."
-    import fcntl, platform
+    import fcntl
     while True:
         file = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -845,7 +846,6 @@ def resolve_backend(
 ) -> str:             # "pytorch" or "mlx"
     "The backend that trains: `auto` is MLX on Apple silicon and where PyTorch is missing, if mlx-lm is there."
     if name != 'auto': return name
-    import platform
     apple = sys.platform == 'darwin' and platform.machine() == 'arm64'
     return 'mlx' if util.find_spec('mlx_lm') and (apple or not util.find_spec('torch')) else 'pytorch'
 
@@ -871,8 +871,6 @@ PACKAGES = ('asp_ft clingo torch transformers trl peft datasets accelerate safet
 
 def package_versions() -> dict: # name -> version, of what is installed
     "Versions of Python and of the packages that decide a result."
-    import platform
-    from importlib import metadata
     versions = {'python': platform.python_version()}
     for name in PACKAGES:
         try: versions[name] = metadata.version(name)
@@ -929,7 +927,7 @@ def progress_text(
 ) -> str:            # such as "adding: 3 of 4 steps (75 %), 1.0 s each, 0:03 so far, 0:01 left"
     "How far something is, how fast, for how long, and what is left."
     amount = size_text if unit == 'B' else '{:,}'.format
-    plural = '' if unit == 'B' else ' '+counted(total or n, unit).partition(' ')[2]
+    plural = '' if unit == 'B' else ' '+count_text(total or n, unit).partition(' ')[2]
     done, parts = n-initial, []
     if total: parts.append(f'{amount(n)} of {amount(total)}{plural} ({100*n//total} %)')
     elif n: parts.append(f'{amount(n)}{plural}')

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from fastcore.script import Param
 
-from .core import (AspFtError, counted, file_hash, named_errors, progress, read_json, require, run_manifest,
+from .core import (AspFtError, count_text, file_hash, named_errors, progress, read_json, require, run_manifest,
                          show_path, sole_writer, text_hash, unknown_name, write_json, write_jsonl, write_text)
 from .syntax import Contract, strip_comments, Task
 from .lint import STYLE
@@ -1008,16 +1008,16 @@ def summary(
 ) -> str:          # a short table
     "What a person wants to see after a conversion: counts, and what to fix."
     counts, contracts = report['counts'], report['contracts']
-    sides = ', '.join(f"{side['rows']} {name} ({counted(side['groups'], 'group')})"
+    sides = ', '.join(f"{side['rows']} {name} ({count_text(side['groups'], 'group')})"
                       for name, side in report['splits'].items() if side['rows'])
     # 1. how many
-    lines = [f"{counted(counts['problems'], 'problem')}, {counted(counts['rows'], 'row')}: {sides}",
-             f"{counts['rejected']} rejected, {counted(counts['findings'], 'finding')}"]
+    lines = [f"{count_text(counts['problems'], 'problem')}, {count_text(counts['rows'], 'row')}: {sides}",
+             f"{counts['rejected']} rejected, {count_text(counts['findings'], 'finding')}"]
     if {*counts['checked']} - {'instances'}:
         lines.append('rows verified on: ' + ', '.join(f'{n} {level}' for level, n in counts['checked'].items()))
     if contracts:
         name, contract = next(iter(contracts.items()))
-        lines.append(f"{counted(len(contracts), 'contract')} read off the programs, such as {name}: "
+        lines.append(f"{count_text(len(contracts), 'contract')} read off the programs, such as {name}: "
                      + contract_line(contract['inputs'], contract['outputs']))
     for pair, leaks in report['leaks'].items():
         kinds = ', '.join(f'{n} {kind}' for kind, n in leaks['counts'].items())

@@ -25,7 +25,7 @@ from urllib import error, parse, request
 from fastcore.basics import patch
 
 from .core import AspFtError, read_json, require, resolve_backend, show_path, text_hash, unknown_name
-from .models import fast_dtype, first_line, model_folder, pickled, quiet, remote_code, unreadable_part
+from .models import fast_dtype, first_line, model_folder, pickle_advice, quiet, remote_code, unreadable_part
 from .chat import encode_prompt, load_tokenizer, pad_id, stop_ids
 from .training import check_run
 from .adapters import adapter_settings, convert_adapter, read_adapter
@@ -967,7 +967,7 @@ def _check_adapter(adapter, folder, backend):
     files = {p.name for p in Path(adapter).iterdir()} if Path(adapter).is_dir() else set()
     if not ('adapter_config.json' in files and files & {*ADAPTERS}):
         raise AspFtError(f'{show_path(adapter)}: no adapter_config.json with {" or ".join(ADAPTERS)}; '
-                         f"{pickled(adapter) or 'give the folder that training wrote'}")
+                         f"{pickle_advice(adapter) or 'give the folder that training wrote'}")
     adapter_settings(adapter)
     check_run(adapter)
     if backend == 'pytorch' and not settings_file(folder/'config.json').get('quantization_config'):

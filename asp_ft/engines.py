@@ -18,6 +18,7 @@ from .decode import longest_first, positions, Settings
 require('torch', 'torch', 'transformers')
 import torch
 from transformers import GenerationConfig
+from transformers.generation import ContinuousBatchingConfig
 from transformers.utils import is_flash_attn_2_available
 
 # %% ../nbs/18_engines.ipynb #8dfae628
@@ -68,7 +69,6 @@ def continuous_settings(
     seed: int=None,# of all samples together; None: drawn
 ):                 # a transformers ContinuousBatchingConfig
     "As much memory as is needed, and flash attention where it is installed."
-    from transformers.generation import ContinuousBatchingConfig
     flash = model.device.type == 'cuda' and model.dtype != torch.float32 and is_flash_attn_2_available()
     return ContinuousBatchingConfig(page_size=PAGE, num_blocks=needed_pages(lengths, slots), seed=seed,
                                     max_batch_tokens=max(FORWARD, slots), max_requests_per_batch=slots,

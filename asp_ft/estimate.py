@@ -7,10 +7,10 @@ __all__ = ['INPUTS', 'SIZE', 'TILE', 'NF4', 'LIBRARIES', 'TRIAL', 'SLICE', 'LARG
            'IN_PROGRAMS', 'AROUND', 'linear_names', 'former_expert_names', 'kept_matrices', 'outside_text',
            'to_lora_config', 'ModelShape', 'model_shape', 'shape_folder', 'top_layers', 'lora_sizes', 'lora_parameters',
            'backward_flops', 'forgotten', 'token_flops', 'kept_bytes', 'held_at_once', 'logits_bytes', 'memory_parts',
-           'slice_model', 'tokens_in_time', 'training_device', 'checkpointed', 'work_seconds', 'step_seconds', 'Speed',
-           'measure_speed', 'batch_sizes', 'count_run', 'memory_needed', 'gpu_memory', 'settle_run', 'why_not_once',
-           'frozen_once', 'time_needed', 'disk_needed', 'run_costs', 'run_time', 'estimate_run', 'memory_text',
-           'cost_lines', 'estimate_lines', 'guessed_rows', 'estimate_unseen']
+           'slice_model', 'tokens_in_time', 'training_device', 'uses_checkpointing', 'work_seconds', 'step_seconds',
+           'Speed', 'measure_speed', 'batch_sizes', 'count_run', 'peak_memory', 'gpu_memory', 'settle_run',
+           'why_not_once', 'frozen_once', 'run_seconds', 'disk_bytes', 'run_costs', 'run_time', 'estimate_run',
+           'memory_text', 'cost_lines', 'estimate_lines', 'guess_rows', 'estimate_unseen']
 
 # %% ../nbs/13_estimate.ipynb #fed7fea7
 import math, re, statistics, tempfile, time
@@ -383,7 +383,7 @@ def training_device() -> str: # cuda, mps or cpu
     return 'mps' if torch.backends.mps.is_available() else 'cpu'
 
 # %% ../nbs/13_estimate.ipynb #e86afd8a
-def checkpointed(
+def uses_checkpointing(
     mode: str, # of `RunConfig.gradient_checkpointing`
 ) -> bool:
     "Whether activations are forgotten and computed again on this machine."
@@ -497,13 +497,13 @@ def count_run(
                 evaluations=evaluations)
 
 # %% ../nbs/13_estimate.ipynb #9e456b19
-def memory_needed(
+def peak_memory(
     config: RunConfig, # the run
     shape: ModelShape, # of the base model
     rows: list,        # encoded rows, of training
 ) -> dict:             # bytes, as `memory_parts`, at the batch that needs most
     "The peak of a training run."
-    again, on_cpu = checkpointed(config.gradient_checkpointing), training_device() == 'cpu'
+    again, on_cpu = uses_checkpointing(config.gradient_checkpointing), training_device() == 'cpu'
     parts = [memory_parts(config, shape, n*width, trained, again, on_cpu)
              for n, width, trained in set(batch_sizes(rows, config))]
     return max(parts, key=lambda part: sum(part.values()))
@@ -526,7 +526,7 @@ def settle_run(
     "Decide the type, gradient checkpointing and the rows at once by this machine and the estimate."
     config, limit = settle_dtype(config, training_device()), limit or gpu_memory()
     def fits(**changes):
-        return sum(memory_needed(replace(config, **changes), shape, rows).values()) <= ROOM*limit
+        return sum(peak_memory(replace(config, **changes), shape, rows).values()) <= ROOM*limit
     # 1. whether activations are forgotten
     mode = config.gradient_checkpointing
     first = config.batch_size if config.micro_batch == 'fit' else rows_at_once(config)
@@ -577,7 +577,7 @@ def frozen_once(
     return dict(layers=layers, tokens=tokens, gb=gb, why_not=why_not)
 
 # %% ../nbs/13_estimate.ipynb #d98d04b0
-def time_needed(
+def run_seconds(
     config: RunConfig, # the run
     shape: ModelShape, # of the base model
     counts: dict,      # of `count_run`, with `frozen` of `frozen_once`
@@ -587,7 +587,7 @@ def time_needed(
     "Training and evaluation, without loading."
     frozen, tokens = counts['frozen'], counts['tokens']
     # 1. training; frozen layers see each row once, or in every epoch
-    again = checkpointed(config.gradient_checkpointing)
+    again = uses_checkpointing(config.gradient_checkpointing)
     flops = token_flops(config, shape, counts['width'], counts['trained']/tokens, again)
     once = bool(frozen['layers']) and not frozen['why_not']
     through = frozen['tokens'] if once else tokens
@@ -601,7 +601,7 @@ def time_needed(
     return forward + both + steps + counts['evaluations']*valid*whole/speed.forward
 
 # %% ../nbs/13_estimate.ipynb #0c572868
-def disk_needed(
+def disk_bytes(
     config: RunConfig, # keep
     shape: ModelShape, # of the base model
 ) -> int:              # bytes
@@ -618,8 +618,8 @@ def run_costs(
     shape, counts, mode = model_shape(folder), count_run(config, rows), config.gradient_checkpointing
     return counts | dict(
         parameters=shape.parameters, trainable=lora_parameters(config, shape), device=training_device(),
-        dtype=config.dtype, memory=memory_needed(config, shape, rows['train']), disk=disk_needed(config, shape),
-        rows=rows_at_once(config), again=checkpointed(mode), how=mode,
+        dtype=config.dtype, memory=peak_memory(config, shape, rows['train']), disk=disk_bytes(config, shape),
+        rows=rows_at_once(config), again=uses_checkpointing(mode), how=mode,
         frozen=frozen_once(config, shape, rows, counts['updates']))
 
 # %% ../nbs/13_estimate.ipynb #b1d86a92
@@ -633,7 +633,7 @@ def run_time(
     "How long a run will take, which needs some seconds itself."
     speed = measure_speed(config, folder, round(costs['width']), clock)
     valid = sum(map(len, rows['valid']))
-    return dict(seconds=time_needed(config, model_shape(folder), costs, speed, valid), speed=speed)
+    return dict(seconds=run_seconds(config, model_shape(folder), costs, speed, valid), speed=speed)
 
 # %% ../nbs/13_estimate.ipynb #d5a3b483
 def estimate_run(
@@ -702,7 +702,7 @@ def estimate_lines(
 # %% ../nbs/13_estimate.ipynb #d16e3dc9
 IN_QUESTIONS, IN_PROGRAMS, AROUND = 3.1, 1.9, 20  # characters a token, and tokens of the chat template
 
-def guessed_rows(
+def guess_rows(
     path, # train.jsonl or valid.jsonl
 ) -> list: # `Encoded`, with nothing but a length and trained tokens
     "Rows about as long as a tokenizer would make them, where there is none."
@@ -728,7 +728,7 @@ def estimate_unseen(
     rows, found = {}, {}
     for name in ('train', 'valid'):
         path = Path(config.data)/f'{name}.jsonl'
-        rows[name] = guessed_rows(path) if name == 'train' or path.is_file() else []
+        rows[name] = guess_rows(path) if name == 'train' or path.is_file() else []
         found[name] = [e for e in rows[name] if len(e) <= config.max_length]
     train = found['train']
     if not train:

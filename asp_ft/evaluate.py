@@ -22,7 +22,7 @@ import yaml
 from fastcore.script import Param
 
 import asp_ft
-from .core import (AspFtError, atomic_write, COMPLETION_ROW, counted, disk_error, file_hash, log, misfit,
+from .core import (AspFtError, atomic_write, COMPLETION_ROW, count_text, disk_error, file_hash, log, misfit,
                          named_errors, package_versions, read_json, read_jsonl, read_text, run_manifest, show_path,
                          sole_writer, TASK_ROW, text_hash, write_json, write_jsonl)
 from .lint import LINT
@@ -636,7 +636,7 @@ def vote_lines(
 ):                # lines of text
     "What a terminal shows of a vote: how many answers there are, and how many are right where that can be known."
     silent = sum(r['abstained'] for r in chosen)
-    answers, times = counted(len(chosen)-silent, 'answer'), counted(silent, 'time')
+    answers, times = count_text(len(chosen)-silent, 'answer'), count_text(silent, 'time')
     yield f'{show_path(path)}: {answers}, {times} too few samples agreed'
     if silent == len(chosen) or not all(t.get('gold') for t in read_jsonl(tasks, TASK_ROW)): return
     lines = [['samples', 'answers', 'right']]
@@ -709,7 +709,7 @@ def comparison_line(
     low, high = c['interval']
     points = f"{100*c['gain']:+.1f} points, {100*low:+.0f} to {100*high:+.0f}"
     p = 'p < 0.0001' if c['p'] < .0001 else f"p = {c['p']:.4f}"
-    problems = f"{counted(c['problems_won'], 'problem')} won, {c['problems_lost']} lost"
+    problems = f"{count_text(c['problems_won'], 'problem')} won, {c['problems_lost']} lost"
     single = f"; {c['not_compared']} answers have no partner" if c['not_compared'] else ''
     return f'{second}: {beginning} ({points}; {problems}, {p}){single}'
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from .core import (AspFtError, atomic_dir, check_room, file_hash, progress, read_json, require, run_manifest,
                          show_path, unknown_name, write_json, write_text)
 from .models import (architecture, check_model, interleave_heads, llama3_factors, model_folder, quiet,
-                           read_record, refuse_code, sealed, separate_heads, SPLITS, unreadable_part, weights_hash)
+                           read_record, refuse_code, with_seal, separate_heads, SPLITS, unreadable_part, weights_hash)
 from .chat import end_of_turn, load_tokenizer, render, stop_ids
 from .training import no_space
 from .adapters import finite
@@ -836,7 +836,7 @@ def export_model(
             names = write_gguf(folder, tmp/'model.gguf', kind)
             found = check_gguf(tmp/'model.gguf', folder, names)
             for name, text in beside.items(): write_text(tmp/name, text)
-            write_json(tmp/'export.json', sealed(run_manifest(
+            write_json(tmp/'export.json', with_seal(run_manifest(
                 'export', to=to, kind=kind, model=_certificate(folder).get('identity'), found=found,
                 files={p.name: file_hash(p) for p in sorted(tmp.iterdir())})))
     except OSError as e:

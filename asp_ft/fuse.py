@@ -23,10 +23,10 @@ from itertools import product
 from pathlib import Path
 
 from fastcore.basics import patch
-from .core import (AspFtError, atomic_dir, check_room, counted, file_hash, log, progress, read_json, read_jsonl,
-                         require, run_manifest, show_path, text_hash, write_json, write_text)
+from .core import (AspFtError, atomic_dir, check_room, count_text, file_hash, log, progress, read_json,
+                         read_jsonl, require, run_manifest, show_path, text_hash, write_json, write_text)
 from .models import (changed_files, check_model, gguf_origin, model_folder, quiet, read_record, remote_code,
-                           sealed, weights_hash)
+                           with_seal, weights_hash)
 from .support import assemble_parameters, check_support, empty_model, stored_names, unused_tensors
 from .chat import encode_prompt, end_of_turn, load_tokenizer, pad_id, stop_ids, template_hash
 from .training import check_run, no_space, read_run
@@ -489,7 +489,8 @@ def check_device(
     if device == 'cpu': return
     number = int(device.partition(':')[2] or 0)
     if number >= torch.cuda.device_count():
-        raise AspFtError(f'--device {device}: PyTorch sees {counted(torch.cuda.device_count(), "CUDA device")} here; '
+        seen = count_text(torch.cuda.device_count(), 'CUDA device')
+        raise AspFtError(f'--device {device}: PyTorch sees {seen} here; '
                          'leave --device out to compute on the CPU')
 
 # %% ../nbs/16_fuse.ipynb #d74fb412
@@ -1073,7 +1074,7 @@ def _write_record(out, files, identity, certificate, recipe, facts):
     "The card and certificate.json, which holds the hash of every file."
     write_text(out/'README.md', model_card(facts['base'], recipe, certificate))
     files |= {p.name: file_hash(p) for p in sorted(out.iterdir()) if p.name not in files}
-    write_json(out/'certificate.json', sealed(run_manifest(
+    write_json(out/'certificate.json', with_seal(run_manifest(
         'fuse', started=facts['started'], identity=identity, base=facts['base'], certificate=certificate,
         trained=recipe, merged=facts['merged'], adapter_tensors=facts['adapter_tensors'], scale=facts['scale'],
         files=dict(sorted(files.items())))))

@@ -18,13 +18,13 @@ from functools import partial
 from operator import itemgetter
 from pathlib import Path
 
-from .core import (AspFtError, counted, file_hash, log, named_errors, progress, read_jsonl, run_manifest,
+from .core import (AspFtError, count_text, file_hash, log, named_errors, progress, read_jsonl, run_manifest,
                          show_path, sole_writer, TASK_ROW, text_hash, unknown_name, write_json, write_jsonl)
 from .syntax import strip_comments, Task
 from .sandbox import GENERATED
 from .solver import check_many, compare_many, RUNS, UNDECIDED
 from .sources import contract_line, repair_prompt, SHORT, strip_fences
-from .models import check_model, quiet, read_record, sealed, weights_hash
+from .models import check_model, quiet, read_record, with_seal, weights_hash
 from .chat import chat_settings, ChatSettings, load_tokenizer, template_hash
 from .training import check_run
 from .names import names_grammar, prompt_names, PromptNames, server_grammar
@@ -494,9 +494,9 @@ def generate(
         write_jsonl(out, (done[task['id'], k] for task in rows for k in range(n)))
         record = run_manifest('generate', config, completions=file_hash(out), started=started, identity=identity,
                               plain=keep_plain, n=len(done), cut_off=cut_off)
-        write_json(meta, sealed(record))
+        write_json(meta, with_seal(record))
         journal_path(out).unlink(missing_ok=True)
-    log.info('%s: %s, %d of them cut off', show_path(out), counted(len(done), 'answer'), cut_off)
+    log.info('%s: %s, %d of them cut off', show_path(out), count_text(len(done), 'answer'), cut_off)
     return out
 
 # %% ../nbs/19_generate.ipynb #805ddd96

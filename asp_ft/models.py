@@ -6,7 +6,7 @@
 __all__ = ['MODELS', 'SHAPES', 'TRUSTS', 'SMALL_FILES', 'PICKLES', 'BFLOAT16_FLAGS', 'LLAMA3_ROPE', 'GGUF_BASES', 'SHARD',
            'SPLITS', 'WHEELS', 'NOT_PUSHED', 'resolve_model', 'shipped_shape', 'only_shape', 'quiet', 'quiet_log',
            'first_line', 'remote_code', 'trusting', 'refuse_code', 'unreadable_part', 'hub_error', 'model_folder',
-           'pickled', 'weights_hash', 'fast_dtype', 'settle_dtype', 'record_seal', 'sealed', 'read_record',
+           'pickle_advice', 'weights_hash', 'fast_dtype', 'settle_dtype', 'record_seal', 'with_seal', 'read_record',
            'changed_files', 'check_files', 'check_model', 'architecture', 'model_layers', 'interleave_heads',
            'separate_heads', 'llama3_factors', 'gguf_rope', 'gguf_config', 'gguf_names', 'gguf_dtype', 'gguf_tensor',
            'splitting_rule', 'gguf_folder', 'gguf_origin', 'fetch', 'print_model_folder', 'folder_kind',
@@ -205,7 +205,7 @@ def model_folder(
 # %% ../nbs/10_models.ipynb #13e14ff3
 PICKLES = ('pytorch_model*.bin', 'adapter_model*.bin', 'model*.pt', '*.pth')  # weights in older formats
 
-def pickled(
+def pickle_advice(
     folder, # of a model or an adapter
 ) -> str:   # '' where there are none
     "What to do where the weights of a folder are pickles, which can run code when they are opened."
@@ -225,7 +225,7 @@ def weights_hash(
     files = sorted(Path(folder).glob('*.safetensors'))
     if not files:
         raise AspFtError(f'{show_path(folder)}: no *.safetensors file; '
-                         f"{pickled(folder) or 'fetch the model again, or convert it to safetensors'}")
+                         f"{pickle_advice(folder) or 'fetch the model again, or convert it to safetensors'}")
     known = known or {}
     return text_hash(repr([(f.name, known.get(f.name) or file_hash(f)) for f in files]))
 
@@ -262,7 +262,7 @@ def record_seal(
     return text_hash(json.dumps(plain, sort_keys=True))
 
 # %% ../nbs/10_models.ipynb #efe5a948
-def sealed(
+def with_seal(
     record: dict, # anything JSON can hold
 ) -> dict:        # the same with its `seal`
     "A record that shows when it was damaged or edited."

@@ -150,7 +150,7 @@ class PreferenceTrainer(Surviving, DPOTrainer):
             self.loss_weights = weights
         return loss
 
-    def encoded(self):
+    def rows_to_estimate(self):
         "The better answers as training rows, for an estimate of memory."
         return [better_row(r) for r in self.train_dataset]
 
@@ -361,7 +361,7 @@ class RewardTrainer(Surviving, GRPOTrainer):
         "Tokens so far."
         return int(self.state.num_input_tokens_seen)
 
-    def encoded(self):
+    def rows_to_estimate(self):
         "Prompts and gold programs as training rows, for an estimate of memory."
         return self.rows
 

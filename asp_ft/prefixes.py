@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ATTENTION', 'SAVED', 'ALONE', 'PROOF_TOKENS', 'shared_length', 'tree_tokens', 'ascending_runs', 'Branch',
            'read_length', 'PrefixTree', 'prefix_tree', 'tree_mask', 'tree_attention', 'trained_rows', 'passes',
-           'tree_batch', 'share_prefixes', 'trained_losses', 'whole_tree', 'unpadded', 'SharedForward',
+           'tree_batch', 'share_prefixes', 'trained_losses', 'whole_tree', 'strip_padding', 'SharedForward',
            'plain_attention', 'PrefixPlan', 'plan_prefixes', 'rows_to_prove', 'prefix_groups', 'grouped_order']
 
 # %% ../nbs/13_prefixes.ipynb #3565c579
@@ -241,7 +241,7 @@ def whole_tree(
     return prefix_tree([[*row, 0] for row in rows], [[IGNORE]*len(row)+[0] for row in rows])
 
 # %% ../nbs/13_prefixes.ipynb #356f22cc
-def unpadded(
+def strip_padding(
     ids,  # (rows, tokens)
     mask, # (rows, tokens): 0 where there is padding
 ) -> tuple: # token ids of each row, and the number of its first one; None where there is padding between tokens
@@ -287,7 +287,7 @@ class SharedForward:
     def _tree(self, ids, mask, more):
         "The tree, and where each row begins; None where rows are computed as ever."
         if ids is None or any(more.get(name) is not None for name in ALONE): return None, None
-        found = unpadded(ids, torch.ones_like(ids) if mask is None else mask)
+        found = strip_padding(ids, torch.ones_like(ids) if mask is None else mask)
         if not found or tree_tokens(found[0]) > (1-SAVED)*ids.numel(): return None, None
         return whole_tree(found[0]), found[1]
 

@@ -21,8 +21,8 @@ from urllib.parse import quote
 from fastcore import xml as ft
 from fastcore.script import Param
 
-from .core import (AspFtError, atomic_write, counted, file_hash, install_line, read_json, read_jsonl, show_path,
-                         VERDICT_ROW, write_json, write_text)
+from .core import (AspFtError, atomic_write, count_text, file_hash, install_line, read_json, read_jsonl,
+                         show_path, VERDICT_ROW, write_json, write_text)
 from .evaluate import (GROUPS, MISTAKES, NO_COMPLETION, RARE_SHARES, ROWS, SHARES, Run, compare_rows,
                              compare_runs, comparison_line, distinct_names, group_runs, interval_of, mistake,
                              read_completions, read_tasks, run_lines, scores, share_label, task_group, writing)
@@ -44,7 +44,7 @@ def plot_scores(
     ax.set_xticks(range(len(bars)), bars)
     ax.set(ylim=(0, 112), yticks=range(0, 101, 20), ylabel='% of the answers of a run')
     ax.spines[['top', 'right']].set_visible(False)
-    sizes = ' and '.join(sorted({counted(s['n'], 'answer') for s in runs}))
+    sizes = ' and '.join(sorted({count_text(s['n'], 'answer') for s in runs}))
     ax.set_title(f'What the solver says of {sizes}' + (f' of {names[0]}' if len(runs) == 1 and names[0] else ''))
     if len(runs) > 1: fig.legend(loc='outside lower center', ncols=len(runs), frameon=False)
     if path is not None:

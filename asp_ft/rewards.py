@@ -22,7 +22,7 @@ from .syntax import Task
 from .sandbox import GENERATED
 from .solver import compare_many, examine_many, RUNS, solve
 from .instances import FURTHER, further_many, mutate_many
-from .models import read_record, sealed
+from .models import read_record, with_seal
 from .chat import check_messages, load_tokenizer
 from .training import differences, read_run
 from .generate import generate
@@ -489,7 +489,7 @@ def _check_plan(out, identity):
     "Begin the folder, or see that it belongs to the same plan."
     there = read_record(out/'plan.json', f'give another --out, or delete {show_path(out)}', ('identity',))
     if not there:
-        write_json(out/'plan.json', sealed(run_manifest('improve', identity=identity)))
+        write_json(out/'plan.json', with_seal(run_manifest('improve', identity=identity)))
         return
     before = there.get('identity') or {}
     before['config'] = {k: v for k, v in (before.get('config') or {}).items() if k not in SAME}
@@ -578,7 +578,7 @@ def improve(
                 shutil.copytree(out/rounds[best]['adapter'], folder, dirs_exist_ok=True)
         found = dict(rounds=rounds, best=best)
         manifest = run_manifest('improve', config, started=started, plan=asdict(plan), **found)
-        write_json(out/'improve.json', sealed(manifest))
+        write_json(out/'improve.json', with_seal(manifest))
     print(round_table(rounds, best))
     print(f"{show_path(out/'adapter')}: the adapter of round {best}" if best else
           'no round is better than the beginning: there is no new adapter')

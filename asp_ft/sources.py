@@ -427,16 +427,18 @@ class FolderReader:
         self.texts.append(f'{part}\0{text}')
         return result
 
-    def read(self,
-        part: str,     # one of `PARTS`
-        read=read_raw, # how to read it: a function of path and name
-    ):                 # its content
-        "The content of a part; None where it is not there or cannot be read."
-        name = self.parts.get(part)
-        if not isinstance(name, str): return None
-        shown = f'{self.label}/{printable_path(name)}'
-        def read_inside(): return read(check_inside(self.folder/name, self.root, shown), shown)
-        return self.attempt(part, read_inside)
+# %% ../nbs/06_sources.ipynb #8d61f1fc
+@patch
+def read(self: FolderReader,
+    part: str,     # one of `PARTS`
+    read=read_raw, # how to read it: a function of path and name
+):                 # its content
+    "The content of a part; None where it is not there or cannot be read."
+    name = self.parts.get(part)
+    if not isinstance(name, str): return None
+    shown = f'{self.label}/{printable_path(name)}'
+    def read_inside(): return read(check_inside(self.folder/name, self.root, shown), shown)
+    return self.attempt(part, read_inside)
 
 # %% ../nbs/06_sources.ipynb #2afa2199
 @patch

@@ -21,8 +21,8 @@ from importlib import util
 from itertools import islice
 from pathlib import Path
 
-from .core import (AspFtError, cache_folder, counted, first_process, install_line, log, process_count, progress,
-                         read_json, require, RunConfig, save_config, show_path, write_json, write_jsonl)
+from .core import (AspFtError, cache_folder, count_text, first_process, install_line, log, process_count,
+                         progress, read_json, require, RunConfig, save_config, show_path, write_json, write_jsonl)
 from .models import (first_line, model_folder, MODELS, quiet, remote_code, settle_dtype, unreadable_part,
                            weights_hash)
 from .support import check_fusable, check_training, empty_model, stored_names
@@ -31,8 +31,8 @@ from .adapters import adapter_settings, rows_of_stacks, some_names, weight_shape
 from .training import (batch_order, better, compare_losses, count_updates, disk_error, drop_old, left_behind,
                              LOOKED_AT, micro_batches, no_space, proof_rows, read_checkpoint, read_run, ROUNDING,
                              rows_at_once, seal_checkpoint, share_out, tell_log, train_once, warmup_updates)
-from .estimate import (checkpointed, forgotten, gpu_memory, memory_needed, memory_parts, memory_text, model_shape,
-                             settle_run, to_lora_config, training_device)
+from .estimate import (uses_checkpointing, forgotten, gpu_memory, peak_memory, memory_parts, memory_text,
+                             model_shape, settle_run, to_lora_config, training_device)
 from .prefixes import (ATTENTION, grouped_order, plan_prefixes, prefix_groups, rows_to_prove, SAVED,
                              share_prefixes, SharedForward, trained_losses)
 from .trunk import drop_trunk, fill_trunk, give_states, plan_trunk, restore_trunk, trunk_folder
@@ -569,7 +569,7 @@ def _fewer_rows(self: MaskedTrainer, n):
     self.at_once = self.lowered = before//2
     self.most //= 2
     log.warning('memory ran out at update %d, with %s at once: it is computed again with %d at once, as are those '
-                'after it', self.state.global_step+1, counted(before, 'row'), self.at_once)
+                'after it', self.state.global_step+1, count_text(before, 'row'), self.at_once)
     return True
 
 # %% ../nbs/14_train_pytorch.ipynb #33851243
@@ -605,7 +605,7 @@ def checkpoint_layers(
     mode: str='auto', # of `RunConfig.gradient_checkpointing`; auto: on CUDA only
 ) -> bool:   # whether it is on now
     "Turn gradient checkpointing on, from the lowest adapted layer up, without a gradient for what lies below."
-    if not checkpointed(mode): return False
+    if not uses_checkpointing(mode): return False
     enable = getattr(model, 'activation_checkpointing_enable',
                      None) or model.gradient_checkpointing_enable  # renamed in 5.x
     offload = dict(offload=True) if mode == 'offload' and torch.cuda.is_available() else {}
@@ -637,7 +637,7 @@ def out_of_memory(
 ) -> AspFtError:       # the error to raise
     "What to lower where a GPU's memory does not suffice, with the estimate."
     rows = [Encoded(r['input_ids'], [label != IGNORE for label in r['labels']]) for r in dataset]
-    parts = memory_needed(config, model_shape(model_folder(config.model, weights=False)), rows)
+    parts = peak_memory(config, model_shape(model_folder(config.model, weights=False)), rows)
     return AspFtError(
         f'the GPU has too little memory; needed are about {memory_text(parts)}. Lower --micro_batch (now '
         f'{rows_at_once(config)}), which leaves the result as it is, set --gradient_checkpointing true or offload (now '
@@ -908,7 +908,7 @@ def tokens_at_once(
     least = rows_at_once(config)*longest
     if training_device() != 'cpu': return least
     shape = model_shape(model_folder(config.model, weights=False))
-    parts = memory_parts(config, shape, 1, 1, checkpointed(config.gradient_checkpointing))
+    parts = memory_parts(config, shape, 1, 1, uses_checkpointing(config.gradient_checkpointing))
     room = psutil.virtual_memory().available//2//(parts['activations']+parts['logits'])
     return max(least, min(AT_ONCE, room))
 
@@ -1072,7 +1072,7 @@ def in_buckets(
 # %% ../nbs/14_train_pytorch.ipynb #e5c79312
 class SurvivingTrainer(Surviving, MaskedTrainer):
     "`MaskedTrainer` with checkpoints that are whole or not there."
-    def encoded(self):
+    def rows_to_estimate(self):
         "The training rows, for an estimate of memory."
         return self.train_dataset
 
@@ -1315,7 +1315,7 @@ def run_trainer(
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         trainer.check_finite()
     except torch.cuda.OutOfMemoryError:
-        raise out_of_memory(trainer.watch.config, trainer.encoded()) from None
+        raise out_of_memory(trainer.watch.config, trainer.rows_to_estimate()) from None
     if trainer.keeper.ends_early(): raise KeyboardInterrupt(
         f'interrupted after update {trainer.state.global_step} of {trainer.state.max_steps}, which is saved: go on '
         'with the same command and --resume')

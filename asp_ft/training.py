@@ -19,10 +19,10 @@ import contextlib, errno, json, math, os, random, shutil, time
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
-from .core import (AspFtError, counted, file_hash, first_process, log, NANO, nearest, process_count,
+from .core import (AspFtError, count_text, file_hash, first_process, log, NANO, nearest, process_count,
                          read_jsonl, run_manifest, RunConfig, show_path, write_json)
 from .models import (changed_files, check_files, check_model, gguf_origin, model_folder, model_layers,
-                           pickled, read_record, resolve_model, sealed, weights_hash)
+                           pickle_advice, read_record, resolve_model, with_seal, weights_hash)
 from .chat import chat_settings, encode_rows, load_tokenizer, template_hash
 
 # %% ../nbs/12_training.ipynb #159d887c
@@ -58,7 +58,7 @@ def training_rows(
         shown = ', '.join(f'{i} ({n})' for i, n in left_out[:3])
         if len(left_out) > 3: shown += ', …'
         log.warning('%s longer than max_length %d tokens left out, run.json lists them: %s',
-                    counted(len(left_out), 'row'), config.max_length, shown)
+                    count_text(len(left_out), 'row'), config.max_length, shown)
     return out | dict(left_out=left_out)
 
 # %% ../nbs/12_training.ipynb #8cb232bb
@@ -415,7 +415,7 @@ def tell_log(
     done: int=0,  # of them, by an earlier process
 ):
     "Name the log of a run that begins, for whoever wants to follow it."
-    log.info('training: %s; %s grows by a line every few of them', counted(updates-done, 'update'),
+    log.info('training: %s; %s grows by a line every few of them', count_text(updates-done, 'update'),
              show_path(Path(work)/'log.jsonl'))
 
 # %% ../nbs/12_training.ipynb #db9441c0
@@ -427,7 +427,7 @@ def seal_checkpoint(
     "Add checkpoint.json, with the hash of every file, and give the checkpoint its name."
     files = sorted(p for p in Path(tmp).rglob('*') if p.is_file())
     hashes = {str(p.relative_to(tmp)): file_hash(p) for p in files}
-    write_json(Path(tmp)/'checkpoint.json', sealed(record | dict(files=hashes)))
+    write_json(Path(tmp)/'checkpoint.json', with_seal(record | dict(files=hashes)))
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(tmp, folder)
 
@@ -603,7 +603,7 @@ def adapter_hash(
     if not folder: return None
     weights = adapter_weights(folder)
     if not weights:
-        remedy = pickled(folder) or 'give the folder that training wrote'
+        remedy = pickle_advice(folder) or 'give the folder that training wrote'
         raise AspFtError(f"adapter: {show_path(folder)} holds no {' and no '.join(WEIGHTS.values())}; {remedy}")
     check_run(folder)
     return file_hash(weights)
@@ -805,11 +805,11 @@ def train_once(
         ended = train(work, checkpoint, rows, tokenizer, identity)
         if first_process():
             keep_best(work, ended['best'], ended['updates'])
-            how = f"rank {config.rank}, learning rate {config.learning_rate:g}, {counted(len(rows['train']), 'row')}"
+            how = f"rank {config.rank}, learning rate {config.learning_rate:g}, {count_text(len(rows['train']), 'row')}"
             loss_plot(ended['lines'], work/'loss.png', f'{Path(config.model).name}: {how}')
             stage = f'train_{backend.split()[0]}'
             manifest = training_manifest(stage, config, identity, work, rows, started=started, **ended)
-            write_json(work/'run.json', sealed(manifest))
+            write_json(work/'run.json', with_seal(manifest))
         install(work, out)
     return out
 

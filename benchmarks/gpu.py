@@ -194,7 +194,7 @@ def train(args):
     model = unsloth_model(args) if args.kind == 'Unsloth' else None
     import torch
     from asp_ft.core import log, RunConfig
-    from asp_ft.estimate import memory_needed, model_shape
+    from asp_ft.estimate import peak_memory, model_shape
     from asp_ft.chat import Encoded
     from asp_ft.models import quiet
     words = io.StringIO()
@@ -207,7 +207,7 @@ def train(args):
         if args.kind.startswith('asp_ft'):
             trainer, config = asp_ft_trainer(args, rows, more)
             encoded = [Encoded(ids, trained) for ids, trained in rows]
-            found['estimate'] = sum(memory_needed(config, model_shape(args.folder/'shape'), encoded).values())/2**30
+            found['estimate'] = sum(peak_memory(config, model_shape(args.folder/'shape'), encoded).values())/2**30
         else: trainer = trl_trainer(args, order, more, model, lora=args.kind != 'Unsloth')
         if torch.cuda.is_available(): torch.cuda.reset_peak_memory_stats()
         started = time.perf_counter()
