@@ -668,7 +668,7 @@ def show_reproduction(
     most, field, step, whole = log_difference(run, again)
     then, now = _environment(old), _environment(new)
     shorter = '' if whole else '; one log is longer'
-    lines = [f'{paint("differs", "bad")}: {field} by at most {most:.3g}, at update {step}{shorter}']
+    lines = [f'{paint("differs", "bad")}: {field} by at most {most:.3g}, at step {step}{shorter}']
     for name in sorted({*then, *now}):
         if then.get(name) == now.get(name): continue
         lines.append(f'  {name}: {then.get(name)} then, {now.get(name)} now')

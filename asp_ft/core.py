@@ -748,14 +748,14 @@ class OptimizerSettings(AdapterSettings):
     __delwrap__ = AdapterSettings  # where fastcore finds the comments of its fields
     learning_rate: float = 5e-5      # peak, after warm-up
     schedule: str = 'cosine'         # cosine, linear or constant
-    warmup_ratio: float = 0.03       # share of the optimizer updates
+    warmup_ratio: float = 0.03       # share of the optimizer steps
     optimizer: str = 'adamw'         # adamw, bias-corrected, on both backends; adamw_fused: one kernel for all, PyTorch
     weight_decay: float = 0.01       # decoupled
     betas: tuple = (0.9, 0.999)      # of AdamW
     eps: float = 1e-8                # of AdamW
     max_grad_norm: float = 1.0       # clip the gradient's norm; 0: never
     epochs: float = 2.               # passes over the training rows
-    max_steps: int | None = None     # optimizer updates; wins over epochs
+    max_steps: int | None = None     # optimizer steps; wins over epochs
     batch_size: int = 1              # rows of similar length that form a batch
     grad_accumulation: int = 4       # batches an optimizer step; the loss is weighted by tokens
 
@@ -783,8 +783,8 @@ class MemorySettings(OptimizerSettings):
 class RunConfig(MemorySettings):
     "Everything that decides a training run. A field is a flag of `asp_ft train` and a key of its YAML."
     __delwrap__ = MemorySettings  # where fastcore finds the comments of its fields
-    eval_steps: int = 100            # updates between two evaluations
-    save_steps: int = 100            # updates between two checkpoints
+    eval_steps: int = 100            # steps between two evaluations
+    save_steps: int = 100            # steps between two checkpoints
     keep: int = 2                    # checkpoints that are kept
     seed: int = 42                   # of everything random
     solver_eval: int = 0             # validation tasks that the solver scores at each evaluation
@@ -1037,7 +1037,7 @@ class ProgressLines(StepCounter):
 
 # %% ../nbs/00_core.ipynb #ec5b9565
 def progress(
-    iterable=None,  # what to walk through; None: update the bar by hand
+    iterable=None,  # what to walk through; None: step the bar by hand
     total=None,     # the number of steps, where the iterable has no length
     desc: str='',   # what is going on
     unit: str='step', # what is counted

@@ -674,7 +674,7 @@ def cost_lines(
     again = c['how'] if c['how'] in ('selective', 'offload') else 'on' if c['again'] else 'off'
     lines = [
         f"memory          about {memory_text(c['memory'])}; rows at once: {c['rows']}, gradient checkpointing: {again}",
-        f"updates         {c['updates']:,}, {c['tokens']:,} tokens, {c['padding']:.1%} of them padding; "
+        f"optimizer steps {c['updates']:,}, {c['tokens']:,} tokens, {c['padding']:.1%} of them padding; "
         f"{c['trained']:,} trained",
         f"parameters      {c['parameters']:,}, trained {c['trainable']:,}",
         f"disk            {_size(c['disk'])} for the adapter and its checkpoints"]

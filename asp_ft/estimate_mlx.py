@@ -278,7 +278,7 @@ def mlx_lines(
     yield '\n'.join([
         f"memory          about {size(sum(costs['memory'].values()))}: {parts}; rows at once: {config.batch_size}, "
         f'gradient checkpointing: {again}',
-        f"updates         {costs['updates']:,}, {costs['tokens']:,} tokens, {costs['padding']:.1%} of them padding; "
+        f"optimizer steps {costs['updates']:,}, {costs['tokens']:,} tokens, {costs['padding']:.1%} of them padding; "
         f"{costs['trained']:,} trained",
         f'parameters      {shape.parameters:,}, trained {shape.trained:,}',
         f"disk            {size(costs['disk'])} for the adapter and its checkpoints"])

@@ -222,7 +222,7 @@ def pretraining_row(
     return [*system, dict(role='user', content=question), dict(role='assistant', content=answer)]
 
 # %% ../nbs/23_nano.ipynb #c27e6c4b
-BATCH = 32  # rows an update
+BATCH = 32  # rows a step
 POOL = 32   # batches that are sorted by length together
 
 # %% ../nbs/23_nano.ipynb #da9eaeab
@@ -239,7 +239,7 @@ def _token_rows(tokenizer, rows):
 def batches(
     tokenizer,     # to encode with
     seed: int=42,  # of the rows
-    start: int=0,  # updates already done: a resumed run goes on with the rows it would have had
+    start: int=0,  # steps already done: a resumed run goes on with the rows it would have had
 ):                 # yields (ids, labels) tensors without end; a label of -100 is not learned
     "The pretraining stream."
     def row_length(row): return len(row[0])
@@ -260,19 +260,19 @@ def batches(
             yield ids, labels
 
 # %% ../nbs/23_nano.ipynb #3dd27b5c
-STEPS = 6000             # updates: 192 thousand rows
+STEPS = 6000             # steps: 192 thousand rows
 LEARNING_RATE = 2e-3     # held, and lowered linearly over the last 40 %
 WARMUP, COOLDOWN = 100, .4
-SAVE = 100               # updates between two checkpoints
+SAVE = 100               # steps between two checkpoints
 
 # %% ../nbs/23_nano.ipynb #0919ae9c
 def _rate(step, steps):
-    "The learning rate of an update."
+    "The learning rate of a step."
     return LEARNING_RATE * min(1, (step+1)/WARMUP, max(.01, (steps-step)/(COOLDOWN*steps)))
 
 # %% ../nbs/23_nano.ipynb #9cffdd49
 def _update(model, optimizer, ids, labels, rate):
-    "One update; the mean loss of the learned tokens."
+    "One step; the mean loss of the learned tokens."
     hidden, wanted = model.model(input_ids=ids).last_hidden_state[:, :-1], labels[:, 1:]
     learned = wanted != -100   # the padding stands at the end, where causal attention does not look
     loss = torch.nn.functional.cross_entropy(model.lm_head(hidden[learned]), wanted[learned])
@@ -285,7 +285,7 @@ def _update(model, optimizer, ids, labels, rate):
 
 # %% ../nbs/23_nano.ipynb #eb81814b
 def _save_state(path, model, optimizer, losses, settings):
-    "Write all that the next update depends on."
+    "Write all that the next step depends on."
     state = dict(model=model.state_dict(), optimizer=optimizer.state_dict(), losses=losses, settings=settings)
     with atomic_write(path, 'wb') as file: torch.save(state, file)
 
@@ -326,10 +326,10 @@ def _save_model(out, model, tokenizer):
 def train_nano(
     out: str,         # folder for the model
     seed: int=42,     # of weights and rows
-    steps: int=STEPS, # updates
+    steps: int=STEPS, # steps
     threads: int=2,   # of the CPU; the figures of the card were made with 2
-    save: int=SAVE,   # updates between two checkpoints
-) -> list:            # loss of each update
+    save: int=SAVE,   # steps between two checkpoints
+) -> list:            # loss of each step
     "Pretrain nano from nothing; a killed run goes on where it was saved."
     torch.set_num_threads(threads)
     out, tokenizer, settings = Path(out), build_tokenizer(seed), dict(seed=seed, steps=steps)
@@ -341,9 +341,9 @@ def train_nano(
     optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(.9, .98))
     state = out/'checkpoint.pt'
     losses = _load_state(state, model, optimizer, settings)
-    # 2. the updates that are left
+    # 2. the steps that are left
     todo = islice(batches(tokenizer, seed, len(losses)), steps-len(losses))
-    for ids, labels in progress(todo, total=steps-len(losses), desc='nano', unit='update'):
+    for ids, labels in progress(todo, total=steps-len(losses), desc='nano', unit='step'):
         losses.append(_update(model, optimizer, ids, labels, _rate(len(losses), steps)))
         if len(losses)%save == 0: _save_state(state, model, optimizer, losses, settings)
     # 3. the model's folder
@@ -433,7 +433,7 @@ nothing else. It exists so that notebooks, tests and the demo run without a netw
 {words:,} real words (`words.txt`) and random letters. Held out: one name in eight (by a hash of the name), the test
 wordings of each family, and the new families.
 
-**Recipe.** {steps} updates of {batch} rows, AdamW, learning rate {rate}, held and then lowered linearly over the last
+**Recipe.** {steps} steps of {batch} rows, AdamW, learning rate {rate}, held and then lowered linearly over the last
 {cooldown:.0%}, loss on the answers only, seed {seed}, 2 CPU threads.{took} Rebuild: `asp_ft.nano.train_nano(folder)`.
 
 **Figures.** Held-out problems in held-out wordings, with names that stand in no training row, half of them in words,

@@ -93,7 +93,7 @@ def pair_parts(
 def rows_of_pass(
     config: RunConfig, # batch_size, micro_batch
     method: str,       # dpo or grpo
-    update: int=0,     # with grpo: samples of an update
+    update: int=0,     # with grpo: samples of a step
 ) -> int:              # pairs, or samples
     "What goes through the model at once; `AspFtError` for what only supervised training knows."
     only = dict(padding_free=[True], group_prefixes=[True], trunk_cache=['on'], micro_batch=['fit'], fused_head=[True],
@@ -230,7 +230,7 @@ def train_dpo(
 # %% ../nbs/21_policy.ipynb #9c4c9204
 POLICY = dict(loss_type='dapo', beta=0., epsilon=.2, epsilon_high=.28, scale_rewards='none',
               mask_truncated_completions=True, num_iterations=1)
-STUCK = 10      # updates without any spread in the rewards, or with runaway lengths, after which a run stops
+STUCK = 10      # steps without any spread in the rewards, or with runaway lengths, after which a run stops
 RUNAWAY = 3.    # times the length of the first answers
 CUT = .5        # share of the answers that are cut off
 
@@ -296,7 +296,7 @@ def diagnosis(
     if len(last) < STUCK: return ''
     if all(line['without_spread'] == 1 for line in last):
         mean = sum(line['reward'] or 0 for line in last)/STUCK
-        return (f'for {STUCK} updates all samples of each prompt earned the same (mean {mean:.2f}), so there was '
+        return (f'for {STUCK} steps all samples of each prompt earned the same (mean {mean:.2f}), so there was '
                 'nothing to learn: raise --samples or --temperature, or take tasks that are sometimes solved')
     first = next(line['length'] for line in lines if 'reward' in line)
     if all(line['length'] > RUNAWAY*first and line['cut_off'] > CUT for line in last):
@@ -435,14 +435,14 @@ def reward_plot(
     lines: list, # of log.jsonl
     path,        # the PNG to write
 ):
-    "Draw rewards, lengths, unknown answers and entropy over the updates."
+    "Draw rewards, lengths, unknown answers and entropy over the steps."
     figure = Figure(figsize=(8, 4.6), layout='constrained')
     shown = (('reward', 'spread', 'right'), ('length',), ('unknown', 'without_spread', 'cut_off'), ('entropy',))
     for ax, keys in zip(figure.subplots(2, 2).flat, shown):
         for key in keys:
             points = [(line['step'], line[key]) for line in lines if line.get(key) is not None]
             if points: ax.plot(*zip(*points), label=key.replace('_', ' '))
-        ax.set(xlabel='update')
+        ax.set(xlabel='optimizer step')
         ax.legend(frameon=False)
     figure.savefig(path, dpi=110, metadata={'Software': None})
 

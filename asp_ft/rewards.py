@@ -281,7 +281,7 @@ class Plan:
     hidden: int=FURTHER       # hidden instances of a task
     held_out: int=200         # tasks of the split `valid` that each round is measured on; 0: all
     max_new_tokens: int=512   # tokens of an answer
-    prompts_per_update: int=8 # with grpo: prompts whose samples make an update
+    prompts_per_update: int=8 # with grpo: prompts whose samples make a step
     rollouts: str='own'       # with grpo, who samples: own (our loop), continuous, transformers or vllm
 
     def __post_init__(self):
@@ -440,7 +440,7 @@ def trainer_of(
     return getattr(importlib.import_module(f'asp_ft.train_{backend}'), f'train_{backend}')
 
 # %% ../nbs/22_rewards.ipynb #2d6d4093
-LAST = 10**9   # updates between evaluations: only at the end, so that the last update counts and no loss chooses
+LAST = 10**9   # steps between evaluations: only at the end, so that the last step counts and no loss chooses
 
 def _learn(config, plan, tasks, adapter, folder, number):
     "Sample, judge and train once: the new adapter, and the counts of the samples."
@@ -557,7 +557,7 @@ def improve(
     hidden: int=FURTHER,      # hidden instances of a task
     held_out: int=200,        # tasks of the split valid that each round is measured on; 0: all
     max_new_tokens: int=512,  # tokens of an answer
-    prompts_per_update: int=8,# with grpo: prompts whose samples make an update
+    prompts_per_update: int=8,# with grpo: prompts whose samples make a step
     rollouts: str='own',      # with grpo, who samples: own (our loop), continuous, transformers or vllm
     **flags,                  # any field of `RunConfig`; wins over the file
 ) -> dict:                    # what stands in improve.json

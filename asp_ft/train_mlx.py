@@ -234,8 +234,8 @@ def own_loss(
 # %% ../nbs/15_train_mlx.ipynb #50f8e4d6
 def learning_rate(
     settings: dict, # lr_schedule
-    step: int,      # updates done so far
-) -> float:         # of the next update
+    step: int,      # steps done so far
+) -> float:         # of the next step
     "The schedule, as transformers has it: a linear rise from 0, then the curve."
     plan = settings['lr_schedule']
     rate, steps, warmup = plan['arguments'][0], plan['arguments'][-1], plan['warmup']
@@ -303,7 +303,7 @@ class ExactRun:
         return mx.default_device().type.name
 
     def epoch_updates(self):
-        "Updates an epoch."
+        "Steps an epoch."
         return math.ceil(math.ceil(len(self.lengths)/self.settings['batch_size']/self.world.size())/self.micro)
 
     def epoch(self):
@@ -313,7 +313,7 @@ class ExactRun:
 # %% ../nbs/15_train_mlx.ipynb #60787d53
 @patch
 def window(self:ExactRun):
-    "All rows of the next update, and this process' part of each of its micro-batches."
+    "All rows of the next step, and this process' part of each of its micro-batches."
     size = self.settings['batch_size']
     wide, first = size*self.world.size(), size*self.world.rank()
     epoch, i = divmod(self.step, self.epoch_updates())
@@ -420,7 +420,7 @@ def load(self:ExactRun,
 MARK = '@@asp_ft '  # begins a line of the driver; all others are the libraries
 
 class Driver:
-    "The loop of the driver: one update after another, with evaluations, checkpoints and a way to stop."
+    "The loop of the driver: one step after another, with evaluations, checkpoints and a way to stop."
     def __init__(self,
         run: ExactRun,      # ready to train
         work,               # the folder to write into
@@ -459,13 +459,13 @@ def _say(kind, **fields): print(MARK+json.dumps(dict(kind=kind, **fields)), flus
 @patch
 def report(self:Driver,
     line: dict, # of `ExactRun.update`
-    last: bool, # whether it was the last update
+    last: bool, # whether it was the last step
 ):
-    "Say how it goes, every few updates; the loss is the mean since the last time."
+    "Say how it goes, every few steps; the loss is the mean since the last time."
     run = self.run
     self.losses.append(line['loss'])
     if not math.isfinite(line['loss']+line['grad_norm']):
-        raise AspFtError(f"the loss is {line['loss']} at update {run.step}: lower --learning_rate (now "
+        raise AspFtError(f"the loss is {line['loss']} at step {run.step}: lower --learning_rate (now "
                          f"{run.settings['learning_rate']}) or --alpha")
     _say('step', step=run.step, tokens=run.tokens)
     if not self.is_due('steps_per_report') and not last: return
@@ -573,7 +573,7 @@ class Watch:
         if first_process():
             write_jsonl(self.work/'log.jsonl', self.lines)
             tell_log(self.work, updates, self.step)
-        self.bar = progress(total=updates, desc='training', unit='update')
+        self.bar = progress(total=updates, desc='training', unit='step')
         self.bar.initial = self.bar.n = self.step
 
     def seconds(self):
@@ -661,14 +661,14 @@ TRAIN = re.compile(r'\s*(\d+)\s+([\d.]+|nan|inf)\b.*?\s+\S+\s+\S+$')
 
 def stock_line(
     line: str,  # of mlx-lm's output
-    micro: int, # micro-batches an update
+    micro: int, # micro-batches a step
 ) -> dict:      # step and loss or eval_loss; {} for any other line
     "What a line of mlx-lm's output says."
     line = COLOURS.sub('', line).rstrip()
     for pattern, key in (VALID, 'eval_loss'), (TRAIN, 'loss'):
         m = pattern.match(line)
         if not m: continue
-        first = key == 'eval_loss' and m[1] == '1'   # before the first update
+        first = key == 'eval_loss' and m[1] == '1'   # before the first step
         return dict(step=0 if first else int(m[1])//micro) | {key: float(m[2])}
     return {}
 
@@ -685,7 +685,7 @@ class StockWatch(Watch):
             if line.strip(): self.last.append(COLOURS.sub('', line).rstrip())
             return
         if not math.isfinite(event.get('loss', 0.)):
-            raise AspFtError(f"the loss is {event['loss']} at update {event['step']}: lower --learning_rate (now "
+            raise AspFtError(f"the loss is {event['loss']} at step {event['step']}: lower --learning_rate (now "
                              f'{self.config.learning_rate}) or --alpha')
         self._on_step(event['step'], None, answer)
         self._on_log(event)
@@ -725,7 +725,7 @@ def _run(config, rows, identity, work, checkpoint, score):
     watch = kind(config, work, identity, updates, score, record)
     _follow(_command(config, settings, work, checkpoint, bool(score)), watch)
     if watch.ending == 'interrupted':
-        raise KeyboardInterrupt(f'interrupted after update {watch.step} of {updates}, which is saved: go on with the '
+        raise KeyboardInterrupt(f'interrupted after step {watch.step} of {updates}, which is saved: go on with the '
                                 'same command and --resume')
     shutil.rmtree(work/'.scored', ignore_errors=True)
     return dict(lines=watch.lines, best=watch.best, seconds=watch.seconds(), updates=updates,
@@ -762,7 +762,7 @@ def _follow(command, watch):
         with suppress(BrokenPipeError): process.stdin.close()
     if watch.ending: return
     shown = '\n'.join('  '+line for line in watch.last)
-    raise AspFtError(f'the process that trains ended with exit code {code} after update {watch.step}; '
+    raise AspFtError(f'the process that trains ended with exit code {code} after step {watch.step}; '
                      f'{left_behind(watch.work)}; its last lines:\n{shown}')
 
 # %% ../nbs/15_train_mlx.ipynb #56ee175f
@@ -777,7 +777,7 @@ def _forward_interrupt(process):
         if asked: raise KeyboardInterrupt
         asked.append(True)
         process.send_signal(signal.SIGINT)
-        log.warning('stopping after this update, with a checkpoint; Ctrl-C again stops at once')
+        log.warning('stopping after this step, with a checkpoint; Ctrl-C again stops at once')
     before = signal.signal(signal.SIGINT, stop)
     try: yield
     finally: signal.signal(signal.SIGINT, before)

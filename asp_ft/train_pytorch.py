@@ -568,7 +568,7 @@ def _fewer_rows(self: MaskedTrainer, n):
     if before == 1: return False
     self.at_once = self.lowered = before//2
     self.most //= 2
-    log.warning('memory ran out at update %d, with %s at once: it is computed again with %d at once, as are those '
+    log.warning('memory ran out at step %d, with %s at once: it is computed again with %d at once, as are those '
                 'after it', self.state.global_step+1, count_text(before, 'row'), self.at_once)
     return True
 
@@ -687,7 +687,7 @@ def on_train_begin(self: Watch,
     if first_process():
         write_jsonl(self.folder/'log.jsonl', self.lines)   # of a resumed run: up to its checkpoint
         tell_log(self.folder, state.max_steps, state.global_step)
-    self.start, self.bar = time.time(), progress(total=state.max_steps, desc='training', unit='update')
+    self.start, self.bar = time.time(), progress(total=state.max_steps, desc='training', unit='step')
     self.bar.initial = self.bar.n = state.global_step
     if self.trainer.eval_dataset is not None and not state.global_step: self.trainer.evaluate()
 
@@ -836,7 +836,7 @@ class Surviving:
     ) -> AspFtError: # the error to raise
         "What to do where the loss is no number."
         return AspFtError(
-            f"the loss is {loss} at update {self.state.global_step}: lower --learning_rate (now "
+            f"the loss is {loss} at step {self.state.global_step}: lower --learning_rate (now "
             f"{self.watch.config.learning_rate}) or --alpha; {left_behind(self.args.output_dir)}")
 
     def check_finite(self):
@@ -866,7 +866,7 @@ class Surviving:
 
 # %% ../nbs/14_train_pytorch.ipynb #7e31e013
 def begin_above_trunk(
-    trainer, # before its first update, with `Surviving`
+    trainer, # before its first step, with `Surviving`
     pad: int,# the token to pad with
 ):           # a `TrunkCache`; None where the frozen layers go on to run
     "Keep what the frozen layers give for all rows, and drop these layers."
@@ -915,7 +915,7 @@ def tokens_at_once(
 # %% ../nbs/14_train_pytorch.ipynb #7e31e045
 @torch.no_grad()
 def prove_trees(
-    trainer,       # before its first update; its model computes attention along branches afterwards
+    trainer,       # before its first step; its model computes attention along branches afterwards
     remedy: str='',# the end of the message; '': the run goes on with rows
 ) -> tuple:        # the losses of a tree and of its rows, per trained token
     "Compare the loss of a tree with that of its rows, computed as ever; `AspFtError` where they differ."
@@ -943,7 +943,7 @@ def _hold_trees(base, prove):
 
 # %% ../nbs/14_train_pytorch.ipynb #7e31e043
 def begin_with_trees(
-    trainer, # before its first update, with `Surviving`, and with its `data_collator`
+    trainer, # before its first step, with `Surviving`, and with its `data_collator`
 ) -> int:    # tokens of a tree at most; 0 where rows are computed on their own
     "Let the rows of an optimizer step share what they have in common, where that is exact and less work."
     config, model, data = trainer.watch.config, trainer.model, trainer.train_dataset
@@ -1011,7 +1011,7 @@ def plain_layers(
 
 # %% ../nbs/14_train_pytorch.ipynb #c0de0007
 def prove_compilation(
-    trainer,           # before its first update, with `Surviving`
+    trainer,           # before its first step, with `Surviving`
     graphs: bool=False,# of `compile_layers`
 ) -> float:            # how far the gradients are apart, as a share
     "Compile the layers and compare loss and gradient of two rows; an error of any kind where they are not the same."
@@ -1029,7 +1029,7 @@ def prove_compilation(
 
 # %% ../nbs/14_train_pytorch.ipynb #c0de0044
 def begin_compilation(
-    trainer, # before its first update, with `Surviving`, and with its `data_collator`
+    trainer, # before its first step, with `Surviving`, and with its `data_collator`
 ) -> str:    # off, layers or graphs
     "Compile the layers where that is asked for, works, and leaves loss and gradient as they are."
     mode, model = trainer.watch.config.compile, trainer.model
@@ -1077,7 +1077,7 @@ class SurvivingTrainer(Surviving, MaskedTrainer):
         return self.train_dataset
 
     def prove(self):
-        "Compare the loss with the model's own before the first update, and leave the frozen layers to the disk."
+        "Compare the loss with the model's own before the first step, and leave the frozen layers to the disk."
         pad = self.data_collator.keywords['pad']
         begin_with_head(self.model, self.train_dataset, pad)
         flat = self.watch.config.padding_free
@@ -1113,7 +1113,7 @@ class Keeper(TrainerCallback):
         trainer,           # whose checkpoints they are
     ):
         self.config, self.trainer = config, trainer
-        self.best = None   # update, score and loss of the best adapter
+        self.best = None   # step, score and loss of the best adapter
         self.stop = False  # Ctrl-C was pressed
 
     def ends_early(self):
@@ -1138,7 +1138,7 @@ def on_train_begin(self: Keeper,
 # %% ../nbs/14_train_pytorch.ipynb #cf181ec3
 @patch
 def _ask(self: Keeper, control):
-    "Ctrl-C reaches the processes of a run at different updates; they agree on one."
+    "Ctrl-C reaches the processes of a run at different steps; they agree on one."
     if self.trainer.args.world_size > 1:
         flag = torch.tensor(int(self.stop), device=self.trainer.args.device)
         self.stop = bool(self.trainer.accelerator.reduce(flag, 'sum').item())
@@ -1182,7 +1182,7 @@ def _interruptible(keeper):
     def stop(number, frame):
         if keeper.stop: raise KeyboardInterrupt
         keeper.stop = True
-        log.warning('stopping after this update, with a checkpoint; Ctrl-C again stops at once')
+        log.warning('stopping after this step, with a checkpoint; Ctrl-C again stops at once')
     before = signal.signal(signal.SIGINT, stop)
     try: yield
     finally: signal.signal(signal.SIGINT, before)
@@ -1317,7 +1317,7 @@ def run_trainer(
     except torch.cuda.OutOfMemoryError:
         raise out_of_memory(trainer.watch.config, trainer.rows_to_estimate()) from None
     if trainer.keeper.ends_early(): raise KeyboardInterrupt(
-        f'interrupted after update {trainer.state.global_step} of {trainer.state.max_steps}, which is saved: go on '
+        f'interrupted after step {trainer.state.global_step} of {trainer.state.max_steps}, which is saved: go on '
         'with the same command and --resume')
 
 # %% ../nbs/14_train_pytorch.ipynb #0323859c
@@ -1346,7 +1346,7 @@ def training_result(
     trainer,           # after training
     work,              # the folder to write the adapter in
 ) -> dict:             # what `training_manifest` asks for from `lines` on
-    "Write the adapter of the last update, unless an older one is better; what the manifest has to say of the run."
+    "Write the adapter of the last step, unless an older one is better; what the manifest has to say of the run."
     best, last = trainer.keeper.best, trainer.state.global_step
     if not best or best['step'] == last: save_adapter(trainer.model, work, config.model)
     if first_process(): save_config(config, work/'config.yaml')
