@@ -310,7 +310,7 @@ def mistake(
 # %% ../nbs/20_evaluate.ipynb #44031525
 def findings(
     rows,  # of `judge`
-) -> dict: # code -> its sentence, and in how many wrong and right answers it stands; the most frequent first
+) -> dict: # code -> its sentence, and in how many wrong and right completions it stands; the most frequent first
     "The codes of the solver and of the lint, counted once a program."
     counts, sentences = defaultdict(Counter), defaultdict(Counter)
     for row in rows:
@@ -519,14 +519,14 @@ def score_table(
     named = zip(runs, [*names, *['']*len(runs)])
     heads = [name or s.get('run') or f'run {i}' for i, (s, name) in enumerate(named, 1)]
     if len(runs) == 2: heads.append('points')
-    lines = [['', *heads], ['answers', *(str(s['n']) for s in runs)]]
+    lines = [['', *heads], ['completions', *(str(s['n']) for s in runs)]]
     missing, abstained = [len(s['missing']) for s in runs], [s.get('abstained', 0) for s in runs]
     if any(missing): lines.append(['missing', *map(str, missing)])
     if any(abstained): lines.append(['abstained', *map(str, abstained)])
     for name in _table_rows(runs): lines.append(_share_line(share_label(name), runs, name))
     if any('answered' in s for s in runs):
         parts = [s.get('answered', s) for s in runs]
-        lines.append(['equal, of answers', *(share_cell(s['equal'], *interval_of(s, 'equal')) for s in parts)])
+        lines.append(['equal, of completions', *(share_cell(s['equal'], *interval_of(s, 'equal')) for s in parts)])
     lines += _pass_lines(runs)
     if families: lines += _family_lines(runs)
     return align_columns(lines)
@@ -639,7 +639,7 @@ def vote_lines(
     answers, times = count_text(len(chosen)-silent, 'answer'), count_text(silent, 'time')
     yield f'{show_path(path)}: {answers}, {times} too few samples agreed'
     if silent == len(chosen) or not all(t.get('gold') for t in read_jsonl(tasks, TASK_ROW)): return
-    lines = [['samples', 'answers', 'right']]
+    lines = [['samples', 'completions', 'right']]
     for name, p in vote_calibration(chosen, read_tasks(tasks), workers=workers).items():
         lines.append([name, str(p['n']), share_cell(p['right'], *p['interval'])])
     yield align_columns(lines)

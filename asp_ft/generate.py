@@ -328,8 +328,8 @@ def use_existing(
     keys = 'model', 'server', 'adapter', 'engine', 'tasks', 'samples', 'temperature', 'seed', 'max_new_tokens'
     other = [k for k in keys if before and before.get(k) != identity.get(k)]
     why = f" (other: {', '.join(other)})" if other else ''
-    raise AspFtError(f'{show_path(out)} holds answers that came about otherwise{why}: give another --out, or replace '
-                     'them with --force')
+    raise AspFtError(f'{show_path(out)} holds completions that came about otherwise{why}: give another --out, or '
+                     'replace them with --force')
 
 # %% ../nbs/19_generate.ipynb #e8ad7722
 def check_options(
@@ -419,7 +419,7 @@ def answer_missing(
     prompts = [prompt for task in rows for prompt in [encode_task(model, task)]*n]
     with ExitStack() as stack:
         if not source.server: stack.enter_context(quiet())
-        bar = stack.enter_context(progress(total=len(keys), desc='generating', unit='answer'))
+        bar = stack.enter_context(progress(total=len(keys), desc='generating', unit='completion'))
         bar.update(len(done))
         def keep(row):
             append_journal(journal_path(out), identity, [row])
@@ -435,7 +435,7 @@ def answer_missing(
             errors = [str(row) for row in answered if isinstance(row, AspFtError)]
             if not errors: continue
             why = next(e for e in errors if e != 'not asked')
-            raise AspFtError(f'{why} ({len(done)} of {len(keys)} answers are kept: run the same command again)')
+            raise AspFtError(f'{why} ({len(done)} of {len(keys)} completions are kept: run the same command again)')
     return done
 
 # %% ../nbs/19_generate.ipynb #b6519c73
@@ -496,7 +496,7 @@ def generate(
                               plain=keep_plain, n=len(done), cut_off=cut_off)
         write_json(meta, with_seal(record))
         journal_path(out).unlink(missing_ok=True)
-    log.info('%s: %s, %d of them cut off', show_path(out), count_text(len(done), 'answer'), cut_off)
+    log.info('%s: %s, %d of them cut off', show_path(out), count_text(len(done), 'completion'), cut_off)
     return out
 
 # %% ../nbs/19_generate.ipynb #805ddd96

@@ -361,7 +361,7 @@ def load_nano(
     return model.eval(), load_tokenizer(str(folder))
 
 # %% ../nbs/23_nano.ipynb #9ab9a8c4
-LONGEST = 160  # tokens of an answer; the longest program of the families has about 110
+LONGEST = 160  # tokens of a completion; the longest program of the families has about 110
 
 # %% ../nbs/23_nano.ipynb #eb347bb0
 def answers(

@@ -39,7 +39,7 @@ def prompt_and_answer(
     prompt: list,   # the conversation, without the answer
     text: str,      # the answer
 ) -> tuple:         # token ids of the prompt, and of the answer with its end of turn
-    "The tokens of an answer, apart from those of its prompt; `AspFtError` where they cannot be told apart."
+    "The tokens of a completion, apart from those of its prompt; `AspFtError` where they cannot be told apart."
     asked = encode_prompt(tokenizer, prompt)
     row = encode(tokenizer, [*prompt, dict(role='assistant', content=text)])
     last = max(i for i, trained in enumerate(row.trained) if trained)
@@ -241,7 +241,7 @@ class Rollouts:
         tokenizer,            # of the model
         seed: int,            # of the run
         temperature: float,   # of the samples
-        max_new_tokens: int,  # tokens of an answer
+        max_new_tokens: int,  # tokens of a completion
         library: bool=False,  # transformers' continuous batching decodes, with one random stream for all
     ):
         self.tokenizer, self.seed, self.temperature, self.longest = tokenizer, seed, temperature, max_new_tokens

@@ -42,9 +42,9 @@ def plot_scores(
         left = [x + (i-(len(runs)-1)/2)*width for x in range(len(bars))]
         _plot_run(ax, left, s, bars, 0.95*width, name)
     ax.set_xticks(range(len(bars)), bars)
-    ax.set(ylim=(0, 112), yticks=range(0, 101, 20), ylabel='% of the answers of a run')
+    ax.set(ylim=(0, 112), yticks=range(0, 101, 20), ylabel='% of the completions of a run')
     ax.spines[['top', 'right']].set_visible(False)
-    sizes = ' and '.join(sorted({count_text(s['n'], 'answer') for s in runs}))
+    sizes = ' and '.join(sorted({count_text(s['n'], 'completion') for s in runs}))
     ax.set_title(f'What the solver says of {sizes}' + (f' of {names[0]}' if len(runs) == 1 and names[0] else ''))
     if len(runs) > 1: fig.legend(loc='outside lower center', ncols=len(runs), frameon=False)
     if path is not None:
@@ -98,7 +98,7 @@ def share_table(
     head: str,    # of the first column
     lines: list,  # (label, [(run, share, ends)]); a run that has no such share is left out
     colours: dict, # run -> number of its colour
-    of='answers', # what the shares are of
+    of='completions', # what the shares are of
 ):                # markup of fastcore.xml
     "A table of bars, one line a share."
     heads = ft.Tr(ft.Th(head, scope='col'), ft.Th(f'share of {of}, and its 95 % interval', scope='col'))
@@ -118,7 +118,7 @@ def ladder(
         lines.append((share_label(name), [(r.name, r.scores[name], interval_of(r.scores, name)) for r in runs]))
     if any('answered' in r.scores for r in runs):
         answered = [(r.name, r.scores.get('answered', r.scores)) for r in runs]
-        lines.append(('equal, of answers', [(name, s['equal'], interval_of(s, 'equal')) for name, s in answered]))
+        lines.append(('equal, of completions', [(name, s['equal'], interval_of(s, 'equal')) for name, s in answered]))
     return lines
 
 # %% ../nbs/21_report.ipynb #548717a1
@@ -211,10 +211,10 @@ def finding_table(
     run,     # a `Run`
     most=12, # codes
 ):           # markup of fastcore.xml
-    "The codes that the lint finds in most wrong answers."
+    "The codes that the lint finds in most wrong completions."
     frequent = [(code, f) for code, f in run.scores['findings'].items() if f['wrong']][:most]
-    if not frequent: return ft.P('The lint has nothing to say about the wrong answers.')
-    heads = (('code, and what is said', ''), ('wrong answers', 'number'), ('right answers', 'number'))
+    if not frequent: return ft.P('The lint has nothing to say about the wrong completions.')
+    heads = (('code, and what is said', ''), ('wrong completions', 'number'), ('right completions', 'number'))
     head = ft.Tr(*(ft.Th(text, scope='col', cls=style) for text, style in heads))
     lines = []
     for code, f in frequent:
@@ -339,16 +339,16 @@ def figure_sections(
 ) -> list:   # markup of fastcore.xml
     "Everything above the list of tasks."
     meanings = '; '.join(f'{share_label(name)}: {SHARES[name]}' for name in _frequent_shares(runs))
-    parts = [ft.H2('How far the answers come'), share_table('share', ladder(runs), colours),
+    parts = [ft.H2('How far the completions come'), share_table('share', ladder(runs), colours),
              ft.P(meanings+'.', cls='classes')]
     if any(len(run.scores['pass_at']) > 1 for run in runs):
         parts += [ft.H2('With several samples'), ft.P('The share of tasks of which one of k answers is right.'),
                   share_table('', pass_shares(runs), colours, 'tasks')]
     for title, group in _SECTIONS: parts += _group_section(title, group, runs, colours)
     of_two = 'Rows are the classes of the first run, columns those of the last. ' if len(runs) > 1 else ''
-    explanation = f'What each answer has to have mended first. {of_two}A number leads to its tasks.'
+    explanation = f'What each completion has to have fixed first. {of_two}A number leads to its tasks.'
     parts += [ft.H2('Mistakes'), ft.P(explanation), *mistake_table(runs, tasks)]
-    parts += [ft.H3(f'Findings in the answers of {runs[-1].name}'), finding_table(runs[-1])]
+    parts += [ft.H3(f'Findings in the completions of {runs[-1].name}'), finding_table(runs[-1])]
     return parts + [ft.P('Processor time of the solver. ', *map(_time_line, runs), cls='quiet', id='times')]
 
 # %% ../nbs/21_report.ipynb #a4067526
@@ -356,7 +356,7 @@ def _group_section(title, group, runs, colours):
     "The shares of a group, the first lines at once; nothing where it has one part only."
     lines = group_shares(runs, group)
     if len(lines) <= 1 and group != 'family': return []
-    section = [ft.H2(title), ft.P('The share of answers that are right; the number of answers in brackets.'),
+    section = [ft.H2(title), ft.P('The share of completions that are right; their number in brackets.'),
                share_table(group, lines[:AT_ONCE], colours)]
     if len(lines) <= AT_ONCE: return section
     more = ft.Summary(f'{len(lines)-AT_ONCE} more')
@@ -425,7 +425,7 @@ def _size_line(run):
     s = run.scores
     lacking = {'missing': len(s['missing']), 'withheld on purpose': s['abstained']}
     lacking = ''.join(f', {count} of them {what}' for what, count in lacking.items() if count)
-    return f"{run.name}: {s['n']} answers to {s['tasks']} tasks of {s['problems']} problems{lacking}. "
+    return f"{run.name}: {s['n']} completions for {s['tasks']} tasks of {s['problems']} problems{lacking}. "
 
 # %% ../nbs/21_report.ipynb #9a3aa012
 def draw_scores(

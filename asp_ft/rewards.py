@@ -271,7 +271,7 @@ class Plan:
     "What decides an improvement, beside the configuration of its training."
     method: str='reject'      # reject, dpo or grpo
     rounds: int=2             # times that it samples and learns
-    samples: int=8            # answers to a prompt
+    samples: int=8            # samples of a prompt
     temperature: float=1.     # of the samples
     prompts: int=0            # training tasks a round; 0: all
     most: int=4               # different right programs of a prompt, or pairs
@@ -280,7 +280,7 @@ class Plan:
     replay_data: str=''       # the folder of that train.jsonl; none: that of the tasks
     hidden: int=FURTHER       # hidden instances of a task
     held_out: int=200         # tasks of the split `valid` that each round is measured on; 0: all
-    max_new_tokens: int=512   # tokens of an answer
+    max_new_tokens: int=512   # tokens of a completion
     prompts_per_update: int=8 # with grpo: prompts whose samples make a step
     rollouts: str='own'       # with grpo, who samples: own (our loop), continuous, transformers or vllm
 
@@ -370,7 +370,7 @@ def nothing_to_learn(
 ) -> AspFtError:      # the error to raise
     "The diagnosis where no prompt has right samples beside wrong ones."
     return AspFtError(
-        f"{method}: no prompt has right answers beside wrong ones: of {counts['prompts']} prompts "
+        f"{method}: no prompt has right completions beside wrong ones: of {counts['prompts']} prompts "
         f"{counts['always_right']} are always right, {counts['always_wrong']} always wrong, and of "
         f"{counts['samples']} samples {counts['unknown']} have no reward; raise --samples or --temperature, or take "
         'other tasks; a model that never solves a task has to be fine-tuned on examples first')
@@ -547,7 +547,7 @@ def improve(
     method: str='reject',     # reject: learn right samples; dpo: right against wrong ones; grpo: the reward itself
     config: str=None,         # a YAML file with fields of `RunConfig`; without: as the adapter was trained
     rounds: int=2,            # times that it samples and learns; with grpo 1
-    samples: int=8,           # answers to a prompt
+    samples: int=8,           # samples of a prompt
     temperature: float=1.,    # of the samples
     prompts: int=0,           # training tasks a round; 0: all
     most: int=4,              # different right programs of a prompt, or pairs
@@ -556,12 +556,12 @@ def improve(
     replay_data: str='',      # the folder of that train.jsonl, such as what the adapter was trained on; none: --data
     hidden: int=FURTHER,      # hidden instances of a task
     held_out: int=200,        # tasks of the split valid that each round is measured on; 0: all
-    max_new_tokens: int=512,  # tokens of an answer
+    max_new_tokens: int=512,  # tokens of a completion
     prompts_per_update: int=8,# with grpo: prompts whose samples make a step
     rollouts: str='own',      # with grpo, who samples: own (our loop), continuous, transformers or vllm
     **flags,                  # any field of `RunConfig`; wins over the file
 ) -> dict:                    # what stands in improve.json
-    "Let a model learn from the solver's verdicts on its own answers; a rerun goes on where it was."
+    "Let a model learn from the solver's verdicts on its own completions; a rerun goes on where it was."
     plan = Plan(method, 1 if method == 'grpo' else rounds, samples, float(temperature), prompts, most, mutants,
                 float(replay), replay_data, hidden, held_out, max_new_tokens, prompts_per_update, rollouts)
     config, started = round_config(method, config, **flags), time.time()
