@@ -415,7 +415,7 @@ def tell_log(
     done: int=0,  # of them, by an earlier process
 ):
     "Name the log of a run that begins, for whoever wants to follow it."
-    log.info('training: %s; %s grows by a line every few of them', count_text(updates-done, 'update'),
+    log.info('training: %s; %s grows by a line every few of them', count_text(updates-done, 'step'),
              show_path(Path(work)/'log.jsonl'))
 
 # %% ../nbs/12_training.ipynb #db9441c0
