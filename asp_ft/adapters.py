@@ -24,9 +24,10 @@ from .models import pickle_advice, with_seal
 from .support import assemble_parameters, check_support, empty_model, stored_names
 from .training import adapter_files, check_run
 
-# %% ../nbs/13_adapters.ipynb #dd29817b
+# %% ../nbs/13_adapters.ipynb #b3ec4f71
 ITEM = dict(F64=8, F32=4, F16=2, BF16=2, I64=8, I32=4, I16=2, I8=1, U64=8, U32=4, U16=2, U8=1, BOOL=1)  # bytes a number
 
+# %% ../nbs/13_adapters.ipynb #dd29817b
 def read_header(
     path,      # a safetensors file
     size: int, # of the file, in bytes
@@ -108,7 +109,7 @@ def printable(
     "A value as a message shows it."
     return ''.join(c if c.isprintable() else '?' for c in str(value))[:most]
 
-# %% ../nbs/13_adapters.ipynb #a92d1612
+# %% ../nbs/13_adapters.ipynb #107eb255
 WHY = dict(alora_invocation_tokens='it acts only after these tokens, and a weight acts always',
            modules_to_save='whole modules are stored beside', trainable_token_indices='it holds embeddings of tokens',
            bias='biases were trained too', lora_bias='biases were trained too',
@@ -116,6 +117,7 @@ WHY = dict(alora_invocation_tokens='it acts only after these tokens, and a weigh
            use_qalora='the inputs are pooled first', arrow_config='each input chooses among adapters')  # of refusals
 KNOWN_TO = 'train a plain LoRA, or merge with PEFT (merge_and_unload) and give the result as --model'  # the remedy
 
+# %% ../nbs/13_adapters.ipynb #a92d1612
 def check_foreign(
     settings: dict, # adapter_config.json, as PEFT writes it
     name: str,      # of the file, for the message
@@ -142,9 +144,10 @@ def check_start(
         'original one; write it as a plain LoRA with PEFT: save_pretrained(OUT, '
         'path_initial_model_for_weight_conversion=START), or train with init_lora_weights=true')
 
-# %% ../nbs/13_adapters.ipynb #fca75838
+# %% ../nbs/13_adapters.ipynb #18f703c9
 LARGEST = 1e9  # a number above it is a typing error, in ranks and scales
 
+# %% ../nbs/13_adapters.ipynb #fca75838
 def is_of_kind(
     value,     # of a setting
     kind: str, # one of the values of `EXPECTED`
@@ -166,7 +169,7 @@ def is_of_kind(
         case 'names with whole numbers above 0': each = 'a whole number above 0'
     return isinstance(value, dict) and is_of_kind([*value], 'a list of names') and are(value.values(), each)
 
-# %% ../nbs/13_adapters.ipynb #57af1f28
+# %% ../nbs/13_adapters.ipynb #ddae00bf
 EXPECTED = dict(
     r='a whole number above 0', lora_alpha='a number', use_rslora='true or false', use_dora='true or false',
     rank_pattern='names with whole numbers above 0', alpha_pattern='names with numbers',
@@ -177,6 +180,7 @@ EXPECTED = dict(
     num_layers='a whole number')  # field -> kind
 NEEDED = ('r', 'lora_alpha', 'rank', 'scale')  # fields that an adapter cannot do without, in its schema
 
+# %% ../nbs/13_adapters.ipynb #57af1f28
 def check_values(
     settings: dict, # of an adapter
     names,          # the fields to look at
@@ -472,9 +476,10 @@ def stack_factors(
     if not wrapper._did_swap_in_out_features: a, b = b.mT, a.mT   # a stack of (inputs, outputs)
     return a.contiguous(), b.contiguous()
 
-# %% ../nbs/13_adapters.ipynb #4c2521b7
+# %% ../nbs/13_adapters.ipynb #6aa4d548
 PROBED = 8  # columns of a probe; enough to see that they keep their order
 
+# %% ../nbs/13_adapters.ipynb #4c2521b7
 def unknown_stack(
     parameter: str, # name of a stack
 ) -> AspFtError:    # to raise

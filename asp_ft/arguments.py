@@ -84,9 +84,10 @@ def full_flag(
         raise UsageError(f"{flag} may be {', '.join(begins)}: write more of it")
     return (exact or begins)[0]+equals+value
 
-# %% ../nbs/23_arguments.ipynb #e2cc1e46
+# %% ../nbs/23_arguments.ipynb #6e713df1
 _KINDS = dict(int='a whole number', float='a number')
 
+# %% ../nbs/23_arguments.ipynb #e2cc1e46
 def short_complaint(
     message: str, # what argparse says
     example: str, # a command that works
@@ -122,10 +123,11 @@ def help_text(
         if default != '': text += f' (default: {default})'
     return text.replace('%', '%%')
 
-# %% ../nbs/23_arguments.ipynb #ecf37749
+# %% ../nbs/23_arguments.ipynb #8e9467fb
 PYTHON_ONLY = 'limits', 'review'  # arguments of functions that no word of a shell can give
 _LETTER = {int: 'N', float: 'X', tuple: 'A,B'}  # what stands for a value
 
+# %% ../nbs/23_arguments.ipynb #ecf37749
 def function_arguments(
     function,       # its arguments have comments
     positionals=(), # the names of those that are given by their place
@@ -254,9 +256,10 @@ class Command:
     loads: bool = False         # it loads a model, which may bring code of its own
     defaults: dict | None = None  # field of `flags_of` -> its default, where the command has another
 
-# %% ../nbs/23_arguments.ipynb #d8315a67
+# %% ../nbs/23_arguments.ipynb #7e06c1b8
 TRUST = 'trust_remote_code'  # a flag of the commands that load models, and of no file
 
+# %% ../nbs/23_arguments.ipynb #d8315a67
 def command_arguments(
     command: Command, # a row of the table of commands
 ) -> dict:            # title of a group -> list of `Argument`

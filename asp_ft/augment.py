@@ -49,9 +49,10 @@ def seeded_number(
     "A number that is the same in every run."
     return int(text_hash(json.dumps(parts))[:12], 16)
 
-# %% ../nbs/09_augment.ipynb #39b7c8c1
+# %% ../nbs/09_augment.ipynb #632c4f21
 _bare = lru_cache(1000)(syntax.strip_comments)  # one program is looked at many times
 
+# %% ../nbs/09_augment.ipynb #39b7c8c1
 def add_program(
     task: dict,   # a row of tasks.jsonl
     program: str, # the assistant's turn
@@ -244,9 +245,10 @@ def propose_comments(
         text = '\n'.join(lines)
         yield NOTHING if text == task['gold'].strip() else Proposal(add_program(task, text), text)
 
-# %% ../nbs/09_augment.ipynb #c29dfee6
+# %% ../nbs/09_augment.ipynb #a0c927c7
 _STEP_BY_STEP = 'Write the program step by step, one statement at a time.'  # stands under the description
 
+# %% ../nbs/09_augment.ipynb #c29dfee6
 def propose_steps(
     tasks,     # rows of tasks.jsonl
     kind: str, # steps
@@ -267,10 +269,11 @@ def propose_steps(
         turns.append(dict(role='assistant', content=task['gold'].strip()))
         yield Proposal(turns, '\n'.join(text for _, text in steps))
 
-# %% ../nbs/09_augment.ipynb #d71c0e95
+# %% ../nbs/09_augment.ipynb #85f81a08
 _SLOT = r'[a-z]\w*'  # a name
 _SLOTS = dict(k=r'\d+', m=r'\d+', op=r'[<>=]+', facts=rf'(?:{_SLOT}\({_SLOT}\)\.\n)+')  # slots that hold no name
 
+# %% ../nbs/09_augment.ipynb #d71c0e95
 def read_slots(
     task: dict, # a row of tasks.jsonl
 ) -> dict:      # slot -> text; {} where the program is not of the family that the task names
@@ -303,7 +306,7 @@ def reword(
     draw = draw_sentence if task['source'] == 'NL' else draw_lines
     return draw(family, rng, 'train', slots | words)
 
-# %% ../nbs/09_augment.ipynb #1c5fd3a9
+# %% ../nbs/09_augment.ipynb #ff6db961
 PHRASES = (('Find', 'Determine', 'Compute'), ('Report', 'Output', 'Return'), ('Choose', 'Select', 'Pick'),
            ('Minimise', 'Minimize'), ('Maximise', 'Maximize'), ('minimise', 'minimize'), ('maximise', 'maximize'),
            ('at most', 'no more than'), ('at least', 'no less than'), ('exactly', 'precisely'),
@@ -313,6 +316,7 @@ _BEHIND = r'(?![\w(/:])(?! (?:of|as|out|other)\b)'  # what must not follow: a na
 _BEFORE = {phrase: r'(?<!\w)'*phrase[0].isalpha() for phrase in _GROUPS}   # not the end of another word
 _PHRASE = re.compile('|'.join(_BEFORE[phrase]+re.escape(phrase)+_BEHIND for phrase in _GROUPS))
 
+# %% ../nbs/09_augment.ipynb #1c5fd3a9
 def rephrase(
     text: str, # a description
     seed: int, # which words
@@ -399,9 +403,10 @@ def propose_repairs(
         if wrong: yield Proposal([], gold, wrong[number//len(SLIPS) % len(wrong)].strip())
         else: yield Proposal([], '', refused='no place for a mistake')
 
-# %% ../nbs/09_augment.ipynb #7e31d011
+# %% ../nbs/09_augment.ipynb #ee02b1a1
 _WITNESS = dict(allowed='wrongly allowed', missing='wrongly missing', input='derived, though it is an input,')
 
+# %% ../nbs/09_augment.ipynb #7e31d011
 def repair_words(
     task: dict, # a row of tasks.jsonl
     verdict,    # of `compare_programs`, on a wrong program
@@ -467,9 +472,10 @@ def admit(
                 messages = add_program(dict(prompt=prompt), task['gold'].strip())
         yield (kind, task, None, {}, reason) if reason else (kind, task, messages, p.fields, '')
 
-# %% ../nbs/09_augment.ipynb #7e31d013
+# %% ../nbs/09_augment.ipynb #0af08175
 BARE = 'it is not what was asked for'  # what is said of a wrong program where nothing is to be said
 
+# %% ../nbs/09_augment.ipynb #7e31d013
 def repair_tasks(
     tasks: list,             # rows of tasks.jsonl
     wrong,                   # (id of a task, program) pairs
@@ -513,9 +519,10 @@ def row_hash(
     "What tells rows apart: the same for the same prompt and program."
     return text_hash(json.dumps([prompt, program.strip()]))[:24]
 
-# %% ../nbs/09_augment.ipynb #c9002a42
+# %% ../nbs/09_augment.ipynb #8076d1a4
 BATCH = 200  # tasks that are compared together: memory stays flat
 
+# %% ../nbs/09_augment.ipynb #c9002a42
 def augment_tasks(
     tasks,        # rows of tasks.jsonl, a list
     kinds,        # keys of `KINDS`
@@ -537,9 +544,10 @@ def augment_tasks(
             changes = dict(prompt=messages[:-1], gold=messages[-1]['content'])
             yield dict(messages=messages, **names), task | names | changes | fields
 
-# %% ../nbs/09_augment.ipynb #adbba49b
+# %% ../nbs/09_augment.ipynb #a69236a6
 _REQUIRED = 'id', 'split', 'prompt', 'gold', 'inputs', 'outputs', 'instances'  # in a row of tasks.jsonl
 
+# %% ../nbs/09_augment.ipynb #adbba49b
 def training_tasks(
     path,   # a tasks.jsonl
 ) -> list:  # rows

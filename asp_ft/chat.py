@@ -25,9 +25,10 @@ from .core import AspFtError, log, read_json, RunConfig, require, show_path, tex
 from .sandbox import Limits, new_job, run_jobs, Table
 from .models import first_line, model_folder, quiet, remote_code, unreadable_part
 
-# %% ../nbs/11_chat.ipynb #0abff4fe
+# %% ../nbs/11_chat.ipynb #27c0c9e3
 DATE = '26 Jul 2024'  # what Llama 3.1's template falls back to; fixed, so that ids do not change from day to day
 
+# %% ../nbs/11_chat.ipynb #0abff4fe
 @dataclass(frozen=True)
 class ChatSettings:
     "What a chat template is told beside the conversation."
@@ -103,9 +104,10 @@ def template_error(
     remedy = '; leave the system turn out (convert without --system)' if system else ''
     return f'{place} refuses the conversation: {first_line(error)}{remedy}'
 
-# %% ../nbs/11_chat.ipynb #89bb81ef
+# %% ../nbs/11_chat.ipynb #310bc8a9
 LONGEST = 16_000_000  # characters of a rendered conversation; the longest contexts are a quarter of that
 
+# %% ../nbs/11_chat.ipynb #89bb81ef
 def _render_job(job, tell):
     "In the sandbox: render every conversation of a job."
     replies = []
@@ -124,10 +126,11 @@ JOBS = dict(render=_render_job)  # for the sandbox
 PRACTICE = [dict(kind='render', template='{{ messages[0].content }}', marked=False, special={}, date=DATE,
                  thinking=False, conversations=[[[dict(role='user', content='a')], True]])]
 
-# %% ../nbs/11_chat.ipynb #a722b792
+# %% ../nbs/11_chat.ipynb #e5e0e325
 OPEN_THOUGHT = re.compile(r'<(think|thinking|thought|reasoning)>\s*$')  # with which some generation prompts end
 THOUGHT_END = re.compile(r'</(?:think|thinking|thought|reasoning)>')      # with which a thought ends
 
+# %% ../nbs/11_chat.ipynb #a722b792
 def split_thought(
     content: str, # of an assistant's turn
 ) -> tuple:       # (thought with its tags, answer); the thought is '' where there is none
@@ -170,11 +173,12 @@ def template_name(
     place = show_path(tokenizer.name_or_path or 'the tokenizer')
     return f'the chat template of {place}'
 
-# %% ../nbs/11_chat.ipynb #9fdd6df8
+# %% ../nbs/11_chat.ipynb #9d598493
 TEMPLATE = Limits(seconds=10., memory_mb=4096)  # of one job; hundreds of conversations take a tenth of a second
 ENDS = dict(TIMEOUT='runs for more than {0.seconds:g} s of processor time',
             OUT_OF_MEMORY='takes more than {0.memory_mb} MiB of memory', CRASHED='is nested too deeply')
 
+# %% ../nbs/11_chat.ipynb #9fdd6df8
 def render_many(
     tokenizer,           # with a chat template
     conversations: list, # (messages, whether to end where the assistant begins to write), each
@@ -226,9 +230,10 @@ def special_pattern(
     tokens = sorted({*added, *tokenizer.all_special_tokens}, key=len, reverse=True)
     return re.compile('|'.join(map(re.escape, tokens)) or r'(?!)')
 
-# %% ../nbs/11_chat.ipynb #5b72da4c
+# %% ../nbs/11_chat.ipynb #0cc59196
 ROLES = 'system', 'user', 'assistant'
 
+# %% ../nbs/11_chat.ipynb #5b72da4c
 def check_messages(
     tokenizer,      # whose special tokens must not stand in a text
     messages: list, # the conversation
@@ -540,9 +545,10 @@ def assistant_turns(
     if marked: check_marks(tokenizer, messages, rendered[0])
     return texts[0] if prompt else closing_of(tokenizer).end(texts[0]), turns
 
-# %% ../nbs/11_chat.ipynb #3b57371d
+# %% ../nbs/11_chat.ipynb #1748219b
 IGNORE = -100  # the label that both PyTorch's and our MLX loss leave out
 
+# %% ../nbs/11_chat.ipynb #3b57371d
 @dataclass(frozen=True)
 class Encoded:
     "A conversation as token ids, and which of them are trained."
@@ -653,9 +659,10 @@ class TokenView:
             marked.append(on+text+off if trained else text)
         return '<pre>' + ''.join(marked) + '</pre>'
 
-# %% ../nbs/11_chat.ipynb #55dbfa78
+# %% ../nbs/11_chat.ipynb #b8c4e827
 BATCH = 64            # rows that are rendered as one job, where there are many
 
+# %% ../nbs/11_chat.ipynb #55dbfa78
 def render_rows(
     tokenizer,  # with a chat template
     rows: list, # of train.jsonl

@@ -100,9 +100,10 @@ def read_program(
         raise AspFtError(f'{path}: more than {LARGEST >> 20} MiB; see whether it is a program')
     return decode_text(data, path)
 
-# %% ../nbs/24_cli.ipynb #82802080
+# %% ../nbs/24_cli.ipynb #24e5c746
 _CONST = re.compile(r'''_*[a-z][\w']*=(?:-?\d+|_*[a-z][\w']*|"[^"\\\n]*")''', re.A)
 
+# %% ../nbs/24_cli.ipynb #82802080
 def _check_consts(consts):
     "Constants as clingo takes them."
     for text in consts or ():
@@ -189,9 +190,10 @@ def _messages_as_json(messages):
     "Messages as `--json` prints them."
     return [dict(code=m.code, line=m.line, column=m.column, text=m.text) for m in messages]
 
-# %% ../nbs/24_cli.ipynb #c95949d0
+# %% ../nbs/24_cli.ipynb #03ef0ded
 _SAID = ('verdict', 'evidence', 'reason', 'witness', 'outcome', 'alignment')  # of a verdict, in JSON
 
+# %% ../nbs/24_cli.ipynb #c95949d0
 def compare(
     candidate: str,      # the program to judge
     gold: str,           # the program that is right
@@ -231,9 +233,10 @@ def complete_task(
     if examination.outcome not in modules.solver.RUNS: return task
     return replace(task, inputs=task.inputs or examination.inputs, outputs=task.outputs or examination.outputs)
 
-# %% ../nbs/24_cli.ipynb #46260cf5
+# %% ../nbs/24_cli.ipynb #dc157402
 _WITNESS = dict(allowed='wrongly allowed', missing='wrongly missing', input='invented', cost='its cost')
 
+# %% ../nbs/24_cli.ipynb #46260cf5
 def show_verdict(
     verdict,           # a `solver.Verdict`
     name: str='',      # of the candidate's file
@@ -467,7 +470,7 @@ def config_text(
         save_config(config, Path(d)/'config.yaml')
         return (Path(d)/'config.yaml').read_text()
 
-# %% ../nbs/24_cli.ipynb #41c69e2b
+# %% ../nbs/24_cli.ipynb #dd676016
 DEMO = dict(new=('mutual', 'siblings', 'untouched', 'symmetric'),      # families that nano has not seen
             train=dict(new=600, known=780), test=dict(new=60, known=78))  # problems; known ones against forgetting
 SLOW = dict(batch_size=8, max_steps=96)   # with MLX where there is no Apple GPU: the CPU computes slowly there
@@ -476,6 +479,7 @@ QUICK = dict(train=dict(new=40, known=39), test=dict(new=4, known=13), max_steps
 TITLES = dict(new='new kinds of problems (only the fine-tuning saw them)',   # of the two groups, as tables have them
               known='known kinds (nano was pretrained on them)')
 
+# %% ../nbs/24_cli.ipynb #41c69e2b
 def demo_families() -> dict: # new, known: names
     "The families that the demonstration teaches, and those that nano was pretrained on."
     return dict(new=DEMO['new'], known=modules.problems.nano_families())
@@ -515,10 +519,11 @@ def same_verdicts(
         return [dict(id=id, messages=prompts[id], text=answers[id], verdict=verdicts[id]) for id in sorted(answers)]
     return judge
 
-# %% ../nbs/24_cli.ipynb #de30de30
+# %% ../nbs/24_cli.ipynb #4266df07
 ASKED = dict(description='Let friends be all pairs of likes that are mutual.', inputs='likes/2',
              outputs='friends/2')  # a question of a kind that the demonstration teaches
 
+# %% ../nbs/24_cli.ipynb #de30de30
 def next_steps(
     model,  # the fused model that was made
     report, # its page

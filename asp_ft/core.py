@@ -93,10 +93,11 @@ def count_text(
     plural = 'es' if word.endswith(('s', 'x', 'ch', 'sh')) else 's'
     return f'{n} {word}' + plural*(n != 1)
 
-# %% ../nbs/00_core.ipynb #4a64e6e0
+# %% ../nbs/00_core.ipynb #85198cb3
 FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG                # no more can be written
 CLOSED = errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY  # this place must not be written or read
 
+# %% ../nbs/00_core.ipynb #4a64e6e0
 @contextmanager
 def named_errors(
     path,     # what is read or written inside the block, as the user knows it
@@ -213,9 +214,10 @@ class Screen:
         self._stream.write(text)
         return len(text)
 
-# %% ../nbs/00_core.ipynb #2b0ee9ff
+# %% ../nbs/00_core.ipynb #d8761f8c
 COLOURS = dict(good=32, bad=31, unsure=33, place=1, caret=36, style=2, trained='30;42')  # numbers of ANSI
 
+# %% ../nbs/00_core.ipynb #2b0ee9ff
 def paint(
     text: str,   # what to print
     colour: str, # good, bad, unsure, place, caret, style or trained
@@ -268,9 +270,10 @@ def atomic_write(
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
 
-# %% ../nbs/00_core.ipynb #05d1b99b
+# %% ../nbs/00_core.ipynb #8494a2ad
 _holding = set()  # (path, thread) of the locks that this process holds
 
+# %% ../nbs/00_core.ipynb #05d1b99b
 def _holder(lock):
     "Who holds a lock, as the lock says."
     try: return 'process {pid} on {host}, since {since}'.format_map(json.loads(lock.read_bytes()))
@@ -379,11 +382,12 @@ def write_jsonl(
     with atomic_write(path) as f:
         for row in rows: f.write(json.dumps(row, ensure_ascii=False)+'\n')
 
-# %% ../nbs/00_core.ipynb #a6446e4a
+# %% ../nbs/00_core.ipynb #42be21fc
 LARGEST = 16*2**20        # bytes of a text that people write, such as a program: more is some other file
 LARGEST_JSON = 256*2**20  # bytes of a JSON file that is read as a whole; a tokenizer.json of a large model has 35 MB
 LONGEST = 64*2**20        # bytes of a line of a file that is read line by line
 
+# %% ../nbs/00_core.ipynb #a6446e4a
 class UnreadableFile(AspFtError):
     "A file that cannot be read; `code` is unreadable, too_large or not_utf8, `reason` and `remedy` are its message."
     def __init__(self, path, code, reason, remedy):
@@ -443,10 +447,11 @@ def read_text(
     "Read a text file in UTF-8; `UnreadableFile` says why it cannot be read."
     return decode_text(read_bytes(path, most), path)
 
-# %% ../nbs/00_core.ipynb #6f1a3a99
+# %% ../nbs/00_core.ipynb #b7cf1abf
 _KINDS = {dict: 'an object {…}', list: 'a list […]', str: 'a text', int: 'a whole number', float: 'a number',
           bool: 'true or false', type(None): 'null'}
 
+# %% ../nbs/00_core.ipynb #6f1a3a99
 def misfit(
     value,        # what JSON holds
     kind,         # a type; [kind]: a list of such; (kind, …): one of them; {key: kind}: an object, in which a key may
@@ -598,10 +603,11 @@ class Workspace:
         if not self.holds(path): return show_path(Path(path))
         return Path(os.path.realpath(path)).relative_to(os.path.realpath(self.root)).as_posix()
 
-# %% ../nbs/00_core.ipynb #76a70b4e
+# %% ../nbs/00_core.ipynb #f63dace5
 ENV_NAMES = 'HF_TOKEN', 'HF_KEY', 'HF_HOME', 'HF_HUB_OFFLINE', 'ASP_FT_API_KEY'  # what a .env may set
 LARGEST_ENV = 2**16  # bytes of a .env
 
+# %% ../nbs/00_core.ipynb #76a70b4e
 def read_env(
     path, # a file of NAME=value lines; comments, quotes and "export" are fine
 ) -> dict: # name -> value
@@ -619,9 +625,10 @@ def read_env(
         out[name] = value
     return out
 
-# %% ../nbs/00_core.ipynb #10b86c39
+# %% ../nbs/00_core.ipynb #cd1ddd6b
 _warned = set()  # what has been said once and need not be said again
 
+# %% ../nbs/00_core.ipynb #10b86c39
 def _env_file(root):
     "The names and values of the `.env` in a folder, only those that it may set; a warning names the others."
     import logging
@@ -654,7 +661,7 @@ if os.environ.get('IN_TEST'):
 # %% ../nbs/00_core.ipynb #dc3313d9
 NANO = Path(__file__).parent/'nano' if '__file__' in globals() else Path('../asp_ft/nano')
 
-# %% ../nbs/00_core.ipynb #ba92b72c
+# %% ../nbs/00_core.ipynb #8ed28416
 _CHOICES = dict(
     backend=('auto', 'pytorch', 'mlx'),
     engine=('exact', 'stock'),
@@ -674,6 +681,7 @@ _AT_LEAST = dict(rank=1, alpha=0, dropout=0, num_layers=1, learning_rate=0, warm
 _WORDS = dict(num_layers=dict(all='every one'),
               micro_batch=dict(auto='batch_size', fit='what memory takes'))  # number -> words instead, their meaning
 
+# %% ../nbs/00_core.ipynb #ba92b72c
 def field_type(
     field, # of a dataclass
 ) -> tuple: # (its type without None, whether it may be None)
@@ -687,9 +695,10 @@ def _has_inner_values(value):
     if isinstance(value, dict): return True
     return isinstance(value, (list, tuple)) and any(isinstance(v, (list, tuple, dict)) for v in value)
 
-# %% ../nbs/00_core.ipynb #991c575d
+# %% ../nbs/00_core.ipynb #cf40899f
 _BOOLS = {'true': True, '1': True, 'false': False, '0': False}
 
+# %% ../nbs/00_core.ipynb #991c575d
 def coerce_field(
     field, # of a dataclass, with its type and default
     value, # from a file, a flag or a caller
@@ -865,10 +874,11 @@ def file_hash(
     if Path(path).suffix == '.json' and size > LARGEST_JSON: _too_large(path, size, LARGEST_JSON)
     with open(path, 'rb') as f: return hashlib.file_digest(f, 'sha256').hexdigest()
 
-# %% ../nbs/00_core.ipynb #a62b5cb5
+# %% ../nbs/00_core.ipynb #482f5b6b
 PACKAGES = ('asp_ft clingo torch transformers trl peft datasets accelerate safetensors bitsandbytes mlx mlx-lm '
             'llguidance gguf').split()
 
+# %% ../nbs/00_core.ipynb #a62b5cb5
 def package_versions() -> dict: # name -> version, of what is installed
     "Versions of Python and of the packages that decide a result."
     versions = {'python': platform.python_version()}
@@ -903,9 +913,10 @@ def process_count() -> int: # 1 without a launcher
     if hosts := os.environ.get('MLX_HOSTFILE'): return len(read_json(hosts, kind=list))
     return int(os.environ.get('WORLD_SIZE', os.environ.get('MLX_WORLD_SIZE', 1)))
 
-# %% ../nbs/00_core.ipynb #682633c5
+# %% ../nbs/00_core.ipynb #cdf95365
 LINES = 30.  # seconds between two lines of a log, where there is no terminal to draw a bar on
 
+# %% ../nbs/00_core.ipynb #682633c5
 def clock_text(
     seconds: float, # a time
 ) -> str:           # minutes and seconds, in front of them hours where there are some
@@ -972,10 +983,11 @@ class StepCounter:
         "How far it is."
         return progress_text(self.desc, self.unit, self.n, self.initial, self.total, seconds, self.postfix, last)
 
-# %% ../nbs/00_core.ipynb #947ce93f
+# %% ../nbs/00_core.ipynb #e32f3619
 _bars, _speaking = [], _thread.allocate_lock()  # weak references to those that have not ended; held to print a line
 _teller = None                                  # the number of the process in which a thread prints them
 
+# %% ../nbs/00_core.ipynb #947ce93f
 def _tell_regularly():
     "Print the line of the newest bar every `LINES` seconds, until there is none."
     global _teller
@@ -1062,9 +1074,10 @@ def working(
         return
     with ProgressLines(desc=desc): yield
 
-# %% ../nbs/00_core.ipynb #227e7f45
+# %% ../nbs/00_core.ipynb #34c6ed7b
 _all_ = ['log']
 
+# %% ../nbs/00_core.ipynb #227e7f45
 def __getattr__(name):
     "`log`, the logger of asp_ft, which every module shares; imported on first use."
     if name != 'log': raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

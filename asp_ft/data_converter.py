@@ -35,9 +35,10 @@ from .instances import Synthesis, synthesise_many
 from .tables import Note
 from .sources import CONTRACT, contract_line, RawProblem, read_columns, read_contract_line, read_sources
 
-# %% ../nbs/07_data_converter.ipynb #71575601
+# %% ../nbs/07_data_converter.ipynb #d092ddf7
 _CLINGO_CODES = dict(syntax=1, error=1, underived=2, undefined_operation=2)  # clingo's own words; 2 may be meant
 
+# %% ../nbs/07_data_converter.ipynb #71575601
 def message_remedy(
     message, # of clingo or of the lint
 ) -> str:
@@ -104,9 +105,10 @@ def needs_instances(
     "Whether a program waits for facts that nobody gave."
     return not problem.instances and (examination.open or bool(examination.inputs))
 
-# %% ../nbs/07_data_converter.ipynb #41ea7432
+# %% ../nbs/07_data_converter.ipynb #fa9fd855
 _BROKEN = ('SYNTAX_ERROR', 'UNSAFE', 'GROUNDING_ERROR', 'FORBIDDEN', 'CRASHED')
 
+# %% ../nbs/07_data_converter.ipynb #41ea7432
 def judge(
     problem: RawProblem,      # what was read
     examination: Examination, # what the solver says
@@ -124,9 +126,10 @@ def judge(
     findings += [problem_note(problem, m.code, m.text, m) for m in reversed(once.values())]
     return None, findings
 
-# %% ../nbs/07_data_converter.ipynb #4bdb7db3
+# %% ../nbs/07_data_converter.ipynb #361cb848
 CHECKED = 'runs', 'synthesised', 'instances'  # how far a row was verified, the least first
 
+# %% ../nbs/07_data_converter.ipynb #4bdb7db3
 @dataclass(frozen=True)
 class Admitted:
     "A problem that is kept, and how far it was verified."
@@ -159,9 +162,10 @@ def add_instances(
     if examination.open: contract['costs'] = True
     return replace(problem, contract=contract, instances=instances)
 
-# %% ../nbs/07_data_converter.ipynb #bf40204b
+# %% ../nbs/07_data_converter.ipynb #d43e1023
 CHUNK = 1000  # problems that get instances together: few enough to be held in memory
 
+# %% ../nbs/07_data_converter.ipynb #bf40204b
 def admit(
     kept,           # (`RawProblem`, `Examination`) pairs
     seed: int=42,   # of the draws
@@ -493,9 +497,10 @@ def split_groups(
         order = [group for group in order if group not in chosen]
     return sides | dict.fromkeys(order, last)
 
-# %% ../nbs/07_data_converter.ipynb #8005c302
+# %% ../nbs/07_data_converter.ipynb #ba09efc1
 GRAM = 8    # words in a row that are compared: shorter runs are shared by chance, longer ones miss small edits
 
+# %% ../nbs/07_data_converter.ipynb #8005c302
 def word_runs(
     text: str, # any
 ) -> list:     # each as a hash; a shorter text is one run
@@ -518,9 +523,10 @@ def predicate_names(
     "The names of a task's input and output predicates."
     return {predicate.lstrip('-').split('/')[0] for predicate in (*task['inputs'], *task['outputs'])}
 
-# %% ../nbs/07_data_converter.ipynb #2c965c35
+# %% ../nbs/07_data_converter.ipynb #7a012daa
 _NAME = re.compile(r'(?<![\w#])_*[a-z]\w*')
 
+# %% ../nbs/07_data_converter.ipynb #2c965c35
 def mask_names(
     task: dict, # a row of tasks.jsonl
 ) -> str:       # in lower case
@@ -529,10 +535,11 @@ def mask_names(
     def mask(m): return '_' if m[0] in names or m[0].isdigit() else m[0].lower()
     return ' '.join(re.sub(r'\w+', mask, task_question(task)).split())
 
-# %% ../nbs/07_data_converter.ipynb #b2f4dd92
+# %% ../nbs/07_data_converter.ipynb #fa591e45
 SHARE = .5  # of a description's runs of words; from here on it is a leak
 NEAR = .75  # of its runs with names masked; from here on it is the same phrasing
 
+# %% ../nbs/07_data_converter.ipynb #b2f4dd92
 @dataclass(frozen=True)
 class Leak:
     "Something that a training row gives away about a held-out one."
@@ -675,9 +682,10 @@ class Side:
     ): self.rows = rows
     def __iter__(self): return (row.task | dict(canonical=row.canonical) for row in self.rows)
 
-# %% ../nbs/07_data_converter.ipynb #a6f739db
+# %% ../nbs/07_data_converter.ipynb #080806b6
 LEAKS = 10  # leaks between two sides that the report lists
 
+# %% ../nbs/07_data_converter.ipynb #a6f739db
 def leak_report(
     rows,   # with their side of the split, a list or a `DiskList`
 ) -> dict:  # 'train/valid' and so on -> counts by kind, and the first ones
@@ -946,9 +954,10 @@ def empty_result(
     more = f'\n  and {len(sources.rejected)-10} more{where}' if len(sources.rejected) > 10 else ''
     return AspFtError(f'nothing could be converted:{shown or " no path was given"}{more}')
 
-# %% ../nbs/07_data_converter.ipynb #17cfe354
+# %% ../nbs/07_data_converter.ipynb #0b894fd6
 REPLIES = 'examined.jsonl'  # what the solver said, so that the same run need not ask again; may be deleted at any time
 
+# %% ../nbs/07_data_converter.ipynb #17cfe354
 def convert(
     raw: Param('folders with problems at any depth, tables, chats; - for standard input', nargs='+'), # paths
     out: str='data',           # the folder to write

@@ -112,9 +112,10 @@ def close_gaps(
     stay, last = {*keep}, [k for k in keep if k >= len(keep)]
     return [k if k in stay else last.pop() for k in range(len(keep))]
 
-# %% ../nbs/18_decode.ipynb #aae6867b
+# %% ../nbs/18_decode.ipynb #ff6938dd
 SPARE_TOKENS = 64  # tokens that full stores grow by: copied once in so many tokens, and little memory is left unused
 
+# %% ../nbs/18_decode.ipynb #aae6867b
 class _SlotLayer:
     "Keys and values as the used part of larger stores: (slots, heads, tokens, numbers a head)."
     def __init__(self, like, slots, used):
@@ -176,9 +177,10 @@ def slot_layer():
     from transformers.cache_utils import DynamicLayer
     return type('SlotLayer', (_SlotLayer, DynamicLayer), {})
 
-# %% ../nbs/18_decode.ipynb #424fa342
+# %% ../nbs/18_decode.ipynb #dd9200bb
 CACHE_NAMES = 'cache', 'past_key_values'   # what transformers calls its cache: since 5.24, and before
 
+# %% ../nbs/18_decode.ipynb #424fa342
 def _lengthen(x, dim, length):
     "Zeros before what is there, so that a tensor has this length in one dimension."
     from torch.nn.functional import pad
@@ -209,9 +211,10 @@ def _select_rows(cache, rows):
         select = getattr(layer, 'batch_select_indices', layer.reorder_cache)
         select(rows)
 
-# %% ../nbs/18_decode.ipynb #ec3b0c92
+# %% ../nbs/18_decode.ipynb #002e680d
 PREFILL_GROUP = 8  # prompts of one forward pass: sorted by length, few are much shorter than their neighbours
 
+# %% ../nbs/18_decode.ipynb #ec3b0c92
 class Slots:
     "The rows that are decoded at the same time: keys and values, in a model's own cache, and a mask."
     def __init__(self,
@@ -293,9 +296,10 @@ def decode_step(self: Slots,
     output = self.model(input_ids=ids, attention_mask=self.mask, position_ids=places, use_cache=True, **self.cache)
     return output.logits[:, -1]
 
-# %% ../nbs/18_decode.ipynb #b21abcf3
+# %% ../nbs/18_decode.ipynb #9e72107f
 REFILL = 4  # prompts are prefilled when one slot in so many is free: a prefill of few prompts would cost more
 
+# %% ../nbs/18_decode.ipynb #b21abcf3
 def decode(
     model,         # of `load_model`
     prompts: list, # token ids of each prompt
@@ -709,11 +713,12 @@ def answer_batch_mlx(
     generator.close()
     return [completions[i] for i in range(len(prompts))]
 
-# %% ../nbs/18_decode.ipynb #cfe3cb29
+# %% ../nbs/18_decode.ipynb #2224b040
 RETRY_CODES = 408, 425, 429, 500, 502, 503, 504, 529  # HTTP errors that may be gone in a while
 LONGEST_WAIT = 120.                                   # seconds; a server that asks for more is done for today
 REPLY_BYTES = 16_000_000                              # of one reply; more is no completion
 
+# %% ../nbs/18_decode.ipynb #cfe3cb29
 @dataclass(frozen=True)
 class Server:
     "An OpenAI-compatible server, and how patient we are with it."
@@ -948,10 +953,11 @@ def answer_by_server(
             return [future.result() for future in futures]
         finally: stop.set()
 
-# %% ../nbs/18_decode.ipynb #abce4a21
+# %% ../nbs/18_decode.ipynb #3d61a7e0
 THINKING = dict(auto=None, true=True, false=False)   # whether a model thinks before it answers; auto: as trained
 ADAPTERS = 'adapter_model.safetensors', 'adapters.safetensors'  # of PEFT, of mlx-lm
 
+# %% ../nbs/18_decode.ipynb #abce4a21
 @dataclass(frozen=True)
 class Source:
     "Where completions come from."

@@ -34,9 +34,10 @@ def library_settings(
     ends = own.eos_token_id if isinstance(own.eos_token_id, list) else [own.eos_token_id]
     return GenerationConfig(max_new_tokens=limit, eos_token_id=ends, pad_token_id=own.pad_token_id, **sampling, **more)
 
-# %% ../nbs/18_engines.ipynb #cb0d3deb
+# %% ../nbs/18_engines.ipynb #40fbcd63
 REMEDY = 'take our own loop (--engine own, --rollouts own)'   # which works with every family
 
+# %% ../nbs/18_engines.ipynb #cb0d3deb
 @contextmanager
 def library_errors():
     "Turns what transformers says of a model that it cannot run into an `AspFtError`."
@@ -50,10 +51,11 @@ def library_errors():
             f'transformers cannot generate in this way with this model ({first_line(e)}); {REMEDY}') from None
     finally: log.setLevel(before)
 
-# %% ../nbs/18_engines.ipynb #8feeaf84
+# %% ../nbs/18_engines.ipynb #d09d464c
 PAGE = 256      # tokens of a page: the library's own choice
 FORWARD = 2048  # tokens of one forward pass: prompts fill it, and a mask of them against the whole cache is kept
 
+# %% ../nbs/18_engines.ipynb #8feeaf84
 def needed_pages(
     lengths: list, # tokens that each prompt and its completion have at most
     slots: int,    # completions at the same time
@@ -172,9 +174,10 @@ def decode_static(
             length = next((n for n, token in enumerate(tokens, 1) if token in ends), len(tokens))
             on_finish(i, tokens[:min(length, limits[i])])
 
-# %% ../nbs/18_engines.ipynb #116fb180
+# %% ../nbs/18_engines.ipynb #31ef6117
 LOOPS = dict(continuous=decode_continuous, static=decode_static)   # by the name of the engine
 
+# %% ../nbs/18_engines.ipynb #116fb180
 def answer_by_library(
     engine: str,       # continuous or static
     model,             # of `load_model`

@@ -262,9 +262,10 @@ def token_flops(
     return dict(frozen=sum(forward(layer)+attention for layer in below), adapted=adapted,
                 head=(6 if config.fused_head else 4)*trained*shape.hidden*shape.vocabulary)
 
-# %% ../nbs/13_estimate.ipynb #6069221e
+# %% ../nbs/13_estimate.ipynb #66e78126
 SIZE = dict(float32=4, bfloat16=2, float16=2)  # bytes a number
 
+# %% ../nbs/13_estimate.ipynb #6069221e
 def kept_bytes(
     config: RunConfig,   # dtype, dropout, rank, target_modules, use_dora
     shape: ModelShape,   # of the base model
@@ -295,9 +296,10 @@ def held_at_once(
     held = sum(size for size, forgets in zip(sizes, lost) if not forgets)
     return held + max((size for size, forgets in zip(sizes, lost) if forgets), default=0)
 
-# %% ../nbs/13_estimate.ipynb #1b47a68e
+# %% ../nbs/13_estimate.ipynb #34d18b5d
 TILE = 4096, 32768      # positions and words of a tile of TRL's head
 
+# %% ../nbs/13_estimate.ipynb #1b47a68e
 def logits_bytes(
     config: RunConfig, # dtype, fused_head
     shape: ModelShape, # of the base model
@@ -310,10 +312,11 @@ def logits_bytes(
     tile = min(trained, TILE[0])*min(shape.vocabulary, TILE[1])*(size+28*on_cpu)
     return tile+trained*shape.hidden*(4+size)
 
-# %% ../nbs/13_estimate.ipynb #dbbd607d
+# %% ../nbs/13_estimate.ipynb #f268e4c2
 NF4 = 0.52              # bytes a number in four bits, with the scales of its blocks
 LIBRARIES = 600_000_000 # bytes that Python and torch take on a CPU, and about what CUDA takes on a GPU
 
+# %% ../nbs/13_estimate.ipynb #dbbd607d
 def memory_parts(
     config: RunConfig,  # dtype, quantize, and what `kept_bytes` reads
     shape: ModelShape,  # of the base model
@@ -357,9 +360,10 @@ def slice_model(
         for tensor in (*model.parameters(), *model.buffers()): tensor.fill_(0.01)
     return get_peft_model(model, to_lora_config(replace(config, num_layers=layers), model))
 
-# %% ../nbs/13_estimate.ipynb #b6880de1
+# %% ../nbs/13_estimate.ipynb #bf08c36b
 TRIAL = 8           # tokens that show how many of them can be timed
 
+# %% ../nbs/13_estimate.ipynb #b6880de1
 def tokens_in_time(
     work,        # what takes some time, for a number of tokens
     wanted: int, # tokens, at most
@@ -514,9 +518,10 @@ def gpu_memory() -> int | None: # bytes; None without a GPU of NVIDIA's kind
     if training_device() != 'cuda': return None
     return torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved()
 
-# %% ../nbs/13_estimate.ipynb #52128b55
+# %% ../nbs/13_estimate.ipynb #1ab4f886
 ROOM = .9  # share of the free memory of a GPU that the estimate may fill
 
+# %% ../nbs/13_estimate.ipynb #52128b55
 def settle_run(
     config: RunConfig, # the run
     shape: ModelShape, # of the base model
@@ -699,9 +704,10 @@ def estimate_lines(
     yield (f"time            about {_duration(seconds)} on this {costs['device'].upper()} in {costs['dtype']}, without "
            'loading')
 
-# %% ../nbs/13_estimate.ipynb #d16e3dc9
+# %% ../nbs/13_estimate.ipynb #e0723268
 IN_QUESTIONS, IN_PROGRAMS, AROUND = 3.1, 1.9, 20  # characters a token, and tokens of the chat template
 
+# %% ../nbs/13_estimate.ipynb #d16e3dc9
 def guess_rows(
     path, # train.jsonl or valid.jsonl
 ) -> list: # `Encoded`, with nothing but a length and trained tokens

@@ -104,13 +104,14 @@ def mlx_shape(
         widths=dict(hidden=settings['hidden_size'], query=query, keys=keys, inner=inner, inputs=inputs, rank=rank),
         heads=settings['num_attention_heads'], vocabulary=settings['vocab_size'])
 
-# %% ../nbs/16_estimate_mlx.ipynb #2272634e
+# %% ../nbs/16_estimate_mlx.ipynb #a307bc64
 KEPT = dict(hidden=3, query=2, keys=3, inner=4.8, scores=1.1)    # numbers a token that an adapted layer keeps
 MOVING = dict(hidden=10, inner=6)                                # and those of a backward pass on its way through one
 FAR = dict(scores=2.5, inner=-5)                                 # the same inside attention, where rows are long
 AGAIN = dict(hidden=7, query=5, keys=7, inner=10.7, scores=2.75) # and where the layer is computed again
 LOGITS = 6                                                       # float32 numbers for each logit of a trained token
 
+# %% ../nbs/16_estimate_mlx.ipynb #2272634e
 def token_numbers(
     shape: MlxShape,    # of `mlx_shape`
     coefficients: dict, # one of those above: width -> how often
@@ -187,11 +188,12 @@ class MlxSpeed:
     frozen: float  # forward
     adapted: float # forward and backward, with an adapter
 
-# %% ../nbs/16_estimate_mlx.ipynb #74156036
+# %% ../nbs/16_estimate_mlx.ipynb #bca58bc4
 SLICE, LARGE = 2, 100_000_000  # layers that are timed; numbers of a layer from which on it is one
 TRIAL, MOST = 16, 2048         # tokens that are timed: how many at first, and at most
 LIMIT = 4.                     # seconds that it may take, within the five that are promised
 
+# %% ../nbs/16_estimate_mlx.ipynb #74156036
 def mlx_speed(
     config: RunConfig, # dtype, quantize, the adapter
     folder,            # the model's folder; no weight is read

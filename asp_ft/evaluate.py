@@ -52,10 +52,11 @@ def read_completions(
         if error: raise AspFtError(f'{show_path(path)}:{i}: {error}')
     return rows
 
-# %% ../nbs/20_evaluate.ipynb #4239abc5
+# %% ../nbs/20_evaluate.ipynb #1698cf20
 MOST_SAMPLES = 10_000  # of a task; each of them is a row, also where it is missing
 _FIELDS = dict(id='a task id', text='the program as text', sample='a number from 0')
 
+# %% ../nbs/20_evaluate.ipynb #4239abc5
 def _completion_error(row):
     "What is wrong with a row, and what to do; None where it is a completion."
     sample = row['sample']
@@ -69,9 +70,10 @@ def _completion_error(row):
     misfitting = misfit(row, COMPLETION_ROW)
     return f'{misfitting}; generate again' if misfitting else None
 
-# %% ../nbs/20_evaluate.ipynb #82a7be42
+# %% ../nbs/20_evaluate.ipynb #a2aa9b35
 _NEEDED = 'gold', 'inputs', 'outputs', 'instances'
 
+# %% ../nbs/20_evaluate.ipynb #82a7be42
 def read_tasks(
     path,  # tasks.jsonl of the converter; a groups.yaml beside it says which families belong together
 ) -> dict: # task id -> row
@@ -152,12 +154,13 @@ def whole_rows(
         rows.append(row)
     return rows
 
-# %% ../nbs/20_evaluate.ipynb #d1489dd2
+# %% ../nbs/20_evaluate.ipynb #c1998454
 NO_COMPLETION = dict(verdict='unknown', evidence='', reason='there is no completion', outcome='', parsed=False,
                      grounded=False, satisfiable=False, witness=None, alignment=None, mark='', odd=None, messages=[],
                      seconds=0.)
 ABSTAINED = NO_COMPLETION | dict(reason='no answer was given, on purpose: the samples did not agree')
 
+# %% ../nbs/20_evaluate.ipynb #d1489dd2
 def _judge_hash(limits):
     "What all verdicts of a run depend on: the limits, the versions of the judge, and what a row holds."
     versions = {k: v for k, v in package_versions().items() if k in ('asp_ft', 'clingo')}
@@ -169,9 +172,10 @@ def _task_hash(task):
     needed = [task.get(k) for k in (*_NEEDED, 'unsatisfiable', 'costs', 'odd', 'stated')]
     return text_hash(json.dumps(needed, sort_keys=True))
 
-# %% ../nbs/20_evaluate.ipynb #e181480f
+# %% ../nbs/20_evaluate.ipynb #a15d6936
 _Item = namedtuple('_Item', 'key last_key text gold task words')   # the verdict under `last_key` counts
 
+# %% ../nbs/20_evaluate.ipynb #e181480f
 def _judge_items(pairs, limits, further):
     "An `_Item` for each pair, None where there is no completion."
     rows = {row['id']: row for row, _, _ in pairs}
@@ -218,9 +222,10 @@ def _judge_further(equal, known, note, further, limits, workers, executor):
         seconds = round(row['seconds']+verdict.seconds, 4)
         note(key, _add_further(row, verdict, todo[key][2].instances) | dict(key=key, seconds=seconds))
 
-# %% ../nbs/20_evaluate.ipynb #a94470be
+# %% ../nbs/20_evaluate.ipynb #d252e6c6
 SHOWN_ONLY = 'equal on shown only'
 
+# %% ../nbs/20_evaluate.ipynb #a94470be
 def _add_further(row, verdict, instances):
     "A row with what the verdict on further instances changes; a witness holds the facts, which are in no file."
     facts = dict(instances)
@@ -277,7 +282,7 @@ def judge(
     journal.unlink()
     return rows
 
-# %% ../nbs/20_evaluate.ipynb #9882223a
+# %% ../nbs/20_evaluate.ipynb #2aebf60f
 MISTAKES = dict(
     right='the same answer sets as the gold program',
     shown_only='right on the instances shown, wrong on further ones: it may list answers',
@@ -291,6 +296,7 @@ MISTAKES = dict(
     undecided='the solver ran out of time or memory', abstained='no answer was given, on purpose',
     missing='there is no completion')
 
+# %% ../nbs/20_evaluate.ipynb #9882223a
 def mistake(
     row,  # of `judge`
 ) -> str: # a key of `MISTAKES`
@@ -324,7 +330,7 @@ def findings(
         lines.append((-n['wrong'], -n['right'], code, dict(text=text, wrong=n['wrong'], right=n['right'])))
     return {code: finding for _, _, code, finding in sorted(lines)}
 
-# %% ../nbs/20_evaluate.ipynb #daeb8aee
+# %% ../nbs/20_evaluate.ipynb #f53c96dd
 SHARES = dict(   # what each of them means, for readers of a table
     parsed='clingo can read the answer', grounded='its rules are safe, and grounding ends on every instance',
     satisfiable='it has an answer set on every instance on which the gold program has one',
@@ -339,6 +345,7 @@ SHARES = dict(   # what each of them means, for readers of a table
 # these are shown where there is something to show
 RARE_SHARES = 'equal_sampled', 'equal_on_shown_only', 'different_on_odd_input', 'copy_error'
 
+# %% ../nbs/20_evaluate.ipynb #daeb8aee
 def share_values(
     row,   # verdict row
 ) -> dict: # a key of `SHARES` -> whether it counts
@@ -359,9 +366,10 @@ def shares(
     counts = {name: sum(v[name] for v in values) for name in SHARES}
     return dict(n=len(rows)) | {name: round(count/len(rows), 6) for name, count in counts.items()}
 
-# %% ../nbs/20_evaluate.ipynb #29759905
+# %% ../nbs/20_evaluate.ipynb #e8177daf
 Z95 = 1.959964   # standard normal quantile of 0.975: 95 % of the mass lies within ± Z95
 
+# %% ../nbs/20_evaluate.ipynb #29759905
 def wilson(
     share: float, # of successes, 0 to 1
     n: int,       # how many were tried
@@ -384,9 +392,10 @@ def cluster_interval(
     effective = min(most or n, spread) if inside else len(deviations)
     return mean, *wilson(mean, effective)
 
-# %% ../nbs/20_evaluate.ipynb #576e1c9d
+# %% ../nbs/20_evaluate.ipynb #b0ddf0c6
 KS = (1, 2, 5, 10, 20, 50, 100, 200)   # of pass@k; those that the number of samples allows
 
+# %% ../nbs/20_evaluate.ipynb #576e1c9d
 def pass_at(
     n: int, # samples of a task
     c: int, # of them right
@@ -419,9 +428,10 @@ def phrasing(
     augmented = re.fullmatch(r'([a-z]+)\d+', kind) if row.endswith(f"/{task.get('source')}") else None
     return augmented[1] if augmented else str(task.get('phrasing') or 'as written')
 
-# %% ../nbs/20_evaluate.ipynb #b9d21bf7
+# %% ../nbs/20_evaluate.ipynb #17822117
 GROUPS = 'group', 'family', 'difficulty', 'source', 'phrasing'   # what scores are counted by
 
+# %% ../nbs/20_evaluate.ipynb #b9d21bf7
 def task_group(
     task,      # a row of tasks.jsonl
     name: str, # one of `GROUPS`
@@ -429,9 +439,10 @@ def task_group(
     "Which part of a group a task belongs to."
     return str((phrasing(task) if name == 'phrasing' else task.get(name)) or 'none')
 
-# %% ../nbs/20_evaluate.ipynb #7f616b49
+# %% ../nbs/20_evaluate.ipynb #8ba690a2
 _ORDER = ('easy', 'medium', 'hard', 'NL', 'IR', 'as written')   # what comes before names in alphabetical order
 
+# %% ../nbs/20_evaluate.ipynb #7f616b49
 def group_rows(
     rows,      # verdict rows
     tasks,     # of `read_tasks`
@@ -507,9 +518,10 @@ def _problems(tasks):
     "The problem of each task: itself, where the row names none."
     return {id: task.get('problem') or task['id'] for id, task in tasks.items()}
 
-# %% ../nbs/20_evaluate.ipynb #290bddea
+# %% ../nbs/20_evaluate.ipynb #a30cc8b1
 ROWS = ('parsed', 'grounded', 'satisfiable', 'equal', 'different', 'unknown')
 
+# %% ../nbs/20_evaluate.ipynb #290bddea
 def score_table(
     *runs,    # scores as `evaluate` returns them
     names=(), # heading of each; the name of the run's folder where it is left out
@@ -604,9 +616,10 @@ def _family_lines(runs):
         lines.append(_share_line(f'  {name}', parts, 'equal'))
     return lines
 
-# %% ../nbs/20_evaluate.ipynb #faf6b832
+# %% ../nbs/20_evaluate.ipynb #eeceb7e6
 VOTES = {'all agree': 1., '3/4 and more': .75, '1/2 and more': .5, 'less': 0.}   # shares of the samples, from which on
 
+# %% ../nbs/20_evaluate.ipynb #faf6b832
 def vote_calibration(
     chosen,           # rows of `generate.choose_answers`
     tasks,            # of `read_tasks`
@@ -644,9 +657,10 @@ def vote_lines(
         lines.append([name, str(p['n']), share_cell(p['right'], *p['interval'])])
     yield align_columns(lines)
 
-# %% ../nbs/20_evaluate.ipynb #12506fc6
+# %% ../nbs/20_evaluate.ipynb #9fbdcf38
 LEVEL = .05   # chance of a "better" or "worse" between two models that are equally good
 
+# %% ../nbs/20_evaluate.ipynb #12506fc6
 def sign_test(
     wins: int,   # how many went one way
     losses: int, # how many went the other; what went no way is left out
@@ -713,9 +727,10 @@ def comparison_line(
     single = f"; {c['not_compared']} answers have no partner" if c['not_compared'] else ''
     return f'{second}: {beginning} ({points}; {problems}, {p}){single}'
 
-# %% ../nbs/20_evaluate.ipynb #f178ff27
+# %% ../nbs/20_evaluate.ipynb #d82c5331
 Run = namedtuple('Run', 'name rows texts scores')   # texts: (id, sample) -> the program
 
+# %% ../nbs/20_evaluate.ipynb #f178ff27
 def distinct_names(
     runs,    # of `Run`
     folders, # where each of them lies
@@ -724,9 +739,10 @@ def distinct_names(
     if len({run.name for run in runs}) == len(runs): return [*runs]
     return [run._replace(name=show_path(folder)) for run, folder in zip(runs, folders)]
 
-# %% ../nbs/20_evaluate.ipynb #8723ecbe
+# %% ../nbs/20_evaluate.ipynb #23c86acd
 OTHERS = 'others'   # the group of the families that groups.yaml does not name
 
+# %% ../nbs/20_evaluate.ipynb #8723ecbe
 def group_runs(
     runs,  # of `Run`
     tasks, # of `read_tasks`
@@ -755,9 +771,10 @@ def compare_runs(
     groups = {title: with_first(*parts) for title, parts in group_runs(runs, tasks).items()}
     return dict(runs={run.name: run.scores for run in runs}, comparisons=with_first(*runs), groups=groups)
 
-# %% ../nbs/20_evaluate.ipynb #db73359c
+# %% ../nbs/20_evaluate.ipynb #13a11738
 FAMILIES = 12   # families that a table on the screen lists; the page has all of them
 
+# %% ../nbs/20_evaluate.ipynb #db73359c
 def run_lines(
     runs,  # of `Run`
     tasks, # of `read_tasks`

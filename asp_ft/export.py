@@ -82,7 +82,7 @@ def gguf_form(
         raise unreadable_part(folder, 'config.json', e) from None
     return config, form
 
-# %% ../nbs/17_export.ipynb #90b3aef7
+# %% ../nbs/17_export.ipynb #5215deeb
 WRITTEN = {'vocab_size', 'hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads', 'head_dim',
            'num_key_value_heads', 'max_position_embeddings', 'original_max_position_embeddings', 'rms_norm_eps',
            'rope_parameters', 'sliding_window', 'layer_types', 'attn_logit_softcapping', 'final_logit_softcapping',
@@ -93,6 +93,7 @@ CHECKED = {'hidden_act', 'hidden_activation', 'query_pre_attn_scalar', 'no_rope_
 IDLE = {'initializer_range', 'use_cache', 'pretraining_tp', 'attention_dropout', 'resid_pdrop', 'embd_pdrop',
         'bos_token_id', 'eos_token_id', 'pad_token_id'}  # what says nothing of how a model computes
 
+# %% ../nbs/17_export.ipynb #90b3aef7
 def _own_fields(config):
     "The fields of a configuration that its family has and others need not have."
     return config.to_dict().keys()-transformers.PreTrainedConfig().to_dict().keys()
@@ -105,9 +106,10 @@ def unknown_fields(
     usual = type(config)().to_dict()
     return [k for k in sorted(_own_fields(config)-WRITTEN-CHECKED-IDLE) if config.to_dict()[k] != usual.get(k)]
 
-# %% ../nbs/17_export.ipynb #b181be8f
+# %% ../nbs/17_export.ipynb #7ae4a4dc
 SAME = dict(swish='silu', gelu_new='gelu_pytorch_tanh', gelu_fast='gelu_pytorch_tanh')  # two names, one function
 
+# %% ../nbs/17_export.ipynb #b181be8f
 def sliding_layers(
     config, # of transformers
 ) -> list:  # of bool
@@ -267,7 +269,7 @@ def _write_shape(writer, config, form):
         if getattr(config, field, None): add(getattr(config, field))
     return _stretch_positions(writer, rope, config)
 
-# %% ../nbs/17_export.ipynb #7404d024
+# %% ../nbs/17_export.ipynb #44faf2e9
 GPT2 = 'gpt2'  # the rule of GPT-2, which tokenizers has built in
 QWEN35 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|"
           r"\s*[\r\n]+|\s+(?!\S)|\s+")
@@ -284,6 +286,7 @@ PRE_TOKENIZERS = {
     (('digits', GPT2), False): 'smollm', ((GPT2,), False): 'gpt-2'
 }  # steps of splitting a text, and whether a word that is a token is taken whole -> name in llama.cpp
 
+# %% ../nbs/17_export.ipynb #7404d024
 def split_step(
     step: dict, # of `pre_tokenizer` in tokenizer.json
 ):              # a text or None
@@ -358,9 +361,10 @@ def adds_bos(
     "Whether the tokenizer itself puts a first token before a text."
     return tokenizer.bos_token_id is not None and tokenizer('a').input_ids[:1] == [tokenizer.bos_token_id]
 
-# %% ../nbs/17_export.ipynb #c9381502
+# %% ../nbs/17_export.ipynb #16d209be
 PHI3 = {'<unk>', '<s>', '<|endoftext|>'}  # special tokens of Phi-3 after which blanks stay
 
+# %% ../nbs/17_export.ipynb #c9381502
 def file_name(
     folder,    # of a model
     tokenizer, # of the model
@@ -427,12 +431,13 @@ def _write_tokenizer(writer, folder, size):
     special.chat_template = tokenizer.chat_template
     special.add_to_gguf(writer, quiet=True)
 
-# %% ../nbs/17_export.ipynb #09e2fd13
+# %% ../nbs/17_export.ipynb #4de0f41e
 Kind = gguf.GGMLQuantizationType
 QUANTISED = dict(q8_0=Kind.Q8_0, q4_0=Kind.Q4_0, q4_1=Kind.Q4_1)  # rows of blocks of 32 numbers
 KINDS = ('auto', 'f32', 'f16', 'bf16', *QUANTISED)  # of matrices in a GGUF file; auto: as the model has them
 ENDS = 'token_embd.weight', 'output.weight'  # embeddings and head, which are kept in eight bits where others have four
 
+# %% ../nbs/17_export.ipynb #09e2fd13
 def kind_in_file(
     name: str, # of a matrix in a GGUF file
     kind: str, # one of `KINDS`
@@ -667,12 +672,13 @@ def _conversation(*turns, system=''):
     roles = [*['system']*bool(system), *('user', 'assistant')*len(turns)]
     return [dict(role=r, content=c) for r, c in zip(roles, [*[system]*bool(system), *turns])]
 
-# %% ../nbs/17_export.ipynb #37020733
+# %% ../nbs/17_export.ipynb #b0b9c79f
 SAMPLES = [_conversation('Colour the nodes.\n\nInput: node/1, edge/2.'),  # conversations that a template is proved on
            _conversation('Ünïcode: {{x}} & <b>?', system='You write programs for clingo.'),
            _conversation('first', 'a(1) :- b("x").\na(2).', 'second', '{a}.', 'third'),
            _conversation('one', 'c.', 'two', system='Be brief.')]
 
+# %% ../nbs/17_export.ipynb #37020733
 def split_at(
     text: str, # a rendered conversation
     *words,    # each of which stands in it once
@@ -750,9 +756,10 @@ def ollama_template(
             raise AspFtError('the chat template cannot be written as one of Ollama; use llama.cpp or vLLM')
     return go
 
-# %% ../nbs/17_export.ipynb #b20c323a
+# %% ../nbs/17_export.ipynb #c6f298e1
 TARGETS = ('gguf', 'ollama')
 
+# %% ../nbs/17_export.ipynb #b20c323a
 def modelfile(
     folder, # of a fused model
 ) -> str:   # what `ollama create NAME -f Modelfile` reads

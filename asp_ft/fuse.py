@@ -61,9 +61,10 @@ def read_quantization(
     raise AspFtError(f'{show_path(folder)} is quantised ({kind}); merging into so few bits loses the adapter: give the '
                      'full-precision base, which an adapter of QLoRA fits as well')
 
-# %% ../nbs/16_fuse.ipynb #6984b4bf
+# %% ../nbs/16_fuse.ipynb #692b6db5
 NUMBERS = dict(F32='float32', F16='float16', BF16='bfloat16')  # the types that a weight may have, as torch names them
 
+# %% ../nbs/16_fuse.ipynb #6984b4bf
 class Base:
     "The weights of a model folder: mapped, not loaded."
     def __init__(self,
@@ -158,9 +159,10 @@ def misfit(
         return f'{name} has an A of rank {a.shape[-2]} and a B of rank {b.shape[-1]}'
     if dtype not in NUMBERS: return f'{name} is stored as {dtype}: give the base in full precision'
 
-# %% ../nbs/16_fuse.ipynb #8c358567
+# %% ../nbs/16_fuse.ipynb #b30d60d6
 BLOCK = 1 << 19   # numbers in work at a time: 2 MB in float32 stay in the processor's cache, whatever the weight
 
+# %% ../nbs/16_fuse.ipynb #8c358567
 def is_copy(
     base: Base, # the model
     name: str,  # of a weight
@@ -267,9 +269,10 @@ def tensor_bytes(
     import torch
     return memoryview(tensor.contiguous().view(torch.uint8).numpy()).cast('B')
 
-# %% ../nbs/16_fuse.ipynb #f53d1245
+# %% ../nbs/16_fuse.ipynb #e4ba14e8
 CHUNK = 8 << 20   # bytes passed on at a time
 
+# %% ../nbs/16_fuse.ipynb #f53d1245
 def chunks(
     view,       # of a file
     start: int, # the first byte
@@ -347,9 +350,10 @@ def fuse_file(
         os.fsync(f.fileno())
     return digest.hexdigest()
 
-# %% ../nbs/16_fuse.ipynb #65dc5a41
+# %% ../nbs/16_fuse.ipynb #98894bb2
 WORKERS = min(4, os.cpu_count() or 1)  # threads
 
+# %% ../nbs/16_fuse.ipynb #65dc5a41
 def fuse_files(
     base: Base,       # the model
     adapter: Adapter, # what to merge
@@ -493,11 +497,12 @@ def check_device(
         raise AspFtError(f'--device {device}: PyTorch sees {seen} here; '
                          'leave --device out to compute on the CPU')
 
-# %% ../nbs/16_fuse.ipynb #d74fb412
+# %% ../nbs/16_fuse.ipynb #0d518c5c
 PROMPTS = ['Colour the nodes of a graph so that neighbours differ.', 'Every person sits at exactly one table.',
            'Choose as few sets as possible that cover all items.', 'b holds where a does not.']
 NEW_TOKENS = 16   # tokens that the reference writes to each prompt
 
+# %% ../nbs/16_fuse.ipynb #d74fb412
 def greedy_texts(
     model,           # the reference
     questions: list, # token ids of each prompt
@@ -526,9 +531,10 @@ def left_padded_batch(
     mask = [[0]*(width-len(question))+[1]*len(question) for question in questions]
     return torch.tensor(ids), torch.tensor(mask)
 
-# %% ../nbs/16_fuse.ipynb #5117fc89
+# %% ../nbs/16_fuse.ipynb #bd398554
 KEPT = 32         # last places whose logits are compared: the answer, and what stands before it
 
+# %% ../nbs/16_fuse.ipynb #5117fc89
 def logits_of(
     model,    # any
     text,     # token ids
@@ -642,9 +648,10 @@ def is_undecided(
     logits = logits_of(reference, *left_padded_batch([question+x[:at]], stop))[0, -1]
     return bool((logits[x[at]]-logits[y[at]]).abs() <= 2*tolerance*logits.std())
 
-# %% ../nbs/16_fuse.ipynb #b1f0c2d5
+# %% ../nbs/16_fuse.ipynb #a36454a0
 TOLERANCE = dict(F32=1e-3, F16=2e-2, BF16=0.15)  # of max |logit difference| / standard deviation of the logits
 
+# %% ../nbs/16_fuse.ipynb #b1f0c2d5
 def worst_text(
     compared: list,   # of `Compared`
     tolerance: float, # in units of the spread
@@ -843,11 +850,12 @@ def certificate_prompts(
         if rows: return rows
     return [[dict(role='user', content=p)] for p in PROMPTS]
 
-# %% ../nbs/16_fuse.ipynb #8c9bf4c3
+# %% ../nbs/16_fuse.ipynb #add21570
 RECIPE = ('rank', 'alpha', 'use_dora', 'use_rslora', 'num_layers', 'target_modules', 'dropout', 'dtype', 'quantize',
           'learning_rate', 'schedule', 'epochs', 'max_steps', 'batch_size', 'grad_accumulation', 'max_length',
           'seed')  # of a run, for its card
 
+# %% ../nbs/16_fuse.ipynb #8c9bf4c3
 def recipe_of(
     run: dict,         # the manifest of a training run, {} where there is none
     origin: dict=None, # of `gguf_origin`: the file that the weights of the base were read from
@@ -911,13 +919,14 @@ def scores_lines(
         fields[f"equal, {title} ({s['n']})"] = share(s, 'equal')
     return table_lines(f"Solver, on {scores['n']} tasks", 'share (95 % interval)', fields)
 
-# %% ../nbs/16_fuse.ipynb #5f19af43
+# %% ../nbs/16_fuse.ipynb #b3a5c98b
 LIMITS = ('Its answers are programs in the language of clingo; other dialects were not trained. They are text written '
           'by a model: run them in a sandbox, and check them. What the solver found on held-out tasks says little '
           'about kinds of problems that are unlike them.')
 
 UNJUDGED = 'The solver has not judged it on held-out tasks yet.'
 
+# %% ../nbs/16_fuse.ipynb #5f19af43
 def model_card(
     base: str,         # the base model as the user named it
     recipe: dict,      # of `recipe_of`
@@ -939,9 +948,10 @@ def model_card(
     lines += [*scores_lines(scores), ''] if scores else [UNJUDGED, '']
     return '\n'.join([*lines, LIMITS])+'\n'
 
-# %% ../nbs/16_fuse.ipynb #0c1ba717
+# %% ../nbs/16_fuse.ipynb #e5f87822
 _JUDGED = re.compile(rf'^(?:{re.escape(UNJUDGED)}\n?|\| Solver, on .*\n(?:\|.*\n?)*)', re.MULTILINE)
 
+# %% ../nbs/16_fuse.ipynb #0c1ba717
 def with_scores(
     card: str,    # of `model_card`, perhaps edited since
     scores: dict, # a scores.json of evaluate
@@ -1056,9 +1066,10 @@ def fuse_model(
                          'command again; nothing is left behind') from None
     return out
 
-# %% ../nbs/16_fuse.ipynb #ba1f7e79
+# %% ../nbs/16_fuse.ipynb #ff1919e5
 COPIED = ['*.json', '*.jinja', 'merges.txt', 'vocab.txt', '*.model', 'LICENSE*', 'NOTICE*']  # beside the weights
 
+# %% ../nbs/16_fuse.ipynb #ba1f7e79
 def _write(source, lora, out):
     "Copy what is beside the weights, and merge; the hash of the base's weights, and of each weight file written."
     skip, folder = {'certificate.json', 'run.json', 'gguf.json'}, source.folder

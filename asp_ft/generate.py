@@ -353,9 +353,10 @@ def check_options(
     if bool(few_shot) != bool(examples):
         raise AspFtError('--few_shot N and --examples FILE belong together: how many examples, and where they are')
 
-# %% ../nbs/19_generate.ipynb #9c93818e
+# %% ../nbs/19_generate.ipynb #6d3f987d
 ENGINES = 'own', 'continuous', 'static'   # our loop, and two of transformers
 
+# %% ../nbs/19_generate.ipynb #9c93818e
 def check_engine(
     engine: str,     # one of `ENGINES`
     temperature,     # 0 with a loop of transformers

@@ -291,9 +291,10 @@ def read_number(
     self.notes[node].numeric = True
     self.read_term(node, term, scope)
 
-# %% ../nbs/05_instances.ipynb #a544b849
+# %% ../nbs/05_instances.ipynb #d0bea394
 _SHIFTS = 3, 4   # numbers of clingo.ast: BinaryOperator Plus and Minus
 
+# %% ../nbs/05_instances.ipynb #a544b849
 @patch
 def read_arithmetic(
     self: Positions,
@@ -334,9 +335,10 @@ def read_term(
     elif kind in ('Interval', 'BinaryOperation', 'UnaryOperation'):
         self.read_arithmetic(node, term, scope)
 
-# %% ../nbs/05_instances.ipynb #893c8127
+# %% ../nbs/05_instances.ipynb #b4327abd
 _EQUALITY = 4, 5   # numbers of clingo.ast: ComparisonOperator NotEqual and Equal
 
+# %% ../nbs/05_instances.ipynb #893c8127
 @patch
 def read_comparison(
     self: Positions,
@@ -352,9 +354,10 @@ def read_comparison(
         self.read_term(node, guard.term, scope)
         left = guard.term
 
-# %% ../nbs/05_instances.ipynb #d85a89fc
+# %% ../nbs/05_instances.ipynb #e79e7308
 _COUNT = 0   # number of clingo.ast: AggregateFunction Count
 
+# %% ../nbs/05_instances.ipynb #d85a89fc
 @patch
 def read_aggregate(
     self: Positions,
@@ -741,10 +744,11 @@ def draw(
         if len(roots) > 1: drawn.optional += self.draw_relation(p, pools, density, forwards, draw)
     return drawn
 
-# %% ../nbs/05_instances.ipynb #82256591
+# %% ../nbs/05_instances.ipynb #b66a8130
 VARIED = 24  # changed copies of given instances among the draws
 Draw = namedtuple('Draw', 'text picked odd')  # picked: the solver is to take a part of it; odd: some of `ODD`
 
+# %% ../nbs/05_instances.ipynb #82256591
 def random_texts(
     drawer,    # a `Drawer`
     contract,  # a `Contract`
@@ -893,9 +897,10 @@ PRACTICE = [dict(kind='synthesise', program='{ in(X) : node(X) }. :- edge(X,Y), 
                  kept=[], distinguished=[], broken=[], asked=None,
                  contract=dict(inputs=['edge/2', 'node/1'], outputs=['in/1']))]
 
-# %% ../nbs/05_instances.ipynb #fbe64e7f
+# %% ../nbs/05_instances.ipynb #e92ddc11
 _NAME = re.compile(r'#\w+|"(?:\\.|[^"\\])*"|_*[a-z][\w\']*|_*[A-Z][\w\']*', re.A)
 
+# %% ../nbs/05_instances.ipynb #fbe64e7f
 def neutral_names(
     program: str, # its text
 ) -> tuple:       # (the text without comments under neutral names, {name: neutral name})
@@ -1046,12 +1051,13 @@ def synthesise(
     "Synthesise instances for one program."
     return synthesise_many([(program, contract)], seed, workers=1)[0]
 
-# %% ../nbs/05_instances.ipynb #7e422e94
+# %% ../nbs/05_instances.ipynb #51edd982
 FURTHER = 4       # further instances for a task; each costs an equal candidate one more comparison
 ATTEMPTS = 24     # instances that are tried for them
 FURTHER_ODD = 2   # odd ones among them, besides
 AS_THEY_ARE = 2   # of the attempts: given instances with other names for their elements, and no other change
 
+# %% ../nbs/05_instances.ipynb #7e422e94
 def vary_and_rename(
     given,        # instances, each as of `read_facts`
     drawer,       # a `Drawer` with their shape

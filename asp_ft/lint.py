@@ -45,7 +45,7 @@ LINT = {
 
 STYLE = frozenset({'or', 'singleton', 'equals', 'constant'})  # good programs have them too: remarks, and no warnings
 
-# %% ../nbs/02_lint.ipynb #f674215b
+# %% ../nbs/02_lint.ipynb #52761972
 _TOKEN = re.compile(r"""([_']*[A-Z][\w']*|_(?![\w'])) | ([_']*[a-z][\w']*) | ([(\[{]) | ([)\]}]) | (:-|:~|[,;:|])
                       | "\ *" | \#sum\+ | \#\w+ | \d\w* | \.\. | \*\* | [<>=!]= | <> | \S""", re.A | re.X)
 _VAR, _NAME, _OPEN, _CLOSE, _MARK = range(1, 6)  # its groups; None is the rest
@@ -53,6 +53,7 @@ _WITH_BODY = ('#show', '#external', '#project', '#edge', '#heuristic')
 _OPTIMISE = ('#minimize', '#maximize', '#minimise', '#maximise')
 _PLAIN = (*_WITH_BODY, *_OPTIMISE, '#const', '#defined', '#program')  # the directives; other words begin rules
 
+# %% ../nbs/02_lint.ipynb #f674215b
 class _Statement:
     "One statement as tokens. `close`: bracket -> its partner. `marks`: bracket, or -1 -> separators directly in it."
     def __init__(self, text, start, stop):
@@ -361,12 +362,14 @@ def _choices(s, scoped):
         text = f'one atom stands between the braces, so {effect}: '
         yield 'single_choice', brace, text + f'move what is to be counted from the body into them, {{ {atom} : ... }}'
 
-# %% ../nbs/02_lint.ipynb #8401fa81
+# %% ../nbs/02_lint.ipynb #cf7f7cdf
 _WRAPS = re.compile(r"(?<![\w'])(?:0[xob][\da-fA-F]+|\d{10,})", re.A)
 _PRODUCT = re.compile(r"(?<![\w'])[\w']+(?:\s*\*\*?\s*[\w']+)+", re.A)
 _CONST = re.compile(r'#const\s+([\w\']+)\s*=\s*(\d{1,10})\s*\.', re.A)
 _QUOTED = re.compile(r"(?<![\w'])'([A-Za-z]\w*)'(?![\w'])", re.A)
 _XOR = re.compile(r"(?<![\w'])([\w']+)\s*\^\s*(\d+)", re.A)
+
+# %% ../nbs/02_lint.ipynb #8401fa81
 def _value(product, consts):
     "The value of a product of powers, for example `3*2**40`; None where a factor is not known."
     value = 1
@@ -416,13 +419,15 @@ def _in_text(bare):
     powers = _XOR.finditer(bare) if '^' in bare else ()
     yield from _with_count(('xor', m.start(), text.format(m[0], m[1], m[2])) for m in powers)
 
-# %% ../nbs/02_lint.ipynb #029b961b
+# %% ../nbs/02_lint.ipynb #e48d5359
 _ALL, _COUNT = SIGNS['∀'], '#count { ... }'
 _FOREIGN = {'true': '#true', 'false': '#false', 'fail': '#false', 'forall': _ALL, 'for_all': _ALL, 'foreach': _ALL,
             'exists': 'the atom itself', 'exist': 'the atom itself', 'findall': _COUNT, 'length': _COUNT, 'abs': '|X|',
             'member': 'a predicate of facts', 'append': 'a recursive rule', 'between': 'X = 1..9', 'write': '#show',
             'print': '#show', 'format': '#show', 'nl': '#show', 'assert': 'a rule', 'cut': 'a constraint'}
 _SUGGEST = 300  # names to which misspelt ones are compared; difflib takes about 20 microseconds for each
+
+# %% ../nbs/02_lint.ipynb #029b961b
 def _explain(name, p):
     "(code, sentence) for a predicate that nothing derives."
     word, arity = name.rsplit('/', 1)
@@ -655,8 +660,10 @@ def _has_demand(p, name):
             seen |= new
     return False
 
-# %% ../nbs/02_lint.ipynb #dbd08b60
+# %% ../nbs/02_lint.ipynb #64b6d593
 _THEORY = re.compile(r'#theory[^{]*\{(?:[^{}]|\{[^{}]*\})*\}\s*\.')
+
+# %% ../nbs/02_lint.ipynb #dbd08b60
 def lint(
     statements,   # what `parse` gave
     program: str, # the text they were parsed from
@@ -722,12 +729,14 @@ def _duplicates(statements, program):
         text = f'this stands in line {first.location.begin.line} already: leave it out'
         yield _with_count([('duplicate', starts[begin.line-1]+column, text)]*len(again))[0]
 
-# %% ../nbs/02_lint.ipynb #518f3265
+# %% ../nbs/02_lint.ipynb #9b1f0463
 _HOLDER = re.compile(r"(?<![\w'#@])([_']*[a-z][\w']*)\s*(?:\.\.|[-+*/\\]\s*[\w'(])|(?:\.\.\s*|[\w')|]\s*[-+*/\\]\s*)"
                      r"([_']*[a-z][\w']*)(?![\w'(]|\s*\()", re.A)
 _SIGNATURES = re.compile(r"#(?:show|defined|project)\s+-?\s*[\w']+\s*/\s*\d+", re.A)
 _DEFINED = re.compile(r"#const\s+([\w']+)|#program\s+\w+\s*\(([^()]*)\)", re.A)
 _CONSTANT = ' a number, and nothing here says which: say so with #const {0} = 5. or --const {0}=5'
+
+# %% ../nbs/02_lint.ipynb #518f3265
 def _constants(bare):
     "Constants that are calculated with and that no `#const` defines: they come with the instance or the command."
     if '&' in bare: return  # theories have terms of their own

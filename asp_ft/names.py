@@ -30,9 +30,10 @@ def name_forms(
     forms = word, word.lower(), word[0].lower()+word[1:]
     return {form for form in forms if re.fullmatch(r'_*[a-z]\w*', form, re.A) and form != 'not'}
 
-# %% ../nbs/18_names.ipynb #7f5c8160
+# %% ../nbs/18_names.ipynb #d07a5ea0
 _COMPOUND = re.compile(r'(?<!\w)(?:\w++(?:-\w++)+|[A-Z]\w*+(?: [A-Z]\w*+)+)')   # traffic-light, New York
 
+# %% ../nbs/18_names.ipynb #7f5c8160
 @functools.lru_cache(maxsize=512)
 def names_in(
     text: str,     # of a prompt
@@ -63,10 +64,11 @@ def program_names(
     whole = re.sub(r"(?<![\w'])[\w']++\Z", '', strip_comments(program))
     return {*re.findall(r"(?<![\w#'])_*[a-z][\w']*", whole, re.A)} - {'not'}
 
-# %% ../nbs/18_names.ipynb #5ad7c9d3
+# %% ../nbs/18_names.ipynb #e910c178
 HEAD = 3    # letters that a fresh name must not share with the beginning of a name of the prompt
 EDITS = 3   # edits by which a fresh name must differ from a name of the prompt, at least one more
 
+# %% ../nbs/18_names.ipynb #5ad7c9d3
 def max_edits(
     word: str, # of a prompt
 ) -> int:      # 0 for short words
@@ -148,9 +150,10 @@ def _escape(text):
     def code(m): return f'\\x{ord(m[0]):02x}' if m[0].isascii() else m[0]
     return re.sub(r'[^\w ]', code, text)
 
-# %% ../nbs/18_names.ipynb #87403505
+# %% ../nbs/18_names.ipynb #579b7934
 MANY = 100   # names of a prompt; where there are more, the grammar looks at the first letters only
 
+# %% ../nbs/18_names.ipynb #87403505
 def names_terminals(
     names: PromptNames, # of a prompt
 ) -> dict:              # name of a rule or terminal -> the lines that replace it
@@ -187,11 +190,12 @@ def names_grammar(
         raise AspFtError(f'the grammar lacks {", ".join(replacements)}: give that of ASP')
     return '%llguidance {"no_forcing": true}\n' + '\n'.join(lines)   # a name may be cut into tokens in any way
 
-# %% ../nbs/18_names.ipynb #11c05d18
+# %% ../nbs/18_names.ipynb #51813d1d
 _REST = "[A-Za-z0-9_']*"     # of a name
 _FIRST_LETTERS = 'abcdefghijklmnopqrstuvwxyz'
 _LETTERS = _FIRST_LETTERS + _FIRST_LETTERS.upper() + "0123456789_'"
 
+# %% ../nbs/18_names.ipynb #11c05d18
 def fresh_names_gbnf(
     heads,         # beginnings that are taken
     begin: str='', # what the name begins with so far
@@ -209,13 +213,14 @@ def fresh_names_gbnf(
             choices.append(f'"{letter}" ({fresh_names_gbnf(heads, longer)})?')
     return ' | '.join(choices)
 
-# %% ../nbs/18_names.ipynb #d4fff6f7
+# %% ../nbs/18_names.ipynb #00a8bf76
 _BLANKS = r'''root ::= ws statement+ last-comment?
 ws ::= ([ \t\r\n] | comment)*
 blank ::= [ \t\r\n]
 comment ::= last-comment "\r"? "\n"
 last-comment ::= "%" ([^*\x01-\x08\x0a-\x1f\x7f] [^\x01-\x08\x0a-\x1f\x7f]*)?'''
 
+# %% ../nbs/18_names.ipynb #d4fff6f7
 def _gbnf(body):
     "The right side of a rule in GBNF; literal words bring the blanks behind them along."
     def replace(m):

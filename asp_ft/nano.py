@@ -170,9 +170,10 @@ def copying(
     if form > .7: text = dictation(rng)[1]
     return rng.choice(('Copy this.\n', 'Repeat this.\n')) + text, text
 
-# %% ../nbs/23_nano.ipynb #6573a4f5
+# %% ../nbs/23_nano.ipynb #d49fba82
 PART = 200  # characters of a part; most are shorter
 
+# %% ../nbs/23_nano.ipynb #6573a4f5
 @lru_cache(maxsize=1)
 def corpus_parts() -> tuple: # (comment, statements, contract line)
     "The commented parts of the corpus programs."

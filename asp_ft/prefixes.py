@@ -120,9 +120,10 @@ def tree_mask(
         mask[branch.start:branch.stop, seen] = branch.mask(mask.device)
     return mask
 
-# %% ../nbs/13_prefixes.ipynb #d6291951
+# %% ../nbs/13_prefixes.ipynb #73c0a2da
 ATTENTION = 'asp_ft_tree'  # the name of `tree_attention` in a model's configuration
 
+# %% ../nbs/13_prefixes.ipynb #d6291951
 def tree_attention(
     module,         # an attention layer
     query,          # (1, heads, tokens, width of a head)
@@ -254,10 +255,11 @@ def strip_padding(
         firsts.append(first)
     return rows, firsts
 
-# %% ../nbs/13_prefixes.ipynb #94a30ce7
+# %% ../nbs/13_prefixes.ipynb #f9314909
 SAVED = .1  # share of the tokens below which rows are computed on their own
 ALONE = 'position_ids', 'inputs_embeds', 'past_key_values', 'tree'   # with these a batch is more than its rows
 
+# %% ../nbs/13_prefixes.ipynb #94a30ce7
 class SharedForward:
     "Takes the place of `forward` of a model's body: what the rows of a batch share is computed once."
     def __init__(self,
@@ -337,9 +339,10 @@ def plan_prefixes(
         'it was not tried on this device': auto and model.device.type != 'cpu'}
     return PrefixPlan(tokens, tree, next((why for why, holds in reasons.items() if holds), ''))
 
-# %% ../nbs/13_prefixes.ipynb #50eb2c3e
+# %% ../nbs/13_prefixes.ipynb #805663ef
 PROOF_TOKENS = 1536  # of the rows that are compared, where short ones share something: a proof shall not cost minutes
 
+# %% ../nbs/13_prefixes.ipynb #50eb2c3e
 def rows_to_prove(
     rows: list, # token ids of each
 ) -> list:      # the numbers of up to three

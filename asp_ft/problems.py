@@ -83,9 +83,10 @@ def fill(
     while re.search(r'<[a-z]+>', text): text = re.sub(r'<([a-z]+)>', value, text)
     return text
 
-# %% ../nbs/08_problems.ipynb #2067f54b
+# %% ../nbs/08_problems.ipynb #76ecd603
 RECIPES = NANO.parent/'families.yaml'  # first: see `FIRST`; later; joined: names of two in a row
 
+# %% ../nbs/08_problems.ipynb #2067f54b
 def load_yaml(
     path: Path, # of the file
 ):              # what it holds
@@ -125,9 +126,10 @@ COMPARISONS = {
     '>=': ('at least <k>', '<k> or more', 'no less than <k>'),
     '<=': ('at most <k>', '<k> or less', 'no more than <k>')}
 
-# %% ../nbs/08_problems.ipynb #98d01026
+# %% ../nbs/08_problems.ipynb #881bf507
 _ONCE = {'k', 'm', 'cmp', 'op', 'label', 'constants', 'facts', 'mid'}  # slots that cannot serve two parts
 
+# %% ../nbs/08_problems.ipynb #98d01026
 def joint_slot(
     first: Family,  # its output is to be read
     second: Family, # by this one
@@ -141,11 +143,12 @@ def joint_slot(
     else: shapes = ('some', 'all', 'other') if first.output == 1 else ('pairs',)
     return next((slot for slot, shape in second.inputs.items() if shape in shapes), '')
 
-# %% ../nbs/08_problems.ipynb #f8fd014a
+# %% ../nbs/08_problems.ipynb #a42c262e
 _FRAMES = (  # a first step <x> and a second step <y>, both whole sentences: for training, and for tests
     ('<x> <y>', '<x> Then go on: <y>', 'There are two steps. <x> <y>', 'Work in two steps. <x> After that: <y>'),
     ('First step: <x> Second step: <y>', 'Do this one after the other. <x> <y>'))
 
+# %% ../nbs/08_problems.ipynb #f8fd014a
 def rename_slots(
     text: str,   # with slots
     slots: dict, # slot -> new slot
@@ -405,9 +408,10 @@ class Problem:
         inputs, outputs = (', '.join(names) or 'none' for names in (self.inputs, self.outputs))
         return f'Input predicates: {inputs}. Output predicates: {outputs}.'
 
-# %% ../nbs/08_problems.ipynb #f8b6eab3
+# %% ../nbs/08_problems.ipynb #ff195f67
 PHRASING = dict(train='training wording', test='held-out wording')
 
+# %% ../nbs/08_problems.ipynb #f8b6eab3
 def draw_problem(
     family: str,         # see `find_family`
     rng: random.Random,  # the source of chance
@@ -478,9 +482,10 @@ def draw_relation(
     some = [(x,) for x in objects if rng.random() < share]
     return some or [(rng.choice(objects),)]
 
-# %% ../nbs/08_problems.ipynb #c4d208c4
+# %% ../nbs/08_problems.ipynb #2f5497ab
 _EXACT_CHOICE = re.compile(r'<k> \{[^}]*\} <[km]>\.')  # a choice of so many objects in all
 
+# %% ../nbs/08_problems.ipynb #c4d208c4
 def instance_sizes(
     family: Family, # the recipe
     values: dict,   # slot -> text

@@ -62,9 +62,10 @@ def _plot_run(ax, left, s, bars, width, name):
     shapes = ax.bar(left, heights, width, yerr=[below, above], capsize=3, label=name, error_kw=dict(lw=1, alpha=.6))
     ax.bar_label(shapes, fmt='%.0f', padding=2, fontsize=9)
 
-# %% ../nbs/21_report.ipynb #c84f0581
+# %% ../nbs/21_report.ipynb #ba85f3aa
 WEB = Path(__file__).parent/'web' if '__file__' in globals() else Path('../asp_ft/web')
 
+# %% ../nbs/21_report.ipynb #c84f0581
 @functools.cache
 def web_file(
     name: str, # report.css or report.js
@@ -229,9 +230,10 @@ def printable(
     "Text without letters that steer a page or a terminal."
     return ''.join(c if c.isprintable() else ' ' if c.isspace() else '\ufffd' for c in str(text))
 
-# %% ../nbs/21_report.ipynb #50202f95
+# %% ../nbs/21_report.ipynb #fd0365f1
 SHOWN = 20_000   # characters of an answer that the page shows: more is never read, and ten megabytes would not open
 
+# %% ../nbs/21_report.ipynb #50202f95
 def answer_data(
     row,  # verdict row
     text, # of the program; None: there is no completion
@@ -257,12 +259,13 @@ def _message_line(m):
     where = f" ({m['where']})" if m.get('where') else ''
     return f"{m['line']}:{m['column']}{where} {m['text']} [{m['code']}]"
 
-# %% ../nbs/21_report.ipynb #f8d42754
+# %% ../nbs/21_report.ipynb #b2a629d3
 _WITNESS = dict(allowed='is an answer set of the answer, and none of the gold program',
                 missing='is an answer set of the gold program, and none of the answer',
                 input='derives atoms of an input predicate, which is given',
                 cost='is what the best costs in the answer, and not in the gold program')
 
+# %% ../nbs/21_report.ipynb #f8d42754
 def witness_lines(
     witness, # of a verdict row, or None
 ) -> list:   # the sentence, and the atoms or costs; [] without a witness
@@ -327,11 +330,12 @@ def _group_headline(title, runs, comparisons):
     return [*head, ft.P(f"{percent(first['equal'])} → {percent(last['equal'])} right", cls='big'),
             *(ft.P(comparison_line(c, runs[0].name, run.name)+'.') for c, run in zip(comparisons, runs[1:]))]
 
-# %% ../nbs/21_report.ipynb #cce4f67f
+# %% ../nbs/21_report.ipynb #b4fdeecb
 AT_ONCE = 15   # lines of a group that are not folded
 _SECTIONS = (('By group', 'group'), ('By family', 'family'), ('By difficulty', 'difficulty'), ('By source', 'source'),
              ('By phrasing', 'phrasing'))
 
+# %% ../nbs/21_report.ipynb #cce4f67f
 def figure_sections(
     runs,    # of `Run`
     tasks,   # of `read_tasks`

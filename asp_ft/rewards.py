@@ -439,9 +439,10 @@ def trainer_of(
         require('torch', 'torch', 'transformers', 'trl', 'peft', 'datasets', 'accelerate')
     return getattr(importlib.import_module(f'asp_ft.train_{backend}'), f'train_{backend}')
 
-# %% ../nbs/22_rewards.ipynb #2d6d4093
+# %% ../nbs/22_rewards.ipynb #652b6b50
 LAST = 10**9   # steps between evaluations: only at the end, so that the last step counts and no loss chooses
 
+# %% ../nbs/22_rewards.ipynb #2d6d4093
 def _learn(config, plan, tasks, adapter, folder, number):
     "Sample, judge and train once: the new adapter, and the counts of the samples."
     seed = config.seed+number
@@ -468,9 +469,10 @@ def _learn(config, plan, tasks, adapter, folder, number):
     if plan.method == 'dpo': return policy.train_dpo(config), counts
     return trainer_of(config)(config, resume=True), counts
 
-# %% ../nbs/22_rewards.ipynb #bc919f01
+# %% ../nbs/22_rewards.ipynb #16828bfc
 SAME = 'micro_batch',   # what changes time and memory, and nothing else
 
+# %% ../nbs/22_rewards.ipynb #bc919f01
 def plan_identity(
     config: RunConfig, # of the rounds
     plan: Plan,        # the rest

@@ -96,8 +96,10 @@ def _wall(job):
     "Seconds by the clock on the wall that a job may take."
     return job.get('wall', WALL*job['seconds'])
 
-# %% ../nbs/03_sandbox.ipynb #5d267c9a
+# %% ../nbs/03_sandbox.ipynb #95cd56c7
 KEPT = 'PATH', 'HOME', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TMPDIR', 'TZ', 'SYSTEMROOT'  # of the environment; no token
+
+# %% ../nbs/03_sandbox.ipynb #5d267c9a
 def _environment():
     "The environment of a light process. LD_BIND_NOW: else each child resolves the functions of compiled packages anew."
     return {name: os.environ[name] for name in KEPT if name in os.environ} | dict(LD_BIND_NOW='1')
@@ -150,9 +152,10 @@ class Worker:
         try: _write(self.process.stdin.fileno(), _line(job))
         except BrokenPipeError: self.broken = True  # it has died; `_read` reports its end
 
-# %% ../nbs/03_sandbox.ipynb #f9f2bd59
+# %% ../nbs/03_sandbox.ipynb #b0766f48
 _DEATH_BY_SIGNAL = {-signal.SIGPROF: 'TIMEOUT', -signal.SIGKILL: 'OUT_OF_MEMORY'}
 
+# %% ../nbs/03_sandbox.ipynb #f9f2bd59
 @patch
 def death(self:Worker) -> str: # one of `DEATHS`, or LOST where the job is not to blame
     "What the end of the process says about its job."
@@ -191,9 +194,10 @@ def _take_worker(run):
             worker.kill()
     return Worker(run.table, run.fork, run.results)
 
-# %% ../nbs/03_sandbox.ipynb #2cdd54b3
+# %% ../nbs/03_sandbox.ipynb #af9a9076
 AHEAD = 1000  # replies that may wait for a slow one before them, and jobs in a row that need no process
 
+# %% ../nbs/03_sandbox.ipynb #2cdd54b3
 class JobRun:
     "What is under way in one call of `run_jobs`."
     def __init__(
@@ -270,9 +274,10 @@ def wait(self:JobRun):
     if reply.get('death') == 'LOST': self.again(worker)
     else: self.done[worker.key] = reply
 
-# %% ../nbs/03_sandbox.ipynb #e54d1886
+# %% ../nbs/03_sandbox.ipynb #424a7240
 TRIES = 3     # processes that may be lost over one job
 
+# %% ../nbs/03_sandbox.ipynb #e54d1886
 @patch
 def again(
     self:JobRun,
@@ -306,9 +311,10 @@ def close(self:JobRun):
     for worker in self.busy: worker.kill()
     _idle.extend(w for w in self.free if w.owner == os.getpid())
 
-# %% ../nbs/03_sandbox.ipynb #578b891c
+# %% ../nbs/03_sandbox.ipynb #a059e41e
 _journal = ContextVar('journal', default=None)  # that `remember` has opened
 
+# %% ../nbs/03_sandbox.ipynb #578b891c
 def run_jobs(
     jobs,              # iterable of jobs, or of ready replies (a dict with `ready`)
     table: Table,      # what the jobs are, by kind
@@ -363,9 +369,10 @@ def _forget_workers():
     _idle.clear()
 if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=_forget_workers)
 
-# %% ../nbs/03_sandbox.ipynb #5d8512db
+# %% ../nbs/03_sandbox.ipynb #0e3d981b
 ROUNDS = 8  # times that the jobs for practice are done: what is loaded, bound and specialised need not be in each child
 
+# %% ../nbs/03_sandbox.ipynb #5d8512db
 def serve(
     module: str, # whose `JOBS` are done, after its `PRACTICE`
     fork: bool,  # one forked child for each job (Linux); else the jobs are done in this process
@@ -449,8 +456,10 @@ def _restrict(job, hard=True):
         resource.setrlimit(kind, (value, value if hard else most))
     signal.setitimer(signal.ITIMER_PROF, job['seconds'])  # its signal ends the process
 
-# %% ../nbs/03_sandbox.ipynb #be7706b7
+# %% ../nbs/03_sandbox.ipynb #dcb64c7b
 PROGRESS = 1 << 20  # bytes of notes; pages that no child reaches cost nothing
+
+# %% ../nbs/03_sandbox.ipynb #be7706b7
 def _note(shared, state):
     "Note what is new; where there is no room for messages, without them."
     end, line = int.from_bytes(shared[:8], 'little') or 8, _line(state)
@@ -602,8 +611,10 @@ def _with_journal(jobs, table, journal, do):
         if key := keys.popleft(): journal.put(key, reply)
         yield reply
 
-# %% ../nbs/03_sandbox.ipynb #7dfd7638
+# %% ../nbs/03_sandbox.ipynb #dc7ccad3
 TOGETHER = 8     # jobs that go to a worker at once: a message costs about as much as a job
+
+# %% ../nbs/03_sandbox.ipynb #7dfd7638
 def do_parcel(
     jobs: list,   # jobs, none of them ready
     table: Table, # what the jobs are, by kind
@@ -617,8 +628,10 @@ def do_parcel(
                          'same on all machines, and start the workers again')
     return list(_in_sandbox(jobs, table, 1))
 
-# %% ../nbs/03_sandbox.ipynb #856f5d5f
+# %% ../nbs/03_sandbox.ipynb #ebb32731
 UNDER_WAY = 500  # such parcels under way at a time: enough for as many cores, and few megabytes
+
+# %% ../nbs/03_sandbox.ipynb #856f5d5f
 def _elsewhere(jobs, table, executor):
     "Replies to jobs that the workers of an executor do, in order."
     jobs, sent, lost = iter(jobs), deque(), getattr(executor, 'lost', bool)
@@ -651,8 +664,10 @@ def _parcel_replies(future, lost):
         raise AspFtError(f'the executor failed ({type(e).__name__}: {said}); expected workers that keep running and '
                          'import asp_ft: see to them, and run the same again') from None
 
-# %% ../nbs/03_sandbox.ipynb #c07ab7a1
+# %% ../nbs/03_sandbox.ipynb #efa93a5c
 LOOK = 5.        # seconds of waiting after which an executor is asked whether it is still there
+
+# %% ../nbs/03_sandbox.ipynb #c07ab7a1
 def _wait(future, lost):
     "The result of a future; `ConnectionError` where the executor is lost meanwhile."
     while True:
@@ -679,8 +694,10 @@ def open_executor(
         executor.lost = is_lost
         yield executor
 
-# %% ../nbs/03_sandbox.ipynb #286ce4b8
+# %% ../nbs/03_sandbox.ipynb #37cece34
 CONNECT = 10.  # seconds within which the scheduler of a cluster has to answer
+
+# %% ../nbs/03_sandbox.ipynb #286ce4b8
 def _dask_client(address):
     "A client of the scheduler at dask://HOST:PORT; `AspFtError` where none answers."
     found = re.fullmatch(r'dask://([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})/?', str(address))

@@ -82,9 +82,10 @@ def fill_constants(
     for _ in values: values = {name: rewrite_tree(value, fill) for name, value in values.items()}
     return [rewrite_tree(s, fill) for s in statements if _kind(s) != 'Definition']
 
-# %% ../nbs/03_search.ipynb #5ea00003
+# %% ../nbs/03_search.ipynb #a60c8042
 _IDLE = ('ShowSignature', 'ShowTerm', 'Defined', 'ProjectAtom', 'ProjectSignature', 'TheoryDefinition')
 
+# %% ../nbs/03_search.ipynb #5ea00003
 def unpooled_rules(
     statements, # what `parse` gave
 ) -> list:      # nodes of rules and weak constraints
@@ -320,9 +321,10 @@ def copy_element(
     literal = self.name_intervals(rewrite_tree(element.literal, rename), bindings)
     return literal, rename_all(element.condition), bindings, rename_all(terms)
 
-# %% ../nbs/03_search.ipynb #ecf0d308
+# %% ../nbs/03_search.ipynb #615d8e7e
 _FUNCTIONS, _GUARDS = ('#count', '#sum', '#sum+', '#min', '#max'), ('>', '<', '<=', '>=', '!=', '=')
 
+# %% ../nbs/03_search.ipynb #ecf0d308
 def _tuple_text(terms): return '('+''.join(f'{t},' for t in terms)+')' if terms else '()'
 
 # %% ../nbs/03_search.ipynb #4f6cef77
@@ -466,11 +468,12 @@ def _proposing_text(text):
     "The program that proposes answer sets, without constants of its own."
     return '\n'.join(map(str, fill_constants(syntax.parse(text))))
 
-# %% ../nbs/03_search.ipynb #5eb10007
+# %% ../nbs/03_search.ipynb #6d8101ef
 _RESERVED = re.compile(r'\b(?:cn?|V)__')
 _NO_FACTS = re.compile(r'[:{|#]|;(?![^()]*\))')
 _CONSTANT = re.compile(r"#const\s+([\w']+)")
 
+# %% ../nbs/03_search.ipynb #5eb10007
 def search_text(
     program,   # `Comparable`: proposes its answer sets
     other,     # `Comparable`: has them, or has them not
@@ -530,9 +533,10 @@ def _check_sums(control):
         weights[level] = weights.get(level, 0) + abs(weight.number)
     if any(w >= 2**31 for w in weights.values()): raise RuntimeError('a sum beyond 32 bits')
 
-# %% ../nbs/03_search.ipynb #5eb50002
+# %% ../nbs/03_search.ipynb #e87955b0
 SAMPLE = 100  # answer sets sampled from a side
 
+# %% ../nbs/03_search.ipynb #5eb50002
 def sample_answer_sets(
     side,   # of a comparison
     first,  # some of its answer sets, as they were enumerated

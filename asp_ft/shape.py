@@ -103,9 +103,10 @@ class Shape:
             if not column(rows, i) <= column(facts.get(p, ()), j): return False
         return True
 
-# %% ../nbs/04_shape.ipynb #6922efe6
+# %% ../nbs/04_shape.ipynb #90e46421
 KEYED = 6  # arguments up to which every set of places is tried as a key; beyond, single places
 
+# %% ../nbs/04_shape.ipynb #6922efe6
 def minimal_keys(
     arity: int, # of a predicate
     tables,     # its facts in each instance, as sets of tuples
@@ -244,12 +245,13 @@ def vary(
         if keeps_shape(variant, shapes): facts = variant
     return facts
 
-# %% ../nbs/04_shape.ipynb #f055e202
+# %% ../nbs/04_shape.ipynb #19a93041
 _NAMES = [a+b+c+d for a, b, c, d in product('bdfgklmnprstvz', 'aeiou', 'bdfgklmnprstvz', 'aeiou')]
 # a name or string in a value; the name of a function and #inf are none
 _WORD = re.compile(r'''"[^"]*"|(?<![\w#'])_*[a-z][\w']*(?![\w'(])''', re.A)
 SHIFT = 20, 60  # what is added to elements that are numbers, at least and at most
 
+# %% ../nbs/04_shape.ipynb #f055e202
 def relabel(
     facts,  # an instance, as of `read_facts`
     labels, # (predicate, place) pairs: a number there is a mere name

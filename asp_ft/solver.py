@@ -83,9 +83,10 @@ def check_many(
     jobs = (solve_job(*pair, **options) for pair in pairs)
     for reply in run_jobs(jobs, TABLE, workers, desc, executor=executor): yield check_of(reply)
 
-# %% ../nbs/04_solver.ipynb #34d635cf
+# %% ../nbs/04_solver.ipynb #9975d908
 TABLE = Table('asp_ft.solver', needs='clingo')
 
+# %% ../nbs/04_solver.ipynb #34d635cf
 def solve_job(
     program: str,         # the program
     instance: str='',     # facts to solve it on
@@ -164,10 +165,11 @@ def compare(
     "Have two programs the same answer sets, projected on the outputs, on every instance?"
     return next(compare_many([(candidate, gold, task)], limits, workers=1, align=align, lint=lint))
 
-# %% ../nbs/04_solver.ipynb #e7f3e8c2
+# %% ../nbs/04_solver.ipynb #7d76424f
 _INITIAL_STATE = dict(verdict='unknown', evidence='', reason='', witness=None, outcome='UNKNOWN', parsed=False,
                       grounded=False, satisfiable=False, alignment=None, mark='', odd=None)
 
+# %% ../nbs/04_solver.ipynb #e7f3e8c2
 def candidate_fails(
     state: dict,   # of a comparison
     outcome: str,  # of the candidate
@@ -225,9 +227,10 @@ def verdict_of(
     elif death: state = candidate_fails(state, death)
     return Verdict(**state, messages=messages_of(reply), seconds=reply.get('seconds', 0.))
 
-# %% ../nbs/04_solver.ipynb #8ae05098
+# %% ../nbs/04_solver.ipynb #0f033cb5
 TOGETHER = 16  # programs that may share a process: the fork then costs little, and no reply is waited for too long
 
+# %% ../nbs/04_solver.ipynb #8ae05098
 def compare_many(
     items,                    # iterable of (candidate, gold, task) triples
     limits: Limits=GENERATED, # for the candidate's text, and the time and memory of a comparison
@@ -404,9 +407,10 @@ class _Stop(Exception):
 class _GoldStop(_Stop):
     "The same, and the gold program caused it."
 
-# %% ../nbs/04_solver.ipynb #0ecb3e21
+# %% ../nbs/04_solver.ipynb #03302d06
 STOPPING_CODES = ('syntax', 'unsafe', 'redefinition', 'error')  # of messages that stop a program; the others inform
 
+# %% ../nbs/04_solver.ipynb #0ecb3e21
 class MessageLog:
     "Collects clingo's messages, each once. A control calls it with each message."
     def __init__(self):
@@ -481,10 +485,11 @@ def _ground(program, instance, log, extra='', options=(), where='', apart=True):
     with _step('GROUNDING_ERROR', log): control.ground([('base', [])])
     return control
 
-# %% ../nbs/04_solver.ipynb #b079c495
+# %% ../nbs/04_solver.ipynb #dcc1ecdf
 LINTED = 2_000_000  # bytes up to which a program is linted: about a second
 HINTED = 10_000     # characters up to which hints are looked for: at worst a second
 
+# %% ../nbs/04_solver.ipynb #b079c495
 def _lint(program, statements, log, given=None, inputs=(), outputs=()):
     "Log what the lint finds; `given` None: what comes from elsewhere is not known."
     if len(program) > LINTED:
@@ -669,10 +674,11 @@ def _find_invented_input(side, gold, inputs):
         if side.possible([literal] if literal else []): return frozenset([symbol])
     return None
 
-# %% ../nbs/04_solver.ipynb #56639482
+# %% ../nbs/04_solver.ipynb #d823ea28
 _KINDS = dict(allowed='an answer set that gold does not have', missing='an answer set of gold is missing',
               input='the candidate derives atoms of an input predicate', cost='the optimum has another cost')
 
+# %% ../nbs/04_solver.ipynb #56639482
 class Difference(NamedTuple):
     "The first difference between two programs on an instance."
     kind: str        # of `_KINDS`; '' for none
@@ -813,9 +819,10 @@ def _derivable_predicates(program, log):
     statements = _parse(program, log)
     return {*syntax.head_predicates(statements), *syntax.external_predicates(statements)}
 
-# %% ../nbs/04_solver.ipynb #657bfbf7
+# %% ../nbs/04_solver.ipynb #e45722dc
 ALIGN = 300  # readings that are tried; most fail on the first instance, within a millisecond
 
+# %% ../nbs/04_solver.ipynb #657bfbf7
 def _alignment(job, gold_sets):
     "The first reading that makes all instances equal, as {output: atom of the candidate}; None where there is none."
     statements = _parse(job['candidate'], MessageLog())
@@ -1052,9 +1059,10 @@ def _look(referee, facts, until, tell):
     for i in apart: del referee.alive[i]
     return bool(gold.sets), apart
 
-# %% ../nbs/04_solver.ipynb #92efc67d
+# %% ../nbs/04_solver.ipynb #4adfbb36
 PICK = 5000  # conflicts of the search for an instance, some tenths of a second; another draw is cheaper than more
 
+# %% ../nbs/04_solver.ipynb #92efc67d
 def _pick(program, choice, predicates, seed):
     "`Referee.pick`"
     options = ['--models=1', '--opt-mode=ignore', f'--solve-limit={PICK}', f'--seed={seed}', '--rand-freq=0.5',

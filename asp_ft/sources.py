@@ -47,12 +47,13 @@ def split_names(
     "A list that was written as text."
     return [v.strip() for v in value.split(',') if v.strip()] if isinstance(value, str) else value
 
-# %% ../nbs/06_sources.ipynb #414d91c8
+# %% ../nbs/06_sources.ipynb #5e52a3c1
 CONTRACT = ('inputs', 'outputs', 'problem', 'family', 'difficulty', 'phrasing', 'unsatisfiable', 'odd',
             'costs')  # task.yaml
 DIFFICULTIES = ('easy', 'medium', 'hard')
 _LISTS = ('inputs', 'outputs', 'unsatisfiable', 'odd')
 
+# %% ../nbs/06_sources.ipynb #414d91c8
 def contract_value(
     key: str,    # one of `CONTRACT`
     value,       # as it was read, not None
@@ -153,9 +154,10 @@ def strip_thoughts(
     if '</think>' in text: return text.rpartition('</think>')[2]
     return '' if text.lstrip().startswith('<think>') else text
 
-# %% ../nbs/06_sources.ipynb #04eebce7
+# %% ../nbs/06_sources.ipynb #d5fdde75
 PROSE = re.compile(r"(?:[A-Z][\w'’]*,? +[A-Za-z]|#+ |\*\*).*|[ \t]*")  # what no program can hold
 
+# %% ../nbs/06_sources.ipynb #04eebce7
 def strip_prose(
     text: str, # what a person or a model wrote, without fences
 ) -> str:      # some of its lines
@@ -164,12 +166,13 @@ def strip_prose(
     rest = [i for i, line in enumerate(lines) if not PROSE.fullmatch(line)]
     return '\n'.join(lines[rest[0]:rest[-1]+1]) if rest and '%*' not in text else text
 
-# %% ../nbs/06_sources.ipynb #724ffd5e
+# %% ../nbs/06_sources.ipynb #40fac638
 ASP_TAGS = 'asp', 'clingo', 'lp', 'gringo', 'aspcore', 'asp-core-2', 'answer-set-programming'
 OTHER_TAGS = '', 'prolog', 'text', 'plaintext', 'txt'   # of fences that may hold a program, where none is tagged as ASP
 FENCE = re.compile(r'^[ \t]*(`{3,}+|~{3,}+)[ \t]*([\w.+-]*)[^\n`]*\n(.*?)(?:^[ \t]*\1[`~]*[ \t]*$|\Z)', re.M | re.S)
 INLINE = re.compile(r'```[ \t]*(?:(?:' + '|'.join(ASP_TAGS) + r')\b)?(.+?)```', re.S)
 
+# %% ../nbs/06_sources.ipynb #724ffd5e
 def strip_fences(
     text: str, # what a person or a model wrote
 ) -> str:      # the program in it
@@ -209,13 +212,14 @@ def fence_notes(
     remedy = 'see whether the program is whole' if 'prose' in around else ''
     return [Note(file, 'fences', f'{around} stood around the program and were taken off', line, remedy=remedy)]
 
-# %% ../nbs/06_sources.ipynb #aaa98fa7
+# %% ../nbs/06_sources.ipynb #36e2f5ae
 PARTS = ('ASP.txt', 'NL.txt', 'IR.txt', 'task.yaml')  # one of these, in upper or lower case, makes a problem folder
 OTHER_NAMES = {'ASP.txt': ('asp.lp', 'encoding.lp'), 'NL.txt': ('nl.md',), 'IR.txt': ('ir.md',), 'task.yaml': ()}
 WEAK_NAMES = ('description.txt', 'description.md', 'problem.txt', 'problem.md', 'readme.md', 'readme.txt')
 _BESIDE = re.compile(r'(.+)[_-](?:(nl|ir)\.(?:txt|md)|(asp)\.(?:txt|lp))', re.I)  # NAME_NL.txt, NAME_ASP.lp
 _TEXTS = {'NL.txt', 'IR.txt'}
 
+# %% ../nbs/06_sources.ipynb #aaa98fa7
 def group_by_name(
     by_name: dict, # name in lower case -> file
     own: dict,     # part -> file of the folder's own problem
@@ -258,9 +262,10 @@ def join_lone_parts(
         groups.setdefault(stem, {}).update({'NL.txt': weak, 'ASP.txt': programs[0]})
     elif '' in without_program and loose: groups['']['ASP.txt'] = loose
 
-# %% ../nbs/06_sources.ipynb #0dccc289
+# %% ../nbs/06_sources.ipynb #cde10ce3
 _INSTANCE = re.compile(r'(?:(.+)[_-])?(?:instance|facts).*\.lp', re.I)             # instance1.lp, NAME_instance1.lp
 
+# %% ../nbs/06_sources.ipynb #0dccc289
 def find_problems(
     files,  # the names of the files in a folder
 ) -> dict:  # NAME, '' for the folder itself -> {part: its file; ASP.txt: a list where several could be meant}
@@ -530,12 +535,13 @@ def read_folder(
                          digest=text_hash('\n'.join(reader.texts)), renamed=renamed)
     return problem, reader.notes, findings + fence_notes(around, problem.place()[0])
 
-# %% ../nbs/06_sources.ipynb #f644962d
+# %% ../nbs/06_sources.ipynb #2c167868
 ROLES = ('nl', 'ir', 'asp', 'instance', 'id', *CONTRACT)  # what a column can be
 GUESSES = dict(asp='answer program asp_program asp_code code encoding solution output completion response'.split(),
                nl='question description problem problem_description nl_description natural_language prompt instruction '
                   'input text task'.split())  # role -> usual names of its column
 
+# %% ../nbs/06_sources.ipynb #f644962d
 def read_columns(
     columns,  # "nl=question,asp=answer", a dict, or None
 ) -> dict:    # role -> name of the column
@@ -649,10 +655,11 @@ def table_problem(
     problem = RawProblem(name, file, prompts, program, instances, contract, contracted, line)
     return problem, fence_notes(around, file, line)
 
-# %% ../nbs/06_sources.ipynb #7422959d
+# %% ../nbs/06_sources.ipynb #ceb65dfc
 FORMS = {'ChatML': ('messages',), 'ShareGPT': ('conversations',), 'Alpaca': ('instruction', 'output'),
          'prompt and completion': ('prompt', 'completion')}  # kind of chat -> the keys of its rows
 
+# %% ../nbs/06_sources.ipynb #7422959d
 def chat_form(
     keys,                # of a row
     columns=(),          # what --columns names
@@ -676,12 +683,13 @@ def join_parts(
         parts.append(part.get('text') if is_text else part)
     return '\n'.join(parts) if all(isinstance(part, str) for part in parts) else content
 
-# %% ../nbs/06_sources.ipynb #80be13ce
+# %% ../nbs/06_sources.ipynb #11a1b51d
 _SPEAKERS = dict(human='user', gpt='assistant', chatgpt='assistant', bot='assistant', model='assistant',
                  developer='system')
 _TURN_KEYS = {'from': 'role', 'value': 'content'}
 _ROLES, _KEYS = ('system', 'user', 'assistant'), {'role', 'content'}
 
+# %% ../nbs/06_sources.ipynb #80be13ce
 def chatml_turns(
     turns,      # a list of turns, or JSON of one
     field: str, # the key of the row that holds them
@@ -739,9 +747,10 @@ def contract_line(
     "The fixed line under a description that names the predicates of the contract."
     return f"Input predicates: {', '.join(inputs) or 'none'}. Output predicates: {', '.join(outputs) or 'none'}."
 
-# %% ../nbs/06_sources.ipynb #456d88d2
+# %% ../nbs/06_sources.ipynb #9b53cbce
 _CONTRACT_LINE = re.compile(r'\nInput predicates: (.*)\. Output predicates: (.*)\.\Z')
 
+# %% ../nbs/06_sources.ipynb #456d88d2
 def read_contract_line(
     text: str, # of a user's turn
 ) -> tuple:    # (description, contract)
@@ -751,9 +760,10 @@ def read_contract_line(
     inputs, outputs = ([] if names == 'none' else split_names(names) for names in match.groups())
     return text[:match.start()].strip(), dict(inputs=inputs, outputs=outputs)
 
-# %% ../nbs/06_sources.ipynb #5a1e0c08
+# %% ../nbs/06_sources.ipynb #b44c89f7
 SHORT = 300  # characters of an instance that is shown with a mistake
 
+# %% ../nbs/06_sources.ipynb #5a1e0c08
 def repair_prompt(
     prompt: list,   # the conversation that asked for the program
     program: str,   # the wrong one
@@ -783,9 +793,10 @@ def chat_fault(
     if roles[-1:] != ['assistant']: return "the last turn is not the assistant's"
     if roles != ['user', 'assistant']*(len(roles)//2): return 'user and assistant do not take turns'
 
-# %% ../nbs/06_sources.ipynb #fa9ff1cb
+# %% ../nbs/06_sources.ipynb #42973b36
 _CHAT_KEYS = ('messages', 'id', 'problem', 'source', 'instances', *CONTRACT)
 
+# %% ../nbs/06_sources.ipynb #fa9ff1cb
 def chat_problem(
     row: dict, # one ChatML row
     name: str, # its id where it has none
@@ -1000,11 +1011,12 @@ def read_root(
             if stem: full_name += f'/{printable_path(stem)}'
             result.add(*read_folder(folder, files, full_name, label, stem, root))
 
-# %% ../nbs/06_sources.ipynb #a1b2b419
+# %% ../nbs/06_sources.ipynb #f6b377f6
 INSTEAD = dict(xlsx='export the sheet as .csv', xls='export the sheet as .csv', ods='export the sheet as .csv',
                zip='unpack it', tar='unpack it', tgz='unpack it', arrow='give the folder that save_to_disk wrote',
                lp='give its folder, with NL.txt beside it')  # suffix -> what to do
 
+# %% ../nbs/06_sources.ipynb #a1b2b419
 def read_path(
     result,        # the `ReadResult` that takes the problems
     root,          # a path

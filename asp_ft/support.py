@@ -72,10 +72,11 @@ def find_row(
     if row is None: raise unknown_name('model family', name, [row.name for row in ROWS])
     return row
 
-# %% ../nbs/11_support.ipynb #62759367
+# %% ../nbs/11_support.ipynb #5a5a244c
 STAGES = dict(pytorch='train', qlora='QLoRA', mlx='MLX', fuse='fuse', convert='convert', generate='generate',
               gguf='GGUF', ollama='Ollama')  # columns, and how they are called
 
+# %% ../nbs/11_support.ipynb #62759367
 @functools.cache
 def support_record() -> dict: # name of a row -> `architecture`, and stage -> what its test found
     "What tests found, as the package keeps it."
@@ -263,7 +264,7 @@ def text_prefix(
     text = model.get_decoder()
     return next((name for name, m in model.named_modules() if m is text), model.base_model_prefix)
 
-# %% ../nbs/11_support.ipynb #5c24ae38
+# %% ../nbs/11_support.ipynb #e5bdb94f
 _QKV, _GATES = ('q_proj', 'k_proj', 'v_proj'), ('gate_proj', 'up_proj')
 COUNTERPARTS = dict(
     qkv_proj=_QKV, gate_up_proj=_GATES,                                                      # Phi-3, GLM-4
@@ -271,6 +272,7 @@ COUNTERPARTS = dict(
     in_proj_qkvz=_QKV, in_proj_ba=_QKV, out_proj=('o_proj',),                                # the same, Qwen3-Next
     query_key_value=_QKV, dense=('o_proj',), dense_h_to_4h=_GATES, dense_4h_to_h=('down_proj',))  # GPT-NeoX
 
+# %% ../nbs/11_support.ipynb #5c24ae38
 def adapted_modules(
     wanted, # names of modules, as `RunConfig.target_modules` has them
     there,  # names of the linear modules that there are

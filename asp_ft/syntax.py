@@ -20,9 +20,11 @@ from itertools import accumulate, combinations
 
 from .core import AspFtError, text_hash
 
-# %% ../nbs/01_syntax.ipynb #67e810a9
+# %% ../nbs/01_syntax.ipynb #1d90e9cf
 _OUTSIDE = re.compile(r'"[^"\\\n]*+(?:\\["\\n][^"\\\n]*+)*+("?)|%\*|%[^\n]*')  # a string goes as far as it can
 _INSIDE = re.compile(r'%\*|\*%|%[^\n]*')  # in a block comment a line comment hides the closing mark, a string does not
+
+# %% ../nbs/01_syntax.ipynb #67e810a9
 def blank(
     text: str, # any
 ) -> str:      # as many lines, as long, of spaces
@@ -46,10 +48,12 @@ def strip_comments(
     if depth: out[opened] = '%*'
     return ''.join(out) + (blank(program[pos:]) if depth else program[pos:])
 
-# %% ../nbs/01_syntax.ipynb #05239133
+# %% ../nbs/01_syntax.ipynb #3162059f
 _FORBIDDEN = re.compile(r"#(?:include|script|theory|program|external)\b|@\s*[_']*[a-z][\w']*\s*\(", re.A)
 _OPENS = {')': '(', ']': '[', '}': '{'}
 _ALLOWED_OWN = ('#program', '#external', '#theory')
+
+# %% ../nbs/01_syntax.ipynb #05239133
 def _place(text, pos): return text.count('\n', 0, pos)+1, pos-text.rfind('\n', 0, pos)
 
 # %% ../nbs/01_syntax.ipynb #adef4ac5
@@ -69,12 +73,14 @@ def _deeper(text, limit):
             depth -= 1
     return False
 
-# %% ../nbs/01_syntax.ipynb #7960395c
+# %% ../nbs/01_syntax.ipynb #9f04fca8
 SIGNS = {  # signs that no program has -> what clingo has for them
     '≥': '>=', '≤': '<=', '≠': '!=', '¬': 'not', '∧': 'a comma', '∨': '| in a head, several rules for a body',
     '→': ':-, head first', '←': ':-', '⇒': ':-, head first', '⇐': ':-', '…': '..', '−': '-', '–': '-', '×': '*',
     '·': '*', '“': '"', '”': '"', '‘': '"', '’': '"', '∈': 'an atom', '∀': 'a conditional literal, p(X) : q(X)',
     '∃': 'the atom itself'}
+
+# %% ../nbs/01_syntax.ipynb #7960395c
 def prescan(
     program: str,           # the text to look at
     max_bytes: int=100_000, # longest text, in bytes of UTF-8
@@ -168,7 +174,7 @@ def character_column(
     if line.isascii(): return column
     return len(line.encode('utf-8', 'surrogatepass')[:column-1].decode('utf-8', 'ignore'))+1
 
-# %% ../nbs/01_syntax.ipynb #603e4376
+# %% ../nbs/01_syntax.ipynb #efe6c804
 _MESSAGE = re.compile(r'^<\w+>:(\d+):(\d+)(?:-(?:\d+:)?\d+)?: (error|info|warning): (.*)', re.S)
 _CODES = {'syntax error': 'syntax', 'lexer error': 'syntax', 'unsafe variables': 'unsafe',
           'atom does not occur': 'underived', 'operation undefined': 'undefined_operation',
@@ -176,6 +182,8 @@ _CODES = {'syntax error': 'syntax', 'lexer error': 'syntax', 'unsafe variables':
           'interval undefined': 'undefined_operation', 'tuple ignored': 'tuple_ignored',
           'no atoms over signature': 'nothing_shown'}
 _OWN_WORDS = re.compile(r'#(?:sum|count|min|max|show|external|false|true|inf|sup|edge|project|heuristic)\b')
+
+# %% ../nbs/01_syntax.ipynb #603e4376
 def _unsafe(body):
     "What clingo says of unsafe variables, without the names that it gave to things for itself."
     said, _, _ = body.partition('\n<')
@@ -228,9 +236,10 @@ def signature(
     if symbol.ast_type == ASTType.UnaryOperation: return ['-'+s for s in signature(symbol.argument)]
     return [f'{symbol.name}/{len(symbol.arguments)}'] if symbol.ast_type == ASTType.Function else []
 
-# %% ../nbs/01_syntax.ipynb #1e2f3a4b
+# %% ../nbs/01_syntax.ipynb #0946b2ca
 PREDICATE = re.compile(r"-?_*[a-z][\w']*/(?:0|[1-9]\d{0,3})", re.A)
 
+# %% ../nbs/01_syntax.ipynb #1e2f3a4b
 def check_predicates(
     names, # signatures that somebody wrote
 ):
@@ -427,10 +436,11 @@ def external_predicates(
     "The predicates of `#external` atoms."
     return sorted({name for s in statements if s.ast_type.name == 'External' for name in signature(s.atom.symbol)})
 
-# %% ../nbs/01_syntax.ipynb #9229b8e1
+# %% ../nbs/01_syntax.ipynb #4772c8b1
 _WORD = re.compile(r'"(?:\\.|[^"\\])*"|#?[A-Za-z_][\w\']*', re.A)
 _VARIABLE = re.compile(r"_*[A-Z][\w']*", re.A)
 
+# %% ../nbs/01_syntax.ipynb #9229b8e1
 def canonical_statement(
     statement, # one statement of `parse`
 ) -> str:      # its text, as clingo prints it, with the variables numbered
@@ -452,9 +462,10 @@ def canonical(
         else: found.add(part.removeprefix('#program base.')+canonical_statement(statement))
     return text_hash('\n'.join(sorted(found)))
 
-# %% ../nbs/01_syntax.ipynb #a7347585
+# %% ../nbs/01_syntax.ipynb #29d5f1c1
 _STOP = re.compile(r'\.\.|\.(?:\s*\[[^\]]*\])?')
 
+# %% ../nbs/01_syntax.ipynb #a7347585
 def statement_spans(
     bare: str, # a program that parses, as `strip_comments` leaves it
 ) -> list:     # (begin, end) of each statement, its full stop and the [weight] behind it included
@@ -482,10 +493,11 @@ def without_display(
     display = [(b, e) for b, e in spans if bare.startswith(('#show', '#project'), b)]
     return _edit(program, [(b, e, blank(program[b:e])) for b, e in display])
 
-# %% ../nbs/01_syntax.ipynb #b5e20d93
+# %% ../nbs/01_syntax.ipynb #4bbb6367
 _OPTIMISES = re.compile(r':~|#m(?:in|ax)imi[sz]e\b')
 Comparable = namedtuple('Comparable', 'text bare optimises')
 
+# %% ../nbs/01_syntax.ipynb #b5e20d93
 def comparable(
     program: str, # a program that `prescan` let through
 ) -> Comparable:  # its text without display, the text without comments and strings, and whether it optimises
@@ -493,11 +505,12 @@ def comparable(
     bare = strip_comments(program)
     return Comparable(without_display(program, bare), bare, bool(_OPTIMISES.search(bare)))
 
-# %% ../nbs/01_syntax.ipynb #ebdc31d4
+# %% ../nbs/01_syntax.ipynb #cf6dbddb
 _NO_HEAD = re.compile(r':~|#(?:show|const|defined|minimi|maximi|project|heuristic|edge|program|theory)')
 _CONDITION = re.compile(r':[^;}|]*')
 _IDENTIFIER = re.compile(r"[\w']+", re.A)
 
+# %% ../nbs/01_syntax.ipynb #ebdc31d4
 def may_derive(
     bare: str,  # a program as `strip_comments` leaves it
     predicates, # signatures
@@ -511,13 +524,14 @@ def may_derive(
         if not names.isdisjoint(_IDENTIFIER.findall(head)): return True
     return False
 
-# %% ../nbs/01_syntax.ipynb #a1c0de02
+# %% ../nbs/01_syntax.ipynb #7b0f8678
 _HARMLESS = re.compile(
     r"#program\s+base\s*(?:\(\s*\)\s*)?\."
     r"|#external\s*-?\s*(?P<atom>_*[a-z][\w']*)(?:[^.#]|\.\.)*+\.(?:\s*\[\s*false\s*\]|(?!\s*\[))"
     r"|#theory\s+_*[a-z][\w']*\s*\{(?:[^{}]|\{[^{}]*\})*+\}\s*\.", re.A)
 _THEORY_ATOM = re.compile(r"&\s*[_']*[a-z]")
 
+# %% ../nbs/01_syntax.ipynb #a1c0de02
 def harmless_directives(
     bare: str, # a program as `strip_comments` leaves it
 ) -> list:     # (begin, end) of each directive
@@ -528,8 +542,10 @@ def harmless_directives(
     if used or '#program' in rest or '#theory' in bare and _THEORY_ATOM.search(rest): return []
     return [m.span() for m in found]
 
-# %% ../nbs/01_syntax.ipynb #722687e9
+# %% ../nbs/01_syntax.ipynb #73044614
 _BODY = re.compile(r'[()\[\]{}]|:[-~]|[:,;]')
+
+# %% ../nbs/01_syntax.ipynb #722687e9
 def body_spans(
     bare: str,  # as `strip_comments` leaves it
     begin: int, # of the statement
@@ -675,10 +691,11 @@ def _shuffle_bodies(source, draw):
             edits.append((b, e, source.text[b:e].replace(source.bare[b:e].strip(), mark, 1)))
     return _edit(source.text, edits)
 
-# %% ../nbs/01_syntax.ipynb #8fa82551
+# %% ../nbs/01_syntax.ipynb #ed07a1e9
 _NAMES = ('X Y Z A B C D E N M I J K V W S T U P Q R Node Item From To First Other Who What When Time Day Place Value '
           'Left Right One Two Old New').split()
 
+# %% ../nbs/01_syntax.ipynb #8fa82551
 def _rename_variables(source, draw):
     "New names for the variables of each statement, one for one."
     edits = []
@@ -690,8 +707,10 @@ def _rename_variables(source, draw):
         edits += [(*m.span(), names[m[0]]) for m in found]
     return _edit(source.text, edits)
 
-# %% ../nbs/01_syntax.ipynb #179e7850
+# %% ../nbs/01_syntax.ipynb #0d56699c
 REWRITES = ('rules', 'bodies', 'variables', 'printed')  # what `rewrite` can do
+
+# %% ../nbs/01_syntax.ipynb #179e7850
 def rewrite(
     program: str, # a program that parses
     statements,   # what `parse` gave
@@ -726,9 +745,10 @@ def _atom_edits(source, atom, renaming):
     spans = [source.span(a) for a in inner.arguments] if order else []
     return edits + [(*span, source.text[slice(*spans[n])]) for span, n in zip(spans, order or ())]
 
-# %% ../nbs/01_syntax.ipynb #f197154a
+# %% ../nbs/01_syntax.ipynb #027e461f
 _SIGNATURE = re.compile(r"(-?)\s*([a-z_'][\w']*)\s*/\s*(\d+)", re.A)
 
+# %% ../nbs/01_syntax.ipynb #f197154a
 def rename(
     program: str,       # a program, or an instance
     statements,         # what `parse` gave
@@ -751,13 +771,14 @@ def rename(
             if new := predicates.get(f'{m[1]}{m[2]}/{m[3]}'): edits.append((*m.span(2), new[0]))
     return _edit(source.text, set(edits))
 
-# %% ../nbs/01_syntax.ipynb #36ffd088
+# %% ../nbs/01_syntax.ipynb #481aa7b4
 MUTATIONS = dict(rule_dropped='a statement is left out', literal_dropped='a literal or an element is left out',
                  literal_negated='a literal gets or loses its `not`',
                  comparison_flipped='an operator of comparison changes',
                  bound_changed='a bound or a number changes by one', arguments_swapped='two arguments change places',
                  optimisation_flipped='the worst is sought instead of the best')
 
+# %% ../nbs/01_syntax.ipynb #36ffd088
 @dataclass(frozen=True)
 class Mutant:
     "A program with one mistake."
@@ -789,9 +810,11 @@ def _sibling_edits(source, nodes, spans, empty='#true'):
         positive = re.sub(r'^not\b\s*', '', text)
         yield 'literal_negated', begin, end, positive if positive != text else 'not '+text
 
-# %% ../nbs/01_syntax.ipynb #f9649833
+# %% ../nbs/01_syntax.ipynb #d8578546
 _FLIPS = {'<': ('<=', '>'), '<=': ('<', '>='), '>': ('>=', '<'), '>=': ('>', '<='),
           '=': ('!=',), '==': ('!=',), '!=': ('=',)}
+
+# %% ../nbs/01_syntax.ipynb #f9649833
 def _operator_edits(source, kind, begin, end):
     "Other operators for the one that stands between two positions."
     for m in re.compile(r'[<>=!]+').finditer(source.bare, begin, end):

@@ -138,9 +138,10 @@ def open_table(
     if fault := encoding_fault(head): raise BadInput(name, *fault)
     return io.TextIOWrapper(file, encoding='utf-8-sig', errors='surrogateescape')
 
-# %% ../nbs/05_tables.ipynb #3dfd3fd1
+# %% ../nbs/05_tables.ipynb #976f2e82
 LONGEST = 64*2**20  # characters of a line
 
+# %% ../nbs/05_tables.ipynb #3dfd3fd1
 def table_lines(
     file,      # of `open_table`
     name: str, # how notes call it
@@ -164,9 +165,10 @@ def text_fault(
     from_a_byte = '\udc80' <= odd <= '\udcff'
     return f'byte 0x{ord(odd)-0xdc00:02x} is not UTF-8' if from_a_byte else 'half a character'
 
-# %% ../nbs/05_tables.ipynb #6f859945
+# %% ../nbs/05_tables.ipynb #e17f4f95
 LINES = 100_000  # lines of a row of CSV
 
+# %% ../nbs/05_tables.ipynb #6f859945
 class RewindableLines:
     "Lines that can be read again from the second line of a row."
     def __init__(
@@ -202,9 +204,10 @@ def csv_delimiter(
     lines.rewind(keep=0)
     return max(',;\t|', key=first.count)
 
-# %% ../nbs/05_tables.ipynb #e75128e2
+# %% ../nbs/05_tables.ipynb #b8d53ea1
 TWIN = re.compile(r' \(column \d+\)\Z')  # marks a column whose name an earlier one has
 
+# %% ../nbs/05_tables.ipynb #e75128e2
 def column_names(
     cells,  # the first row
 ) -> list:  # of different names
@@ -270,9 +273,10 @@ def _json_row(line):
     whole = '\\u' not in line or encodes(json.dumps(row, ensure_ascii=False))
     return (row, '') if whole else (None, 'half a character (an escape \\ud… alone)')
 
-# %% ../nbs/05_tables.ipynb #33bef883
+# %% ../nbs/05_tables.ipynb #dfbdff1c
 _GAP, _DECODER = re.compile(r'[\s,]*'), json.JSONDecoder()
 
+# %% ../nbs/05_tables.ipynb #33bef883
 def json_values(
     text: str, # a JSON array, or one or several objects
     name: str, # how notes call the file
@@ -344,9 +348,10 @@ def json_rows(
         is_object = len(rows) == 1 and isinstance(rows[0], tuple)
         yield from enumerate(unfold(rows[0][1], is_row), 1) if is_object else rows
 
-# %% ../nbs/05_tables.ipynb #16db3130
+# %% ../nbs/05_tables.ipynb #dcf0d0d3
 WHOLE = 512*2**20   # characters of JSON that does not stand one object a line, and so is read as a whole
 
+# %% ../nbs/05_tables.ipynb #16db3130
 def _read_whole(lines, name):
     "The whole text of a file."
     parts, size = [], 0
@@ -365,9 +370,10 @@ def _is_one_value(text, first):
     try: return bool(_DECODER.raw_decode(text.lstrip()))
     except (RecursionError, ValueError): return False
 
-# %% ../nbs/05_tables.ipynb #2d8c81e1
+# %% ../nbs/05_tables.ipynb #86c2d42e
 TABLES = ('.csv', '.tsv', '.json', '.jsonl', '.ndjson', '.parquet')
 
+# %% ../nbs/05_tables.ipynb #2d8c81e1
 def table_kind(
     path,       # a file, or a folder
 ) -> str | None: # one of `TABLES`, also where .gz follows; "dataset" for a folder of `save_to_disk`; None: no table

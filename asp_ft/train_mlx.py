@@ -33,10 +33,11 @@ from mlx_lm.tuner.trainer import grad_checkpoint
 from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import load_model
 
-# %% ../nbs/15_train_mlx.ipynb #84acfc71
+# %% ../nbs/15_train_mlx.ipynb #b5d8d0ba
 NO_SIZES = dict(rms_norm_eps=1e-6, max_position_embeddings=4096,
                 rope_theta=1e4)  # what mlx-lm asks for, and no size depends on
 
+# %% ../nbs/15_train_mlx.ipynb #84acfc71
 def load_mlx_base(
     settings: dict, # of `read_mlx_config`
     lazy: bool=False, # the shape alone: no weight is read, and none need be there
@@ -416,9 +417,10 @@ def load(self:ExactRun,
     state = read_json(folder/'state.json')
     self.step, self.tokens = state['step'], state['tokens']
 
-# %% ../nbs/15_train_mlx.ipynb #f3705f28
+# %% ../nbs/15_train_mlx.ipynb #9e81e8aa
 MARK = '@@asp_ft '  # begins a line of the driver; all others are the libraries
 
+# %% ../nbs/15_train_mlx.ipynb #f3705f28
 class Driver:
     "The loop of the driver: one step after another, with evaluations, checkpoints and a way to stop."
     def __init__(self,
@@ -535,10 +537,11 @@ def _listen(answers):
     for line in sys.stdin: answers.put(json.loads(line))
     os._exit(1)
 
-# %% ../nbs/15_train_mlx.ipynb #cc650df9
+# %% ../nbs/15_train_mlx.ipynb #fcc41689
 TOO_LITTLE = ('the GPU has too little memory: lower --batch_size and raise --grad_accumulation by as much, set '
               '--gradient_checkpointing true, lower --max_length, or train with --quantize 4bit')
 
+# %% ../nbs/15_train_mlx.ipynb #cc650df9
 def run_driver(
     *arguments: str, # of `drive`
 ) -> int:            # exit code
@@ -654,11 +657,12 @@ def _on_disk(self:Watch, text, answer): raise disk_error(OSError(28, text), self
 def _on_error(self:Watch, text, answer):
     raise AspFtError(f'{text}; {left_behind(self.work)}' if self.step else text)
 
-# %% ../nbs/15_train_mlx.ipynb #88229514
+# %% ../nbs/15_train_mlx.ipynb #249c7b59
 COLOURS = re.compile(r'\x1b\[[0-9;]*m')
 VALID = re.compile(r'\s*(\d+)\s+val\s+(\S+)')
 TRAIN = re.compile(r'\s*(\d+)\s+([\d.]+|nan|inf)\b.*?\s+\S+\s+\S+$')
 
+# %% ../nbs/15_train_mlx.ipynb #88229514
 def stock_line(
     line: str,  # of mlx-lm's output
     micro: int, # micro-batches a step
@@ -782,11 +786,12 @@ def _forward_interrupt(process):
     try: yield
     finally: signal.signal(signal.SIGINT, before)
 
-# %% ../nbs/15_train_mlx.ipynb #47a7afa4
+# %% ../nbs/15_train_mlx.ipynb #d57ca9a7
 PYTORCH_ONLY = dict(trunk_cache=['on'], shared_prefixes=['on'], group_prefixes=[True], padding_free=[True],
                  compile=['layers', 'graphs'], fused_head=[True], lora_dtype=['base'], optimizer=['adamw_fused'],
                  gradient_checkpointing=['selective', 'offload'])  # fields with values that only PyTorch takes
 
+# %% ../nbs/15_train_mlx.ipynb #47a7afa4
 def _check_config(config):
     "Everything this run needs is there, and nothing is asked for that this backend does not do."
     if sys.platform == 'win32':
@@ -803,9 +808,10 @@ def _check_config(config):
         raise AspFtError(f'micro_batch: {config.micro_batch} works with --backend pytorch; here batch_size rows go '
                          'through the model at once')
 
-# %% ../nbs/15_train_mlx.ipynb #56bfadbd
+# %% ../nbs/15_train_mlx.ipynb #15577390
 MARKS = ('neftune_alpha', 'solver_eval', 'quantize')  # what the stock engine has no word for
 
+# %% ../nbs/15_train_mlx.ipynb #56bfadbd
 def _check_stock(config, rows):
     "What the stock engine does not do, and how many rows it needs."
     asked = [name for name in MARKS if getattr(config, name)]

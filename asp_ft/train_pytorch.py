@@ -897,9 +897,10 @@ def begin_above_trunk(
             return None
     return trunk
 
-# %% ../nbs/14_train_pytorch.ipynb #7e31e042
+# %% ../nbs/14_train_pytorch.ipynb #d53d3288
 AT_ONCE = 8192  # tokens of a tree at most: more would not be faster
 
+# %% ../nbs/14_train_pytorch.ipynb #7e31e042
 def tokens_at_once(
     config: RunConfig, # the run
     longest: int,      # tokens of the longest row
@@ -987,9 +988,10 @@ def share_in_model(
     log.info('rows that begin alike are computed as trees inside the model: %.0f%% fewer tokens', 100*plan.saved)
     return True
 
-# %% ../nbs/14_train_pytorch.ipynb #c0de0002
+# %% ../nbs/14_train_pytorch.ipynb #461ff6bb
 VARIANTS = 64   # compiled graphs of a layer, at most: adapted or not, training or not, one row or several, …
 
+# %% ../nbs/14_train_pytorch.ipynb #c0de0002
 def compile_layers(
     model,             # a causal language model, with PEFT around it or without; changed in place
     graphs: bool=False,# record CUDA graphs of them too
@@ -1049,9 +1051,10 @@ def begin_compilation(
     torch._dynamo.config.suppress_errors = True   # a variant that comes later, and cannot be compiled, runs as ever
     return mode
 
-# %% ../nbs/14_train_pytorch.ipynb #c0de0008
+# %% ../nbs/14_train_pytorch.ipynb #0d132376
 BUCKET = 128 # tokens: widths of batches are multiples of it, where each one costs a CUDA graph
 
+# %% ../nbs/14_train_pytorch.ipynb #c0de0008
 def in_buckets(
     rows: list, # {"input_ids", "labels"} of the dataset
     make,       # `collate` or `end_to_end`, with what else it takes

@@ -73,9 +73,10 @@ def warn_without_validation(
     log.warning('%s: no validation row: no loss is measured on rows that are not trained, and the last step is kept '
                 'instead of the best one; convert more problems, or with a smaller --train_fraction', show_path(path))
 
-# %% ../nbs/12_training.ipynb #11095f14
+# %% ../nbs/12_training.ipynb #29f2b53d
 GROUP = 50  # batches that are sorted together: enough to pad little, few enough to stay random
 
+# %% ../nbs/12_training.ipynb #11095f14
 def batch_order(
     lengths: list,   # tokens of each row
     batch_size: int, # rows a batch
@@ -151,9 +152,10 @@ def warmup_updates(
     "The steps during which the learning rate rises."
     return math.ceil(round(config.warmup_ratio*updates, 6))
 
-# %% ../nbs/12_training.ipynb #12f0a002
+# %% ../nbs/12_training.ipynb #ab224582
 LOOKED_AT = 1000  # rows among which short ones are looked for
 
+# %% ../nbs/12_training.ipynb #12f0a002
 def proof_rows(
     lengths, # tokens of each row; 0 where nothing of it is trained
 ) -> list:   # the places of one or two rows
@@ -162,9 +164,10 @@ def proof_rows(
     longer = [place for place in places if place[0] > places[0][0]] or places[1:]
     return [i for _, i in places[:1]+longer[:1]]
 
-# %% ../nbs/12_training.ipynb #12f0a004
+# %% ../nbs/12_training.ipynb #d595ffb0
 ROUNDING = dict(float32=1e-4, bfloat16=.02, float16=.005)  # share by which the two losses may differ, by type
 
+# %% ../nbs/12_training.ipynb #12f0a004
 def compare_losses(
     ours: float,   # the loss that would be trained, per trained token
     theirs: float, # what the model's own logits give
@@ -203,10 +206,11 @@ def lora_scale(
     "What the product of the two thin matrices is multiplied by."
     return config.alpha/(math.sqrt(config.rank) if config.use_rslora else config.rank)
 
-# %% ../nbs/12_training.ipynb #bb894578
+# %% ../nbs/12_training.ipynb #6406dc63
 NOT_MLX = ('engine', 'dtype', 'quantize', 'max_grad_norm', 'neftune_alpha', 'skip_long', 'system', 'keep',
            'thinking', 'solver_eval')  # fields of RunConfig that mlx-lm has no key for
 
+# %% ../nbs/12_training.ipynb #bb894578
 def mlx_schedule(
     config: RunConfig, # learning_rate, schedule, warmup_ratio
     updates: int,      # of the whole run
@@ -220,10 +224,11 @@ def mlx_schedule(
     name, arguments = schedules[config.schedule]
     return dict(name=name, arguments=arguments, warmup=warmup)
 
-# %% ../nbs/12_training.ipynb #b69850a7
+# %% ../nbs/12_training.ipynb #32f62f9f
 PLACES = dict(q_proj='self_attn', k_proj='self_attn', v_proj='self_attn', o_proj='self_attn', gate_proj='mlp',
               up_proj='mlp', down_proj='mlp')  # module -> where in a layer mlx-lm looks for it
 
+# %% ../nbs/12_training.ipynb #b69850a7
 def to_mlx_config(
     config: RunConfig, # the run
     n_rows: int,       # training rows
@@ -266,7 +271,7 @@ def check_keys(
     if missing:
         raise AspFtError(f"{place}: lacks {', '.join(missing)}; add it, or let asp_ft train write the file")
 
-# %% ../nbs/12_training.ipynb #8910ec78
+# %% ../nbs/12_training.ipynb #5723c06f
 MLX_KEYS = ('model', 'train', 'fine_tune_type', 'data', 'adapter_path', 'num_layers', 'lora_parameters', 'optimizer',
             'optimizer_config', 'learning_rate', 'lr_schedule', 'batch_size', 'grad_accumulation_steps', 'iters',
             'max_seq_length', 'mask_prompt', 'grad_checkpoint', 'val_batches', 'steps_per_report', 'steps_per_eval',
@@ -274,6 +279,7 @@ MLX_KEYS = ('model', 'train', 'fine_tune_type', 'data', 'adapter_path', 'num_lay
 MLX_SECTIONS = dict(asp_ft=NOT_MLX, lora_parameters=('keys', 'rank', 'scale', 'dropout'),
                     lr_schedule=('name', 'arguments', 'warmup'))  # the keys of the sections
 
+# %% ../nbs/12_training.ipynb #8910ec78
 def read_mlx_config(
     path,    # a YAML that `to_mlx_config` made, perhaps edited since
 ) -> dict:   # its keys
@@ -291,12 +297,13 @@ def read_mlx_config(
         check_keys(f'{name}: {section}', told[section], known)
     return told
 
-# %% ../nbs/12_training.ipynb #65738e89
+# %% ../nbs/12_training.ipynb #dce1e526
 MLX_FIXED = dict(train=True, optimizer='adamw', bias_correction=True, mask_prompt=True,
                  val_batches=-1)  # what a RunConfig cannot say otherwise
 SAME = dict(data='data', out='adapter_path', batch_size='batch_size', max_length='max_seq_length', seed='seed',
             learning_rate='learning_rate')  # field of RunConfig -> key of mlx-lm with the same value
 
+# %% ../nbs/12_training.ipynb #65738e89
 def from_mlx_config(
     path,    # a YAML that `to_mlx_config` made, perhaps edited since
 ) -> dict:   # fields of `RunConfig`
@@ -327,9 +334,10 @@ def from_mlx_config(
         adapter=start and str(Path(start).parent),
         eval_steps=told['steps_per_eval']//micro, save_steps=told['save_every']//micro)
 
-# %% ../nbs/12_training.ipynb #79f67b97
+# %% ../nbs/12_training.ipynb #fc80c110
 NEAR, FADE = 20, .75  # points to each side that count, and how much less each further one does
 
+# %% ../nbs/12_training.ipynb #79f67b97
 def moving_mean(
     values, # positive numbers, in the order in which they were measured
 ) -> list:  # as many
@@ -532,9 +540,10 @@ def disk_error(
     return AspFtError(f'{show_path(folder)} cannot be written ({why}; {free/1e9:.2f} GB are free): free some space or '
                       f'lower --keep, then run the same command with --resume; {left_behind(folder)}')
 
-# %% ../nbs/12_training.ipynb #8686837f
+# %% ../nbs/12_training.ipynb #afaa7672
 WEIGHTS = dict(pytorch='adapter_model.safetensors', mlx='adapters.safetensors')  # of an adapter: PEFT's name, mlx-lm's
 
+# %% ../nbs/12_training.ipynb #8686837f
 def adapter_weights(
     folder,          # of an adapter
 ) -> Path | None:    # the file that is there
@@ -608,11 +617,12 @@ def adapter_hash(
     check_run(folder)
     return file_hash(weights)
 
-# %% ../nbs/12_training.ipynb #7f5ac7b7
+# %% ../nbs/12_training.ipynb #079525ff
 NOT_IDENTITY = ('out', 'data', 'adapter', 'backend', 'engine', 'save_steps', 'keep', 'report_to', 'trunk_cache',
                 'trunk_cache_gb', 'micro_batch', 'padding_free', 'compile',
                 'fused_head')  # fields of RunConfig that do not decide the result, or are hashed by their files
 
+# %% ../nbs/12_training.ipynb #7f5ac7b7
 def run_identity(
     config: RunConfig, # the run
     tokenizer=None,    # of the base model; None: it is loaded
@@ -632,9 +642,10 @@ def run_identity(
                 chat=asdict(chat_settings(tokenizer)), backend=backend, processes=process_count(),
                 adapter=adapter_hash(config.adapter))
 
-# %% ../nbs/12_training.ipynb #f96adb3e
+# %% ../nbs/12_training.ipynb #c95df05d
 OURS = 'run.json', 'adapter_config.json', 'config.yaml'  # one of these stands in every folder that a run may replace
 
+# %% ../nbs/12_training.ipynb #f96adb3e
 def check_replaceable(
     out, # the folder that is asked for
 ):
@@ -669,9 +680,10 @@ def checkpoint_to_resume(
             raise AspFtError(f'{name} has no checkpoint that is whole ({why}): begin anew with --restart')
     return path if resume and not changed else None
 
-# %% ../nbs/12_training.ipynb #e5f83a63
+# %% ../nbs/12_training.ipynb #3d530e5c
 LOCK = '.lock'  # held by the process that writes the folder
 
+# %% ../nbs/12_training.ipynb #e5f83a63
 def clear_leftovers(
     work,       # the folder of an unfinished run
     checkpoint, # the one to go on from, or None

@@ -193,9 +193,10 @@ def length_batches(
         batch.append(row)
     if batch: yield batch
 
-# %% ../nbs/13_trunk.ipynb #63d72284
+# %% ../nbs/13_trunk.ipynb #082b05a1
 FILES = 'states.bin', 'rows.json'   # of a part of the cache
 
+# %% ../nbs/13_trunk.ipynb #63d72284
 class TrunkCache:
     "The states of rows, mapped from files; `AspFtError` where a file is not what it should be."
     def __init__(self,
