@@ -16,10 +16,11 @@ __all__ = ['FULL', 'CLOSED', 'COLOURS', 'LARGEST', 'LARGEST_JSON', 'LONGEST', 'T
            'renamed', 'log']
 
 # %% ../nbs/00_core.ipynb #65c0c613
-import _thread, errno, glob, hashlib, json, os, platform, re, shutil, stat, sys, time
+import _thread, errno, glob, hashlib, json, os, platform, re, shlex, shutil, stat, sys, time
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
-from importlib import metadata, util
+from difflib import get_close_matches
+from importlib import util
 from itertools import count
 from pathlib import Path
 from types import UnionType
@@ -35,7 +36,6 @@ def nearest(
     known,       # iterable of the names that exist
 ) -> str | None: # the most similar known name, None where nothing is similar
     "The known name that is most like `name`."
-    from difflib import get_close_matches
     matches = get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
     return matches[0] if matches else None
 
@@ -612,7 +612,6 @@ def read_env(
     path, # a file of NAME=value lines; comments, quotes and "export" are fine
 ) -> dict: # name -> value
     "Read a `.env` file; `AspFtError` names the line that is not NAME=value, or says why the file cannot be read."
-    import shlex
     out = {}
     for i, line in enumerate(read_text(path, LARGEST_ENV).splitlines(), 1):
         try: words = shlex.split(line, comments=True)
@@ -881,6 +880,7 @@ PACKAGES = ('asp_ft clingo torch transformers trl peft datasets accelerate safet
 # %% ../nbs/00_core.ipynb #a62b5cb5
 def package_versions() -> dict: # name -> version, of what is installed
     "Versions of Python and of the packages that decide a result."
+    from importlib import metadata
     versions = {'python': platform.python_version()}
     for name in PACKAGES:
         try: versions[name] = metadata.version(name)

@@ -724,7 +724,7 @@ def comparison_line(
     points = f"{100*c['gain']:+.1f} points, {100*low:+.0f} to {100*high:+.0f}"
     p = 'p < 0.0001' if c['p'] < .0001 else f"p = {c['p']:.4f}"
     problems = f"{count_text(c['problems_won'], 'problem')} won, {c['problems_lost']} lost"
-    single = f"; {c['not_compared']} answers have no partner" if c['not_compared'] else ''
+    single = f"; {c['not_compared']} completions have no partner" if c['not_compared'] else ''
     return f'{second}: {beginning} ({points}; {problems}, {p}){single}'
 
 # %% ../nbs/20_evaluate.ipynb #d82c5331
