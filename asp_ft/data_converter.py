@@ -6,13 +6,13 @@
 __all__ = ['CHECKED', 'CHUNK', 'GRAM', 'SHARE', 'NEAR', 'LEAKS', 'REPLIES', 'message_remedy', 'problem_note', 'rejection',
            'instance_findings', 'needs_instances', 'judge', 'Admitted', 'states_facts', 'add_instances', 'admit',
            'problem_folder', 'write_instances', 'Row', 'task_fields', 'make_rows', 'DiskList', 'pick_rows', 'digest',
-           'rival_rows', 'comparison', 'verdict_reason', 'find_contradictions', 'drop_duplicates', 'group_rows',
-           'check_shares', 'fill_side', 'split_groups', 'word_runs', 'task_question', 'predicate_names', 'mask_names',
-           'Leak', 'first_rows', 'shared_leaks', 'text_leaks', 'phrasing_leaks', 'iter_leaks', 'find_leaks',
-           'refuse_leaks', 'Side', 'leak_report', 'examine_problems', 'without_facts', 'meets_level', 'keep_problems',
-           'settle_rows', 'summarise_lengths', 'count_rows', 'split_remedy', 'data_warnings', 'inferred_contracts',
-           'make_report', 'assign_sides', 'training_rows', 'write_files', 'empty_result', 'convert', 'note_lines',
-           'summary', 'plot_lengths', 'refuse_other_rows']
+           'rival_rows', 'comparison', 'verdict_reason', 'find_contradictions', 'rival_note', 'rows_like_first',
+           'drop_duplicates', 'group_rows', 'check_shares', 'fill_side', 'split_groups', 'word_runs', 'task_question',
+           'predicate_names', 'mask_names', 'Leak', 'first_rows', 'shared_leaks', 'text_leaks', 'phrasing_leaks',
+           'iter_leaks', 'find_leaks', 'refuse_leaks', 'Side', 'leak_report', 'examine_problems', 'without_facts',
+           'meets_level', 'keep_problems', 'settle_rows', 'summarise_lengths', 'count_rows', 'split_remedy',
+           'data_warnings', 'inferred_contracts', 'make_report', 'assign_sides', 'training_rows', 'write_files',
+           'empty_result', 'convert', 'note_lines', 'summary', 'plot_lengths', 'refuse_other_rows']
 
 # %% ../nbs/07_data_converter.ipynb #f2838560
 import json, os, pickle, re, tempfile, time
@@ -392,16 +392,44 @@ def find_contradictions(
     verdicts = compare_many(jobs, limits=OWN, lint=False, executor=executor)
     verdicts = progress(verdicts, total=len(comparable), desc='compare', unit='program')
     reasons = dict(zip(comparable, map(verdict_reason, verdicts)))
-    contradictions, undecided = {}, {}
+    contradictions, undecided, rivals = {}, {}, {}
     for names, (first, other) in pairs.items():
         code, reason = reasons.get(names, ('not_compared', 'there are no outputs to compare'))
         if code == 'equal': continue
+        if code == 'contradiction': rivals.setdefault(first, (other, reason))
         notes = contradictions if code == 'contradiction' else undecided
         for row, twin in ((rows[first], rows[other]), (rows[other], rows[first])):
-            where = f'{twin.raw.file}:{twin.raw.line}' if twin.raw.line else twin.raw.file
-            text = f'the same description as {where}, but another program: {reason}'
-            notes.setdefault(row.raw.name, problem_note(row.raw, code, text))
+            notes.setdefault(row.raw.name, rival_note(row, twin, code, reason))
+    equal = {names for names, (code, _) in reasons.items() if code == 'equal'}
+    for row, other, reason in rows_like_first(rows, rivals, equal):
+        contradictions.setdefault(row.raw.name, rival_note(row, rows[other], 'contradiction', reason))
     return contradictions, undecided
+
+# %% ../nbs/07_data_converter.ipynb #cba68da4
+def rival_note(
+    row: Row,     # that is reported
+    twin: Row,    # another one with the same prompt
+    code: str,    # of `verdict_reason`
+    reason: str,  # likewise
+) -> Note:
+    "The note on a row with the same description as another one, and another program."
+    where = f'{twin.raw.file}:{twin.raw.line}' if twin.raw.line else twin.raw.file
+    return problem_note(row.raw, code, f'the same description as {where}, but another program: {reason}')
+
+# %% ../nbs/07_data_converter.ipynb #090618b8
+def rows_like_first(
+    rows,         # of all problems
+    rivals: dict, # place of the first row of a prompt -> (place of a row that contradicts it, reason)
+    equal: set,   # names of two problems whose programs mean the same
+):                # yields (row, place of the row that contradicts it, reason)
+    "Rows that mean what the first row of their prompt means, where that one is contradicted; copies of it, too."
+    firsts = {digest(rows[first].prompt_text()): first for first in rivals}
+    if not firsts: return
+    for i, row in enumerate(rows):
+        first = firsts.get(digest(row.prompt_text()), i)
+        if first == i: continue
+        names = rows[first].raw.name, row.raw.name
+        if names in equal or row.canonical == rows[first].canonical: yield row, *rivals[first]
 
 # %% ../nbs/07_data_converter.ipynb #6be0d24f
 def drop_duplicates(

@@ -995,9 +995,10 @@ def read_root(
     for folder, _, names in os.walk(root):
         if folder in with_problem or os.path.basename(folder) == 'instances': continue
         alone += sum(name.endswith('.lp') for name in names)
-    alone_text = f'{alone} files *.lp without a description beside them'
+    alone_text = f'{alone} files *.lp without a description beside them' if alone > 1 else (
+        'a file *.lp without a description beside it')
     if alone and folders:
-        result.announcements.append(f'{path_label(root)}: {alone_text} were not read')
+        result.announcements.append(f'{path_label(root)}: {alone_text} {"was" if alone == 1 else "were"} not read')
     if not folders and not notes:
         tables = sorted(p.name for p in root.iterdir() if table_kind(p))
         remedy = f'give the table itself: {path_label(root)}/{tables[0]}' if tables else ''
