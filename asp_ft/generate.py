@@ -4,17 +4,17 @@
 
 # %% auto #0
 __all__ = ['ENGINES', 'load_tasks', 'read_journal', 'append_journal', 'Review', 'completion_row', 'answer_tasks', 'repair_rows',
-           'review_programs', 'task_grammars', 'run_identity', 'journal_path', 'use_existing', 'check_options',
-           'check_engine', 'library_loop', 'encode_task', 'answer_missing', 'generate', 'few_shot_turns',
-           'example_turns', 'contamination_keys', 'with_examples', 'group_programs', 'elect', 'choose_answers',
-           'coverage_curve', 'write_program']
+           'review_programs', 'task_grammars', 'run_identity', 'GenerationRun', 'journal_path', 'record_path',
+           'use_existing', 'check_options', 'check_engine', 'library_loop', 'encode_task', 'answer_missing',
+           'write_completions', 'asked_rows', 'generate', 'few_shot_turns', 'example_turns', 'contamination_keys',
+           'with_examples', 'group_programs', 'elect', 'choose_answers', 'coverage_curve', 'write_program']
 
 # %% ../nbs/19_generate.ipynb #9ccc686a
 import json, os, random, re, time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, partial
 from operator import itemgetter
 from pathlib import Path
 
@@ -302,12 +302,43 @@ def run_identity(
     if grammars: how['grammars'] = text_hash(json.dumps([grammars[t['id']] for t in tasks]))
     return who | dict(tasks=prompts, samples=n, repair=repair) | how
 
+# %% ../nbs/19_generate.ipynb #ab58c028
+@dataclass
+class GenerationRun:
+    "What is asked, of whom and how: all that decides a file of completions."
+    source: object      # of `find_source`
+    rows: list          # tasks, as they are asked
+    settings: Settings  # temperature, seed, max_new_tokens, grammar, names
+    n: int = 1          # samples a task
+    repair: int = 0     # rounds of repair, at most
+    review: object = None # as of `answer_tasks`
+    engine: str = 'own' # whose loop decodes
+    started: float = field(default_factory=time.time) # when it began
+
+    @cached_property
+    def task_grammars(self) -> tuple:
+        "The grammar of each task, and the tasks that keep the plain one, of `task_grammars`."
+        return task_grammars(self.rows, self.settings, self.source.server)
+
+    @cached_property
+    def identity(self) -> dict:
+        "What decides the completions, of `run_identity`."
+        grammars, _ = self.task_grammars
+        return run_identity(self.source, self.rows, self.settings, self.n, self.repair, grammars, self.engine)
+
 # %% ../nbs/19_generate.ipynb #7423e77e
 def journal_path(
     out: Path, # completions.jsonl
 ) -> Path:     # completions.jsonl.part
     "Where the completions of an unfinished run are."
     return out.with_name(out.name+'.part')
+
+# %% ../nbs/19_generate.ipynb #97af6a86
+def record_path(
+    out: Path, # completions.jsonl
+) -> Path:     # completions.meta.json
+    "Where a file of completions says how it came about."
+    return out.with_suffix('.meta.json')
 
 # %% ../nbs/19_generate.ipynb #40f951a7
 def use_existing(
@@ -399,50 +430,74 @@ def encode_task(
 
 # %% ../nbs/19_generate.ipynb #b0183098
 def answer_missing(
-    source,             # of `find_source`
-    rows: list,         # tasks
-    settings: Settings, # temperature, seed, max_new_tokens, grammar, names
-    n: int,             # samples a task
+    run: GenerationRun, # what is asked
     batch_size: int,    # completions that are decoded at the same time
     out: Path,          # completions.jsonl, beside which the journal is
-    identity: dict,     # of `run_identity`
-    repair: int=0,      # rounds of repair, at most
-    review=None,        # as of `answer_tasks`
-    grammars=None,      # of `task_grammars`
-    engine: str='own',  # whose loop decodes
 ) -> dict:              # (task id, sample) -> row, all of them
     "Answer what the journal does not hold yet."
-    done = read_journal(journal_path(out), identity)
-    keys = [(task['id'], k) for task in rows for k in range(n)]
+    done = read_journal(journal_path(out), run.identity)
+    keys = [(task['id'], k) for task in run.rows for k in range(run.n)]
     if all(key in done for key in keys): return done
-    model = open_source(source, library_loop(engine) if engine != 'own' else None)
-    tasks = [task for task in rows for _ in range(n)]
-    prompts = [prompt for task in rows for prompt in [encode_task(model, task)]*n]
+    grammars, _ = run.task_grammars
+    model = open_source(run.source, library_loop(run.engine) if run.engine != 'own' else None)
+    tasks = [task for task in run.rows for _ in range(run.n)]
+    prompts = [prompt for task in run.rows for prompt in [encode_task(model, task)]*run.n]
     with ExitStack() as stack:
-        if not source.server: stack.enter_context(quiet())
+        if not run.source.server: stack.enter_context(quiet())
         bar = stack.enter_context(progress(total=len(keys), desc='generating', unit='completion'))
         bar.update(len(done))
         def keep(row):
-            append_journal(journal_path(out), identity, [row])
+            append_journal(journal_path(out), run.identity, [row])
             done[row['id'], row['sample']] = row
             bar.update()
         # completions do not depend on their neighbours; a round of repair begins when its batch is answered
-        for batch in length_batches(prompts, batch_size if repair else len(prompts)):
+        for batch in length_batches(prompts, batch_size if run.repair else len(prompts)):
             todo = [i for i in batch if keys[i] not in done]
             if not todo: continue
             todo_grammars = grammars and [grammars[tasks[i]['id']] for i in todo]
             answered = answer_tasks(model, [tasks[i] for i in todo], [keys[i] for i in todo],
-                                    settings, repair, review, batch_size, keep, todo_grammars)
+                                    run.settings, run.repair, run.review, batch_size, keep, todo_grammars)
             errors = [str(row) for row in answered if isinstance(row, AspFtError)]
             if not errors: continue
             why = next(e for e in errors if e != 'not asked')
             raise AspFtError(f'{why} ({len(done)} of {len(keys)} completions are kept: run the same command again)')
     return done
 
+# %% ../nbs/19_generate.ipynb #81e388bc
+def write_completions(
+    out: Path,          # completions.jsonl
+    run: GenerationRun, # what was asked
+    done: dict,         # of `answer_missing`
+    config: dict,       # of the run, for its record
+):
+    "Write completions in the order of the tasks, and the record of the run."
+    cut_off = sum(row['finish_reason'] == 'length' for row in done.values())
+    write_jsonl(out, (done[task['id'], k] for task in run.rows for k in range(run.n)))
+    _, keep_plain = run.task_grammars
+    record = run_manifest('generate', config, completions=file_hash(out), started=run.started, identity=run.identity,
+                          plain=keep_plain, n=len(done), cut_off=cut_off)
+    write_json(record_path(out), with_seal(record))
+    journal_path(out).unlink(missing_ok=True)
+    log.info('%s: %s, %d of them cut off', show_path(out), count_text(len(done), 'completion'), cut_off)
+
 # %% ../nbs/19_generate.ipynb #b6519c73
 def _folder_name(model):
     "The name of a folder without the way to it, for a record that is looked at elsewhere; any other name as it is."
     return Path(model).name if model and Path(model).is_dir() else model
+
+# %% ../nbs/19_generate.ipynb #2ee89fca
+def asked_rows(
+    tasks,         # tasks.jsonl
+    split: str,    # of `generate`
+    few_shot: int, # examples before each question
+    examples,      # where they come from
+    seed: int,     # which of them
+) -> tuple:        # rows, and their split
+    "The tasks that are asked, with examples before each question where that is wanted."
+    rows = load_tasks(tasks, split)
+    if split == 'auto': split = rows[0].get('split')
+    if few_shot: rows = with_examples(rows, few_shot_turns(examples, rows, few_shot, seed))
+    return rows, split
 
 # %% ../nbs/19_generate.ipynb #676c0142
 def generate(
@@ -473,31 +528,16 @@ def generate(
     "Let a model answer tasks: {id, sample, text, raw, finish_reason} a line; a rerun continues where it stopped."
     check_options(n, temperature, batch_size, max_new_tokens, repair, review, few_shot, examples)
     backend = check_engine(engine, temperature, grammar or names, backend, server)
-    started = time.time()
-    # 1. what is asked
-    rows = load_tasks(tasks, split)
-    if few_shot: rows = with_examples(rows, few_shot_turns(examples, rows, few_shot, seed))
-    # 2. who answers, and how
+    rows, split = asked_rows(tasks, split, few_shot, examples, seed)
     source = find_source(model, adapter, backend, server, timeout, grammar or names, api_key_env, thinking)
     settings = Settings(float(temperature), seed, max_new_tokens, grammar or names, names)
-    grammars, keep_plain = task_grammars(rows, settings, server)
-    identity = run_identity(source, rows, settings, n, repair, grammars, engine)
-    # 3. the completions of this run may be there already
+    run = GenerationRun(source, rows, settings, n, repair, review, engine)
     out = Path(out) if str(out).endswith('.jsonl') else Path(out)/'completions.jsonl'
-    meta = out.with_suffix('.meta.json')
-    if use_existing(out, meta, identity, force): return out
-    # 4. completions in the order of the tasks, and beside them how they came about
+    if use_existing(out, record_path(out), run.identity, force): return out
+    config = dict(model=_folder_name(model), adapter=_folder_name(adapter), split=split, few_shot=few_shot)
     with sole_writer(out):
-        done = answer_missing(source, rows, settings, n, batch_size, out, identity, repair, review, grammars, engine)
-        cut_off = sum(row['finish_reason'] == 'length' for row in done.values())
-        config = dict(model=_folder_name(model), adapter=_folder_name(adapter),
-                      split=rows[0].get('split') if split == 'auto' else split, few_shot=few_shot)
-        write_jsonl(out, (done[task['id'], k] for task in rows for k in range(n)))
-        record = run_manifest('generate', config, completions=file_hash(out), started=started, identity=identity,
-                              plain=keep_plain, n=len(done), cut_off=cut_off)
-        write_json(meta, with_seal(record))
-        journal_path(out).unlink(missing_ok=True)
-    log.info('%s: %s, %d of them cut off', show_path(out), count_text(len(done), 'completion'), cut_off)
+        done = answer_missing(run, batch_size, out)
+        write_completions(out, run, done, config)
     return out
 
 # %% ../nbs/19_generate.ipynb #805ddd96
