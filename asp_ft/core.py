@@ -460,12 +460,12 @@ def misfit(
 ) -> str:         # '' where it fits
     "What in a value is not of the kind that is expected."
     if isinstance(kind, tuple): return min((misfit(value, k, name) for k in kind), key=len)
-    plain = kind if isinstance(kind, type) else type(kind)
-    fits = isinstance(value, (int, float) if plain is float else plain)
-    if plain is int and isinstance(value, bool): fits = False
+    base_type = kind if isinstance(kind, type) else type(kind)
+    fits = isinstance(value, (int, float) if base_type is float else base_type)
+    if base_type is int and isinstance(value, bool): fits = False
     if not fits:
         place = f'{name}: ' if name else ''
-        return f'{place}expected {_KINDS[plain]}, found {_KINDS[type(value)]}'
+        return f'{place}expected {_KINDS[base_type]}, found {_KINDS[type(value)]}'
 
     parts = []
     if isinstance(kind, list): parts = [(v, kind[0], f'{name}[{i}]') for i, v in enumerate(value)]
@@ -845,8 +845,8 @@ def save_config(
 ):
     "Write every field as YAML, in the order of `RunConfig`, so that `load_config` gives the same again."
     import yaml
-    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()}
-    write_text(path, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
+    fields_of_yaml = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()}
+    write_text(path, yaml.safe_dump(fields_of_yaml, sort_keys=False, allow_unicode=True))
 
 # %% ../nbs/00_core.ipynb #e0a516d9
 def resolve_backend(
@@ -896,10 +896,10 @@ def run_manifest(
     **extra,       # further fields: seed, device, base model, …
 ) -> dict:         # ready for `write_json`
     "What a result was made from; fields that hold times stand only under `time`."
-    now, plain = time.time(), asdict(config) if isinstance(config, RunConfig) else config
+    now, settings = time.time(), asdict(config) if isinstance(config, RunConfig) else config
     clock = dict(finished=time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(now)))
     if started is not None: clock['seconds'] = round(now-started, 1)
-    return dict(stage=stage, config=plain, inputs={Path(p).name: file_hash(p) for p in inputs}, **extra,
+    return dict(stage=stage, config=settings, inputs={Path(p).name: file_hash(p) for p in inputs}, **extra,
                 versions=package_versions(), time=clock)
 
 # %% ../nbs/00_core.ipynb #00bb382b
@@ -1057,10 +1057,10 @@ def progress(
     "A tqdm bar on standard error; without a terminal or Jupyter a plain line every `LINES` seconds."
     jupyter = 'ipykernel' in sys.modules
     if not (jupyter or sys.stderr.isatty()): return ProgressLines(iterable, total, desc, unit)
-    plain = jupyter and not util.find_spec('ipywidgets')   # a bar of letters, without the red of standard error
-    if plain: from tqdm.std import tqdm
+    letters_only = jupyter and not util.find_spec('ipywidgets')   # a bar of letters, without the red of standard error
+    if letters_only: from tqdm.std import tqdm
     else: from tqdm.auto import tqdm
-    how = dict(file=sys.stdout) if plain else dict(dynamic_ncols=True)
+    how = dict(file=sys.stdout) if letters_only else dict(dynamic_ncols=True)
     return tqdm(iterable, total=total, desc=desc, unit=unit, disable=not first_process(), **how)
 
 # %% ../nbs/00_core.ipynb #c5143f65

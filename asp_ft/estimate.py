@@ -45,16 +45,16 @@ def former_expert_names(
 ) -> list:         # of them, those that PEFT takes for experts
     "The targets that name experts, to PEFT, as they were before experts were kept in one stack."
     from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers as convert
-    found = []
+    old_names = []
     for target in targets:
         config = LoraConfig(target_modules=[target])
         try:
             convert(config, model, None)
         except ValueError:   # it wants the others of the stack as well
-            found.append(target)
+            old_names.append(target)
             continue
-        if target not in config.target_modules: found.append(target)
-    return found
+        if target not in config.target_modules: old_names.append(target)
+    return old_names
 
 # %% ../nbs/13_estimate.ipynb #931babce
 def kept_matrices(
@@ -712,7 +712,7 @@ def guess_rows(
     path, # train.jsonl or valid.jsonl
 ) -> list: # `Encoded`, with nothing but a length and trained tokens
     "Rows about as long as a tokenizer would make them, where there is none."
-    found = []
+    guesses = []
     for i, row in enumerate(read_jsonl(path), 1):
         try:
             turns = [(m['role'] == 'assistant', len(m['content'])) for m in row['messages']]
@@ -721,8 +721,8 @@ def guess_rows(
                              'convert the problems again') from None
         answer = math.ceil(sum(n for trained, n in turns if trained)/IN_PROGRAMS)
         rest = math.ceil(sum(n for trained, n in turns if not trained)/IN_QUESTIONS)+AROUND
-        found.append(Encoded([0]*(rest+answer), [False]*rest+[True]*answer))
-    return found
+        guesses.append(Encoded([0]*(rest+answer), [False]*rest+[True]*answer))
+    return guesses
 
 # %% ../nbs/13_estimate.ipynb #fb57b584
 def estimate_unseen(
@@ -731,12 +731,12 @@ def estimate_unseen(
     lines=None,        # (configuration, folder with the shape, rows) -> further lines; None: `estimate_lines`
 ):                     # yields lines for a screen
     "What a run will cost, with a model of which nothing is on this machine, and rows that are guessed."
-    rows, found = {}, {}
+    rows, fitting = {}, {}
     for name in ('train', 'valid'):
         path = Path(config.data)/f'{name}.jsonl'
         rows[name] = guess_rows(path) if name == 'train' or path.is_file() else []
-        found[name] = [e for e in rows[name] if len(e) <= config.max_length]
-    train = found['train']
+        fitting[name] = [e for e in rows[name] if len(e) <= config.max_length]
+    train = fitting['train']
     if not train:
         raise AspFtError(f'{show_path(config.data)}: no row that is shorter than max_length {config.max_length}; '
                          'give a larger one')
@@ -750,4 +750,4 @@ def estimate_unseen(
         f"                hf download {MODELS[config.model]} --include '*.json' '*.jinja' '*.model'"])
     with tempfile.TemporaryDirectory() as folder:
         shape = shape_folder(config.model, folder)
-        yield from lines(config, shape, found) if lines else estimate_lines(config, shape, found, clock)
+        yield from lines(config, shape, fitting) if lines else estimate_lines(config, shape, fitting, clock)

@@ -183,8 +183,8 @@ def rope_settings(
     config, # of transformers
 ) -> tuple: # the second is None where all layers are alike
     "How positions are turned: of the layers that see all, and of those with a window."
-    told = config.rope_parameters
-    return (told['full_attention'], told['sliding_attention']) if 'full_attention' in told else (told, None)
+    rope = config.rope_parameters
+    return (rope['full_attention'], rope['sliding_attention']) if 'full_attention' in rope else (rope, None)
 
 # %% ../nbs/17_export.ipynb #b41e5517
 def head_width(
@@ -302,23 +302,23 @@ def split_step(
 
 # %% ../nbs/17_export.ipynb #187e5cb1
 def pre_tokenizer(
-    told: dict, # of tokenizer.json, with a byte-level BPE
+    tokenizer: dict, # of tokenizer.json, with a byte-level BPE
 ) -> str:       # its name in llama.cpp; '' where llama.cpp has none like it
     "The name of a pre-tokenizer, found by its rule."
-    steps = told.get('pre_tokenizer') or {}
+    steps = tokenizer.get('pre_tokenizer') or {}
     steps = [split_step(s) for s in steps.get('pretokenizers', [steps])]
-    return PRE_TOKENIZERS.get((tuple(s for s in steps if s != ''), bool(told['model'].get('ignore_merges'))), '')
+    return PRE_TOKENIZERS.get((tuple(s for s in steps if s != ''), bool(tokenizer['model'].get('ignore_merges'))), '')
 
 # %% ../nbs/17_export.ipynb #daed8ab0
 def space_prefix(
-    told: dict, # of tokenizer.json
+    tokenizer: dict, # of tokenizer.json
 ):              # True, False, 'first' or None
     "Whether a tokenizer with byte fallback puts a space before a text: yes, no, 'first' before the whole; or None."
-    rule = told.get('normalizer') or {}
+    rule = tokenizer.get('normalizer') or {}
     rules = rule.get('normalizers', [rule]) if rule else []
     spaces = [r for r in rules if r['type'] == 'Replace' and r['pattern'] == dict(String=' ') and r['content'] == '▁']
     before = [r for r in rules if r['type'] == 'Prepend' and r['prepend'] == '▁']
-    split = told.get('pre_tokenizer')
+    split = tokenizer.get('pre_tokenizer')
     if split and split['type'] == 'Metaspace' and not rules and not split.get('split', True):
         return dict(first='first', never=False).get(split['prepend_scheme'])
     idle = split is None or split['type'] == 'Split' and split['pattern'] == dict(String=' ')  # there is none any more
@@ -334,7 +334,7 @@ def merge_scores(
     for left, right in merges: order.setdefault(left+right, len(order))
     ranks = [order[left+right] for left, right in merges]
     splits = (((t[:i], t[i:]) for i in range(1, len(t))) for t in vocabulary)
-    whole = all(pair in pairs for found in splits for pair in found if {*pair} <= vocabulary.keys())
+    whole = all(pair in pairs for pairs_of_word in splits for pair in pairs_of_word if {*pair} <= vocabulary.keys())
     return {t: -1.-rank for t, rank in order.items()} if whole and ranks == sorted(ranks) else None
 
 # %% ../nbs/17_export.ipynb #d62f7bab
@@ -382,9 +382,9 @@ def file_name(
     return 'phi-3'
 
 # %% ../nbs/17_export.ipynb #d8f706ee
-def _write_byte_level(writer, told, name):
+def _write_byte_level(writer, tokenizer, name):
     "What llama.cpp has to know of a byte-level BPE."
-    pre = pre_tokenizer(told)
+    pre = pre_tokenizer(tokenizer)
     if not pre:
         raise AspFtError(f'{name}: llama.cpp does not know how this tokenizer splits a text; use the model with '
                          'transformers or vLLM')
@@ -392,18 +392,18 @@ def _write_byte_level(writer, told, name):
     writer.add_tokenizer_pre(pre)
 
 # %% ../nbs/17_export.ipynb #936c7193
-def _write_sentences(writer, told, name, texts, kinds, prompt):
+def _write_sentences(writer, tokenizer, name, texts, kinds, prompt):
     "What llama.cpp has to know of a BPE over whole texts with a token for each byte, as SentencePiece makes it."
-    space, added = space_prefix(told), {t['content'] for t in told['added_tokens']}
-    merges, made = told['model']['merges'], set()
+    space, added = space_prefix(tokenizer), {t['content'] for t in tokenizer['added_tokens']}
+    merges, made = tokenizer['model']['merges'], set()
     made = {left+right for left, right in merges}
-    scores = merge_scores({t: i for t, i in told['model']['vocab'].items() if t not in added or t in made}, merges)
+    scores = merge_scores({t: i for t, i in tokenizer['model']['vocab'].items() if t not in added or t in made}, merges)
     if space == 'first': space = None if not any(prompt.startswith(t) for t in added) else False
     if space is None or scores is None: raise AspFtError(
         f'{name}: llama.cpp does not know how this tokenizer splits a text; use the model with transformers or vLLM')
     for i, text in enumerate(texts):
         if re.fullmatch('<0x[0-9A-F]{2}>', text): kinds[i] = gguf.TokenType.BYTE
-        elif text == told['model'].get('unk_token'): kinds[i] = gguf.TokenType.UNKNOWN
+        elif text == tokenizer['model'].get('unk_token'): kinds[i] = gguf.TokenType.UNKNOWN
         elif text in made: kinds[i] = gguf.TokenType.NORMAL
     writer.add_tokenizer_model('llama')
     writer.add_tokenizer_pre('default')
@@ -414,15 +414,15 @@ def _write_sentences(writer, told, name, texts, kinds, prompt):
 def _write_tokenizer(writer, folder, size):
     "All that llama.cpp has to know to cut a text as we do."
     path, tokenizer = Path(folder)/'tokenizer.json', load_tokenizer(folder)
-    told = read_json(path, error=f'{show_path(path)}: cannot be read; copy the tokenizer of the base model there')
-    if told['model'].get('type') != 'BPE': raise AspFtError(
-        f"{show_path(path)}: a tokenizer of the kind {told['model'].get('type')}; expected BPE")
+    content = read_json(path, error=f'{show_path(path)}: cannot be read; copy the tokenizer of the base model there')
+    if content['model'].get('type') != 'BPE': raise AspFtError(
+        f"{show_path(path)}: a tokenizer of the kind {content['model'].get('type')}; expected BPE")
     texts, kinds = token_table(tokenizer, size)
     writer.add_name(file_name(folder, tokenizer))
-    if whole := bool(told['model'].get('byte_fallback')):
+    if whole := bool(content['model'].get('byte_fallback')):
         prompt = render(tokenizer, [dict(role='user', content='question')], True)
-        _write_sentences(writer, told, show_path(path), texts, kinds, prompt)
-    else: _write_byte_level(writer, told, show_path(path))
+        _write_sentences(writer, content, show_path(path), texts, kinds, prompt)
+    else: _write_byte_level(writer, content, show_path(path))
     writer.add_token_list(texts)
     writer.add_token_types(kinds)
     special = gguf.SpecialVocab(folder, load_merges=not whole, n_vocab=size)
@@ -536,8 +536,8 @@ def write_gguf(
 
 # %% ../nbs/17_export.ipynb #cf0b20fe
 def _file_kind(writer, kind):
-    told = 'ALL_F32' if kind == 'f32' else f'MOSTLY_{kind.upper()}'
-    writer.add_file_type(gguf.LlamaFileType[told])
+    type_name = 'ALL_F32' if kind == 'f32' else f'MOSTLY_{kind.upper()}'
+    writer.add_file_type(gguf.LlamaFileType[type_name])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
 # %% ../nbs/17_export.ipynb #0d1856bb
@@ -558,9 +558,9 @@ def _write_tensors(writer, base, sources, kind):
     with progress(total=size, desc=f'gguf: {len(sources)} tensors', unit='B') as bar:
         bar.unit_scale = True
         for to, source in sources.items():
-            told = next(tensors[to] for tensors in writer.tensors if to in tensors)
-            writer.write_tensor_data(TensorRows(base, source, kind_in_file(to, kind), told.nbytes))
-            bar.update(told.nbytes)
+            declared = next(tensors[to] for tensors in writer.tensors if to in tensors)
+            writer.write_tensor_data(TensorRows(base, source, kind_in_file(to, kind), declared.nbytes))
+            bar.update(declared.nbytes)
 
 # %% ../nbs/17_export.ipynb #49b67bec
 def allowed_error(
@@ -686,9 +686,9 @@ def split_at(
     "What stands before, between and after words, each of which stands in the text once."
     parts = []
     for word in words:
-        before, found, text = text.partition(word)
+        before, separator, text = text.partition(word)
         parts.append(before)
-        if not found or word in text:
+        if not separator or word in text:
             raise AspFtError('the chat template does not keep the turns as they are')
     return [*parts, text]
 
@@ -719,7 +719,7 @@ def turn_texts(
     "What stands around the turns, by the chat template."
     def turn(role, word): return dict(role=role, content=word)
     u, a, v = turn('user', 'qone'), turn('assistant', 'aone'), turn('user', 'qtwo')
-    first, told, after = openings_of(tokenizer, alone)
+    first, with_system, after = openings_of(tokenizer, alone)
     _, u_end = split_at(render(tokenizer, [u]), 'qone')
     _, opens = split_at(render(tokenizer, [u], True), 'qone')
     _, middle, between, _ = split_at(render(tokenizer, [u, a, v]), 'qone', 'aone', 'qtwo')
@@ -728,10 +728,10 @@ def turn_texts(
     own &= opens.startswith(u_end) and middle.startswith(u_end)
     if own and first.endswith(user) and (alone or after.endswith(user)):
         def cut(text): return text[:len(text)-len(user)]
-        return dict(plain=cut(first), before_system=told, after_system=cut(after), user=user, user_end=u_end,
+        return dict(plain=cut(first), before_system=with_system, after_system=cut(after), user=user, user_end=u_end,
                     answer=middle[len(u_end):], answer_end=a_end, prompt=opens[len(u_end):])
     # the first turn is opened otherwise than the next ones: what opens these ends the answer before them
-    return dict(plain=first, before_system=told, after_system=after, user='', user_end='', answer=middle,
+    return dict(plain=first, before_system=with_system, after_system=after, user='', user_end='', answer=middle,
                 answer_end=between, prompt=opens)
 
 # %% ../nbs/17_export.ipynb #8a62c166
@@ -796,10 +796,10 @@ def check_answers(
 ):
     "`AspFtError` where it was not this model that wrote the answers."
     meta = Path(completions).with_suffix('.meta.json')
-    told = read_record(meta, 'generate again', ('identity',)).get('identity') or {}
-    ours = told.get('model') == weights_hash(folder, check_model(folder))
-    if ours and not told.get('adapter'): return
-    why = 'were written by another model' if told else f'lack {show_path(meta)}, which says who wrote them'
+    identity = read_record(meta, 'generate again', ('identity',)).get('identity') or {}
+    ours = identity.get('model') == weights_hash(folder, check_model(folder))
+    if ours and not identity.get('adapter'): return
+    why = 'were written by another model' if identity else f'lack {show_path(meta)}, which says who wrote them'
     raise AspFtError(f'{show_path(folder)}: its card cannot have these scores: the answers in {show_path(completions)} '
                      f'{why}; give the model that  asp_ft generate  was given')
 

@@ -763,11 +763,11 @@ def open_both(
 ) -> tuple:      # base + adapter, the fused model, tied
     "Base + adapter and the fused model, where they compute, and whether their embeddings are tied."
     from peft import PeftModel
-    plain, model = open_model(old), open_model(new)
-    tied = has_tied_embeddings(plain)
+    base, model = open_model(old), open_model(new)
+    tied = has_tied_embeddings(base)
     if tied != has_tied_embeddings(model):
         raise AspFtError('the fused model has lost its tied embeddings; nothing was written')
-    reference = compute_stacks_in_float32(PeftModel.from_pretrained(plain, str(adapter)).eval())
+    reference = compute_stacks_in_float32(PeftModel.from_pretrained(base, str(adapter)).eval())
     return place_model(reference, device), place_model(model, device), tied
 
 # %% ../nbs/16_fuse.ipynb #57aeb22c
@@ -1017,8 +1017,8 @@ def _write_plain_config(source, out):
     "config.json and the index of a base that was quantised, for the weights that no longer are."
     config = read_json(out/'config.json')
     dtype = NUMBERS[source.spec(next(n for n in source.where if source.packed(n)))[0]]
-    plain = {k: v for k, v in config.items() if k not in ('quantization', 'quantization_config', 'torch_dtype')}
-    write_json(out/'config.json', plain | dict(dtype=dtype))
+    unquantized = {k: v for k, v in config.items() if k not in ('quantization', 'quantization_config', 'torch_dtype')}
+    write_json(out/'config.json', unquantized | dict(dtype=dtype))
     index = out/'model.safetensors.index.json'
     if not index.is_file(): return
     names = {n: p.name for n, (p, _) in source.where.items() if not source.part(n)}

@@ -81,8 +81,8 @@ class _Statement:
 
     def text(self, start, stop):
         "The text of some tokens."
-        found = self.tokens[start:stop]
-        return ' '.join(found[0].string[found[0].start():found[-1].end()].split()) if found else ''
+        inside = self.tokens[start:stop]
+        return ' '.join(inside[0].string[inside[0].start():inside[-1].end()].split()) if inside else ''
 
 # %% ../nbs/02_lint.ipynb #74920af0
 @patch
@@ -103,7 +103,7 @@ def _parts(self:_Statement):
 # %% ../nbs/02_lint.ipynb #31dab86b
 def _elements(s, owner, start, stop, ends=';'):
     "What stands between separators: for each element its parts between colons, each a list of (start, stop)."
-    found, parts, ranges, begin = [], [], [], start
+    elements, parts, ranges, begin = [], [], [], start
     for i in [i for i in s.marks[owner] if start <= i < stop] + [stop]:
         mark = ';' if i == stop else s.words[i]
         if mark == '|' and '|' not in ends: continue
@@ -113,9 +113,9 @@ def _elements(s, owner, start, stop, ends=';'):
             parts.append(ranges)
             ranges = []
         elif mark in ends and (mark != ',' or not parts) or i == stop:
-            if parts or ranges: found.append([*parts, ranges])
+            if parts or ranges: elements.append([*parts, ranges])
             parts, ranges = [], []
-    return found
+    return elements
 
 # %% ../nbs/02_lint.ipynb #ea13adaf
 def _atom(s, start, stop):
@@ -160,16 +160,16 @@ def _set(s, brace, start, head):
     "Note what stands between braces: elements of a choice, an aggregate, an optimisation, a theory atom."
     stop, function = s.close[brace], s.words[brace-1] if brace else ''
     elements = _elements(s, brace, brace+1, stop)
-    plain = not function.startswith('#') and '&' not in s.words[start:brace]
-    if head and plain: s.choice = (brace, stop, elements)
-    elif plain:   # a set counts its atoms, whatever they share
+    is_set = not function.startswith('#') and '&' not in s.words[start:brace]
+    if head and is_set: s.choice = (brace, stop, elements)
+    elif is_set:   # a set counts its atoms, whatever they share
         s.counted += [r for parts in elements for r in parts[0]]
     if function in ('#sum', '#sum+', *_OPTIMISE):
         s.sums += [(e[0], e[1] if e[1:] else [], brace) for e in elements]
     for parts in elements:
         ranges = [r for part in parts for r in part]
         if ranges: s.scopes.append((ranges[0][0], ranges[-1][1]))
-        for k, part in enumerate(parts if plain else parts[1:]):
+        for k, part in enumerate(parts if is_set else parts[1:]):
             for r in part:
                 if head and k == 0: _derive(s, *r)
                 else: _literal(s, *r, inner=True)
@@ -197,21 +197,21 @@ def _interpret(s):
         for r in ranges: _literal(s, *r, inner=len(parts) > 1)
     if s.kind == ':~' and s.end+1 < len(s.words):
         tuple_ = _elements(s, s.end+1, s.end+2, s.close[s.end+1])
-        plain = [r for parts in s.bodies for r in parts[0] if not parts[1:]]
-        if tuple_: s.sums.append((tuple_[0][0], plain, -1))
+        first_parts = [r for parts in s.bodies for r in parts[0] if not parts[1:]]
+        if tuple_: s.sums.append((tuple_[0][0], first_parts, -1))
     return s
 
 # %% ../nbs/02_lint.ipynb #0852eab4
 def _variables_by_scope(s):
     "The named variables of each scope, with the place of each; -1 is the statement outside of its scopes."
-    found, scopes = {-1: {}}, s.scopes
+    places, scopes = {-1: {}}, s.scopes
     for i in s.variables:
         word = s.words[i]
         if word == '_': continue
         scope = bisect_right(scopes, (i, len(s.words)))-1 if scopes else -1  # scopes are in order, and none in another
         if scope >= 0 and i >= scopes[scope][1]: scope = -1
-        found.setdefault(scope, {}).setdefault(word, []).append(i)
-    return found
+        places.setdefault(scope, {}).setdefault(word, []).append(i)
+    return places
 
 # %% ../nbs/02_lint.ipynb #b32298a8
 def _within(i, ranges):
@@ -232,23 +232,23 @@ def _singletons(s, scoped):
             yield places[0], _within(places[0], atoms)
 
 # %% ../nbs/02_lint.ipynb #be9d51d4
-def _singleton_finding(found, line_of):
-    "One finding for all variables that occur once; `found` are (position, name, whether _ may stand for it)."
-    if not found: return
-    found, lines = sorted(found), {}
-    for pos, name, _ in found: lines.setdefault(line_of(pos), []).append(name)
-    ways = {free for *_, free in found}
+def _singleton_finding(variables, line_of):
+    "One finding for all variables that occur once; `variables` are (position, name, whether _ may stand for it)."
+    if not variables: return
+    variables, lines = sorted(variables), {}
+    for pos, name, _ in variables: lines.setdefault(line_of(pos), []).append(name)
+    ways = {free for *_, free in variables}
     one = 'write _ if any value will do, or ' if ways == {True} else 'bind it in the body, or '
     remedy = one if len(ways) == 1 else ''
-    if len(found) == 1:
-        text = f'{found[0][1]} occurs only once in this statement: {remedy}check the spelling'
+    if len(variables) == 1:
+        text = f'{variables[0][1]} occurs only once in this statement: {remedy}check the spelling'
     else:
         named = [' and '.join(names)+f' in line {line}' for line, names in lines.items()]
         more = f' and those in {len(named)-6} more lines' if named[7:] else ''
         remedy = remedy.replace('it in', 'them in')
         text = f"{', '.join(named[:6] if more else named)}{more} occur only once in their statements: {remedy}"
         text += 'check the spelling'
-    yield 'singleton', found[0][0], text
+    yield 'singleton', variables[0][0], text
 
 # %% ../nbs/02_lint.ipynb #0e32c9b5
 def _equal_tuples(s, scoped):
@@ -395,13 +395,13 @@ def _numbers(bare):
             yield 'overflow', m.start(), f'{m[0][:40]} is beyond 32 bits and wraps around: stay below 2147483648'
 
 # %% ../nbs/02_lint.ipynb #85ad0d07
-def _with_count(found):
+def _with_count(findings):
     "The first of several findings, with their number."
-    found = list(found)
+    findings = list(findings)
     more = ''
-    if len(found) == 2: more = ' (and in one more place)'
-    if len(found) > 2: more = f' (and in {len(found)-1} more places)'
-    return [(code, pos, text+more) for code, pos, text in found[:1]]
+    if len(findings) == 2: more = ' (and in one more place)'
+    if len(findings) > 2: more = f' (and in {len(findings)-1} more places)'
+    return [(code, pos, text+more) for code, pos, text in findings[:1]]
 
 # %% ../nbs/02_lint.ipynb #52b30c56
 def _in_text(bare):
@@ -438,8 +438,8 @@ def _explain(name, p):
         return 'not_built_in', f'{word} is not built in: nothing derives {name}; use {_FOREIGN[word]}'
     if word[0] == '-' and name[1:] in p.known:
         return 'underived', f'nothing derives {name}: for "not derivable" write not {word[1:]}'
-    found = _nearest(word, arity, p)
-    if found: return 'typo', f'nothing derives {name}: is {found}/{arity} meant?'
+    nearest_name = _nearest(word, arity, p)
+    if nearest_name: return 'typo', f'nothing derives {name}: is {nearest_name}/{arity} meant?'
     return 'underived', f'nothing derives {name}, and nothing gives it: add a rule, or check the name'
 _NEVER_DATA = {'forall', 'for_all', 'foreach', 'findall'}   # words that no instance uses for a predicate
 _NO_ATOMS = {'true', 'false', 'fail', 'nl', 'cut'}           # nor these without arguments
@@ -541,9 +541,9 @@ def alike(self:_Program, word, arity):
     groups = [self.words.get((arity, short), ())[:_SUGGEST] for short in _shorter(word)]
     near = dict.fromkeys(name for group in groups for name in group)
     self.lookups += len(near)
-    found = [name for name in near if (w := name.rsplit('/', 1)[0]) != word and _one_slip(word, w)]
+    slips = [name for name in near if (w := name.rsplit('/', 1)[0]) != word and _one_slip(word, w)]
     def known_first(name): return name not in self.known, name
-    return sorted(found, key=known_first)
+    return sorted(slips, key=known_first)
 
 # %% ../nbs/02_lint.ipynb #5b0e77a1
 def _same_tuples(p):
@@ -562,17 +562,17 @@ def _same_tuples(p):
             key = (s.kind.startswith('#max'),) if optimises else (id(s), brace)
             whole = ''.join(words).removesuffix('@0').replace('@0,', ',')
             groups.setdefault((key, whole), {}).setdefault(tuple(s.text(*r) for r in conditions), (s, terms))
-    for (_, whole), found in groups.items():
-        texts = [' , '.join(c) for c in found]
-        if len(found) < 2: continue
+    for (_, whole), alike in groups.items():
+        texts = [' , '.join(c) for c in alike]
+        if len(alike) < 2: continue
         opposite = len(texts) == 2 and ('not '+texts[0] == texts[1] or 'not '+texts[1] == texts[0])
         if opposite: continue   # one of the two holds
-        s, terms = next(iter(found.values()))
+        s, terms = next(iter(alike.values()))
         own = [c[0] if len(c) == 1 and not c[0].startswith('not') and '=' not in c[0] else str(k)
-               for k, c in enumerate(found, 1)][:3]
+               for k, c in enumerate(alike, 1)][:3]
         if s.kind == ':~': tuples = ' and '.join(f'[{whole},{name}]' for name in own)
-        else: tuples = '{ '+'; '.join(f"{whole},{name} : {', '.join(c) or '#true'}" for name, c in zip(own, found))+' }'
-        text = f'equal tuples count once: {whole} stands here {len(found)} times, and is added once: write {tuples}'
+        else: tuples = '{ '+'; '.join(f"{whole},{name} : {', '.join(c) or '#true'}" for name, c in zip(own, alike))+' }'
+        text = f'equal tuples count once: {whole} stands here {len(alike)} times, and is added once: write {tuples}'
         yield 'equal_tuples', s.at(terms[0][0]), text
 
 # %% ../nbs/02_lint.ipynb #5ead1878
@@ -677,38 +677,38 @@ def lint(
     if '#theory' in bare: bare = _THEORY.sub(blank_match, bare)
     p = _Program(bare)
     p.learn(*given or (), *inputs, unknown=given is None and not inputs)
-    found = [*_in_text(bare), *_unknown_atoms(p, outputs), *_contract(p, inputs, outputs), *_free_choices(p)]
-    found += [*_same_tuples(p), *_weights(p), *_duplicates(statements, program)]
-    if p.unknown: found += _constants(bare)
+    findings = [*_in_text(bare), *_unknown_atoms(p, outputs), *_contract(p, inputs, outputs), *_free_choices(p)]
+    findings += [*_same_tuples(p), *_weights(p), *_duplicates(statements, program)]
+    if p.unknown: findings += _constants(bare)
     once, alternatives = [], []
     for s in p.statements:
         here, single = _in_statement(s)
-        found += [(code, s.at(i), text) for code, i, text in here if code != 'or']
+        findings += [(code, s.at(i), text) for code, i, text in here if code != 'or']
         alternatives += [(code, s.at(i), text) for code, i, text in here if code == 'or']
         once += [(s.at(i), s.words[i], free) for i, free in single]
     ends = [m.start() for m in re.finditer('\n', program)] if once else ()
     def line_of(pos): return bisect_left(ends, pos)+1
-    found += [*_with_count(alternatives), *_singleton_finding(once, line_of)]
-    return _places(program, found)
+    findings += [*_with_count(alternatives), *_singleton_finding(once, line_of)]
+    return _places(program, findings)
 
 # %% ../nbs/02_lint.ipynb #ac7bae78
 def _in_statement(s):
     "What is wrong with one statement by itself, and its variables that occur once."
     scoped = _variables_by_scope(s)
-    found = list(_equal_tuples(s, scoped)) if s.sums else []
-    single = [] if found else list(_singletons(s, scoped))
-    if s.bodies: found += [*_or(s), *_swallow(s, scoped)]
-    if s.compared: found += _comparisons(s)
-    if s.heads: found += [*_disjunctions(s), *_arrow(s)]
-    if s.choice: found += _choices(s, scoped)
-    return found, single
+    findings = list(_equal_tuples(s, scoped)) if s.sums else []
+    single = [] if findings else list(_singletons(s, scoped))
+    if s.bodies: findings += [*_or(s), *_swallow(s, scoped)]
+    if s.compared: findings += _comparisons(s)
+    if s.heads: findings += [*_disjunctions(s), *_arrow(s)]
+    if s.choice: findings += _choices(s, scoped)
+    return findings, single
 
 # %% ../nbs/02_lint.ipynb #616c310b
-def _places(text, found):
+def _places(text, findings):
     "Findings in the order of the text, with line and column."
     ends = [-1, *(m.start() for m in re.finditer('\n', text))]
     def by_place(finding): return finding[1:]
-    rows = [(code, bisect_left(ends, pos), pos, message) for code, pos, message in sorted(found, key=by_place)]
+    rows = [(code, bisect_left(ends, pos), pos, message) for code, pos, message in sorted(findings, key=by_place)]
     return [(code, line, pos-ends[line-1], message) for code, line, pos, message in rows]
 
 # %% ../nbs/02_lint.ipynb #18650e6c
@@ -742,26 +742,27 @@ def _constants(bare):
     if '&' in bare: return  # theories have terms of their own
     defined = {'not', *re.findall(r"[\w']+", ' '.join(a+b for a, b in _DEFINED.findall(bare)))}
     def blank_match(m): return blank(m[0])
-    bare, found = _SIGNATURES.sub(blank_match, bare), {}
+    bare, places = _SIGNATURES.sub(blank_match, bare), {}
     for m in _HOLDER.finditer(bare):
         name = m[m.lastindex]
         if name not in defined and (m.lastindex == 2 or bare[m.start():m.start()+3] != 'not'):
-            found.setdefault(name, m.start(m.lastindex))
-    if not found: return
-    stands = ' stands for' if len(found) == 1 else ' stand for'
-    yield 'constant', min(found.values()), ' and '.join(found) + stands + _CONSTANT.format(min(found, key=found.get))
+            places.setdefault(name, m.start(m.lastindex))
+    if not places: return
+    stands = ' stands for' if len(places) == 1 else ' stand for'
+    first = min(places, key=places.get)
+    yield 'constant', places[first], ' and '.join(places) + stands + _CONSTANT.format(first)
 
 # %% ../nbs/02_lint.ipynb #86298f24
 def said_better(
-    found,     # what `lint` found
+    findings,     # what `lint` found
     code: str, # of a message of clingo, see `Message`
     text: str, # what it says
 ) -> bool:
     "Whether the lint says what clingo says, or knows that it need not be said."
     if code == 'underived': return text.startswith('atom does not occur')
-    if code == 'tuple_ignored': return any(finding[0] == 'weight' for finding in found)
+    if code == 'tuple_ignored': return any(finding[0] == 'weight' for finding in findings)
     if code != 'undefined_operation': return False
-    names = {name for c, _, _, said in found if c == 'constant' for name in said.partition(' stand')[0].split()}
+    names = {name for c, _, _, said in findings if c == 'constant' for name in said.partition(' stand')[0].split()}
     return bool(names & {*re.findall(r"[\w']+", text)})
 
 # %% ../nbs/02_lint.ipynb #717b55d0
@@ -875,7 +876,7 @@ def hints(
 ) -> list:        # (code, line, column, text), at most five
     "Constructs of other languages, with clingo's way. Runs no clingo."
     bare = strip_comments(program)[:HINTED]
-    found = list(_gringo3(bare))
+    findings = list(_gringo3(bare))
     def blank_match(m): return blank(m[0])
     def blank_multiset(m):
         is_sum = m[1] or re.search(r'(?<!:)[:=](?!-)', m[3])
@@ -886,12 +887,12 @@ def hints(
     for code, (text, patterns) in _HINTS.items():
         matches = [m for pattern in patterns if (m := pattern.search(bare))]
         m = min(matches, key=mark, default=None)
-        if m: found.append((code, mark(m), text.format(m[m.lastindex or 0])))
+        if m: findings.append((code, mark(m), text.format(m[m.lastindex or 0])))
         for pattern in patterns if m and code in ('fence', 'prose') else ():
             bare = pattern.sub(blank_match, bare)
-    clear = [f for f in found if f[0] not in ('period', 'last')]  # those two are guesses
+    clear = [f for f in findings if f[0] not in ('period', 'last')]  # those two are guesses
     if m := re.search(r'[\w)]\s?(%)\s?\d', program):
         clear.append(('mod', m.start(1), r'% begins a comment: the remainder is \, as in X \ 2'))
     for m in list(re.finditer('[^\x00-\x7f]', bare))[:1]:
         clear.append(('sign', m.start(), f'{m[0]!r} is no sign of clingo: write {SIGNS.get(m[0], "plain ASCII")}'))
-    return _places(program, sorted(clear or found, key=position)[:5])
+    return _places(program, sorted(clear or findings, key=position)[:5])

@@ -263,8 +263,8 @@ def record_seal(
     record: dict, # anything JSON can hold
 ) -> str:         # SHA-256
     "The hash of all that a record says, but for the seal itself and for times, which differ from run to run."
-    plain = {k: v for k, v in json.loads(json.dumps(record)).items() if k not in ('seal', 'time')}
-    return text_hash(json.dumps(plain, sort_keys=True))
+    content = {k: v for k, v in json.loads(json.dumps(record)).items() if k not in ('seal', 'time')}
+    return text_hash(json.dumps(content, sort_keys=True))
 
 # %% ../nbs/10_models.ipynb #efe5a948
 def with_seal(
@@ -677,11 +677,11 @@ def files_with_paths(
     paths = [str(v) for v in config.values() if isinstance(v, str) and Path(v).is_absolute()] + [str(Path.home())]
     texts = '.json', '.jsonl', '.yaml', '.md'
     files = [p for p in sorted(Path(folder).iterdir()) if p.suffix in texts and p.is_file()]
-    found = []
+    names = []
     for file in files:
         text = file.read_text(encoding='utf-8', errors='replace')
-        if any(path in text for path in paths): found.append(file.name)
-    return found
+        if any(path in text for path in paths): names.append(file.name)
+    return names
 
 # %% ../nbs/10_models.ipynb #4a57ae96
 def hide_token(

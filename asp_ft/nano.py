@@ -115,15 +115,15 @@ SPOKEN = {'!=': ('is not', 'differs from'), '<': ('is less than', 'is below'), '
 # %% ../nbs/23_nano.ipynb #4be1c562
 def _literals(rng, names, arities, variables):
     "Random body literals, at least one of them positive, and the variables they bind."
-    found, bound = [], set()
+    literals, bound = [], set()
     for i, name in enumerate(names):
         negative = bool(bound) and rng.random() < .3
         choices = sorted(bound) if negative else variables
         arguments = [rng.choice(choices) for _ in range(arities[name])]
         if len(arguments) == 2 and rng.random() < .15: arguments[rng.randrange(2)] = '_'
         if not negative: bound |= set(arguments) - {'_'}
-        found.append('not '*negative + f"{name}({','.join(arguments)})")
-    return found, sorted(bound)
+        literals.append('not '*negative + f"{name}({','.join(arguments)})")
+    return literals, sorted(bound)
 
 # %% ../nbs/23_nano.ipynb #ce624f45
 def dictation(
@@ -177,7 +177,7 @@ PART = 200  # characters of a part; most are shorter
 @lru_cache(maxsize=1)
 def corpus_parts() -> tuple: # (comment, statements, contract line)
     "The commented parts of the corpus programs."
-    found = []
+    parts = []
     for folder in corpus_folders():
         task = yaml.safe_load((folder/'task.yaml').read_text(encoding='utf-8'))
         inputs, outputs = ', '.join(sorted(task['inputs'])), ', '.join(sorted(task['outputs']))
@@ -186,8 +186,8 @@ def corpus_parts() -> tuple: # (comment, statements, contract line)
             comment = ' '.join(line[1:].strip() for line in lines if line.startswith('%'))
             code = '\n'.join(line for line in lines if not line.startswith(('%', '#defined', '#show')))
             if comment and code and len(code) <= PART:
-                found.append((comment, code, f'Input predicates: {inputs}. Output predicates: {outputs}.'))
-    return tuple(found)
+                parts.append((comment, code, f'Input predicates: {inputs}. Output predicates: {outputs}.'))
+    return tuple(parts)
 
 # %% ../nbs/23_nano.ipynb #22aaea9d
 def corpus_row(
@@ -372,7 +372,7 @@ def answers(
     batch: int=32,     # questions side by side
 ) -> list:             # of texts; None where the model did not stop by itself
     "Greedy answers, batched by length; the chapter on generation has the full version."
-    ids, found, stops = [encode_prompt(tokenizer, q) for q in questions], {}, stop_ids(tokenizer)
+    ids, texts, stops = [encode_prompt(tokenizer, q) for q in questions], {}, stop_ids(tokenizer)
     def prompt_length(i): return len(ids[i])
     order = sorted(range(len(ids)), key=prompt_length)
     for group in (order[i:i+batch] for i in range(0, len(order), batch)):
@@ -381,8 +381,8 @@ def answers(
                                  pad_token_id=tokenizer.pad_token_id)
         for i, row in zip(group, written[:, rows['input_ids'].shape[1]:]):
             text = tokenizer.decode(row, skip_special_tokens=True)
-            found[i] = text if set(stops) & set(row.tolist()) else None
-    return [found[i] for i in range(len(ids))]
+            texts[i] = text if set(stops) & set(row.tolist()) else None
+    return [texts[i] for i in range(len(ids))]
 
 # %% ../nbs/23_nano.ipynb #c62c4809
 def measure_nano(
@@ -393,13 +393,13 @@ def measure_nano(
 ) -> dict:            # family -> counts {"n", "stopped", "parsed", "equal"}
     "Let the solver judge a model's answers to held-out problems, family by family."
     families = list(families or FAMILIES)
-    found = list(generate_problems(families, n*len(families), seed, 'test'))
-    asked = [(p.nl, p.ir)[i//len(families)%2] for i, p in enumerate(found)]
-    questions = [[dict(role='user', content=f'{text}\n{p.contract()}')] for p, text in zip(found, asked)]
+    drawn = list(generate_problems(families, n*len(families), seed, 'test'))
+    asked = [(p.nl, p.ir)[i//len(families)%2] for i, p in enumerate(drawn)]
+    questions = [[dict(role='user', content=f'{text}\n{p.contract()}')] for p, text in zip(drawn, asked)]
     written = answers(*load_nano(folder), questions)
     counts = {name: Counter(n=0, stopped=0, parsed=0, equal=0) for name in families}
-    verdicts = compare_many((text or '', p.asp, p.task()) for p, text in zip(found, written))
-    for p, text, verdict in zip(found, written, verdicts):
+    verdicts = compare_many((text or '', p.asp, p.task()) for p, text in zip(drawn, written))
+    for p, text, verdict in zip(drawn, written, verdicts):
         counts[p.family].update(n=1, stopped=text is not None, parsed=verdict.parsed, equal=verdict.verdict == 'equal')
     return {name: dict(c) for name, c in counts.items()}
 

@@ -158,30 +158,30 @@ class PreferenceTrainer(Surviving, DPOTrainer):
 @patch
 def _losses(self: PreferenceTrainer):
     "The loss of TRL on two pairs, and what it should be."
-    some = list(islice(self.train_dataset, 2))
-    batch = {k: v.to(self.model.device) for k, v in self.data_collator(some).items()}
-    rows = [better_row(r) for r in some]
+    two = list(islice(self.train_dataset, 2))
+    batch = {k: v.to(self.model.device) for k, v in self.data_collator(two).items()}
+    rows = [better_row(r) for r in two]
     tokens = sum(label != IGNORE for row in rows for label in row['labels'])
     with at_rest(self.model):
-        found = self.compute_loss(self.model, batch).item()
+        ours = self.compute_loss(self.model, batch).item()
         own = sum(own_loss(self.model, row) for row in rows)/tokens
     for kind in ('train', 'eval'):
         self._metrics[kind].clear()   # this batch is no part of the log
-    return found, PREFERENCE['sigmoid']*math.log(2) + PREFERENCE['sft']*own
+    return ours, PREFERENCE['sigmoid']*math.log(2) + PREFERENCE['sft']*own
 
 # %% ../nbs/21_policy.ipynb #d000660a
 @patch
 @torch.no_grad()
 def prove(self: PreferenceTrainer):
     "Compare TRL's loss with the known one, and see whether prompts can be shared; `AspFtError` where it is another."
-    found, expected = self._losses()
-    check_loss(self.model, found, expected, REMEDY)
+    ours, expected = self._losses()
+    check_loss(self.model, ours, expected, REMEDY)
     rows = [row['prompt_ids']+row[name] for row in self.train_dataset for name in ('chosen_ids', 'rejected_ids')]
     config = replace(self.watch.config, dropout=0)   # TRL switches it off
     at_once = self.at_once or self.args.train_batch_size
     def loss(): return self._losses()[0]
     self.shared = share_in_model(config, self.model, rows, 2*at_once, loss, expected)
-    return found, expected
+    return ours, expected
 
 # %% ../nbs/21_policy.ipynb #a1990fed
 def _preference_trainer(config, tokenizer, pairs, folder, work):
@@ -271,16 +271,16 @@ def write(self: Rollouts,
     "The tokens of the programs."
     base = model.get_base_model()
     limits = [min(self.longest, positions(base)-len(p)) for p in prompts]
-    seeds, found = [sample_seed(self.seed, *key) for key in keys], {}
+    seeds, completions = [sample_seed(self.seed, *key) for key in keys], {}
     noise = gumbel_noise(seeds, self.temperature)
     with at_rest(model), torch.no_grad():
         if self.library:
             seed = sample_seed(self.seed, json.dumps(keys), 0)
-            decode_continuous(model, prompts, limits, len(prompts), found.__setitem__, self.temperature, seed)
+            decode_continuous(model, prompts, limits, len(prompts), completions.__setitem__, self.temperature, seed)
         else:
             def on_token(row, token): "A rollout needs no grammar, so nobody is told."
-            decode(base, prompts, limits, noise, on_token, len(prompts), found.__setitem__)
-    return [found[i] for i in range(len(prompts))]
+            decode(base, prompts, limits, noise, on_token, len(prompts), completions.__setitem__)
+    return [completions[i] for i in range(len(prompts))]
 
 # %% ../nbs/21_policy.ipynb #e06a0275
 LOGGED = {'reward': 'reward', 'reward_std': 'spread', 'completions/mean_length': 'length', 'unknown': 'unknown',
@@ -327,12 +327,12 @@ def reward_function(
         whole = [ids[-1] in stops if len(ids) else False for ids in completion_ids]
         texts = [strip_fences(c[0]['content'] if isinstance(c, list) else c) for c in completions]
         try:
-            found = rewarder(texts, id)
+            rewards = rewarder(texts, id)
         except (KeyboardInterrupt, AspFtError):
             raise
         except Exception as e:
             raise AspFtError(f'the reward failed: {type(e).__name__}: {e}') from e
-        values = [value if done else None for value, done in zip(found, whole)]
+        values = [value if done else None for value, done in zip(rewards, whole)]
         if log_metric:
             log_metric('unknown', sum(v is None for v in values)/len(values))
             log_metric('right', sum(v == 1 for v in values)/len(values))
@@ -391,14 +391,14 @@ def prove(self: RewardTrainer):
     with at_rest(self.model):
         rows = [dict(input_ids=ids, labels=labels+ids[end-n:]) for ids in two]
         own = [own_loss(self.model, same, self.temperature)/n for same in rows]
-    found = self.answer_loss(two[:1], n)
-    check_loss(self.model, found, own[0], REMEDY)
+    ours = self.answer_loss(two[:1], n)
+    check_loss(self.model, ours, own[0], REMEDY)
     # 3. whether the answers of a group may share their prompt
     size = min(self.args.train_batch_size, self.num_generations)
     group = [[*prompt, -1-i, *answer[1:]] for i in range(size)]   # as long as this one, each its own answer
     def loss_of_two(): return self.answer_loss(two, n)
     self.shared = share_in_model(self.watch.config, self.model, group, size, loss_of_two, sum(own)/2)
-    return found, own[0]
+    return ours, own[0]
 
 # %% ../nbs/21_policy.ipynb #1febd1f8
 def _reward_trainer(config, plan, tokenizer, tasks, rows, rewarder, folder, work):

@@ -44,11 +44,11 @@ def ascending_runs(
     path: list, # ascending numbers
 ) -> tuple:     # of (start, stop)
     "The runs of numbers that follow each other."
-    found = []
+    runs = []
     for node in path:
-        if found and found[-1][1] == node: found[-1][1] += 1
-        else: found.append([node, node+1])
-    return tuple(map(tuple, found))
+        if runs and runs[-1][1] == node: runs[-1][1] += 1
+        else: runs.append([node, node+1])
+    return tuple(map(tuple, runs))
 
 # %% ../nbs/13_prefixes.ipynb #80f92061
 @dataclass(frozen=True)
@@ -160,14 +160,14 @@ def trained_rows(
     batches: list, # of an optimizer step: input_ids, labels, lengths, padded on the right
 ) -> list:         # of (ids, labels, its place among the padded tokens of all batches)
     "The rows of batches that train something, without their padding."
-    found, offset = [], 0
+    rows, offset = [], 0
     for batch in batches:
         width = batch['input_ids'].shape[1]
         lines = zip(*(batch[name].tolist() for name in ('input_ids', 'labels', 'lengths')))
         for i, (ids, labels, n) in enumerate(lines):
-            if read_length(labels): found.append((ids[:n], labels[:n], offset+i*width))
+            if read_length(labels): rows.append((ids[:n], labels[:n], offset+i*width))
         offset += batch['input_ids'].numel()
-    return found
+    return rows
 
 # %% ../nbs/13_prefixes.ipynb #f666dbc4
 def passes(
@@ -175,15 +175,15 @@ def passes(
     most: int,  # tokens of a tree
 ) -> list:      # the row numbers of each tree
     "Divide rows among trees of at most so many tokens."
-    found, before, size = [], [], 0
+    groups, before, size = [], [], 0
     for i in sorted(range(len(rows)), key=rows.__getitem__):
         new = len(rows[i])-shared_length(before, rows[i])
-        if not found or size+new > most:
-            found.append([])
+        if not groups or size+new > most:
+            groups.append([])
             size, new = 0, len(rows[i])
-        found[-1].append(i)
+        groups[-1].append(i)
         size, before = size+new, rows[i]
-    return found
+    return groups
 
 # %% ../nbs/13_prefixes.ipynb #26bb1dd6
 def tree_batch(
@@ -289,9 +289,9 @@ class SharedForward:
     def _tree(self, ids, mask, more):
         "The tree, and where each row begins; None where rows are computed as ever."
         if ids is None or any(more.get(name) is not None for name in ALONE): return None, None
-        found = strip_padding(ids, torch.ones_like(ids) if mask is None else mask)
-        if not found or tree_tokens(found[0]) > (1-SAVED)*ids.numel(): return None, None
-        return whole_tree(found[0]), found[1]
+        stripped = strip_padding(ids, torch.ones_like(ids) if mask is None else mask)
+        if not stripped or tree_tokens(stripped[0]) > (1-SAVED)*ids.numel(): return None, None
+        return whole_tree(stripped[0]), stripped[1]
 
 # %% ../nbs/13_prefixes.ipynb #2609a947
 def plain_attention(

@@ -479,8 +479,8 @@ def draw_relation(
         pairs = draw_pairs(rng, objects, odd)
         return [(*pair, str(rng.randint(1, 3))) for pair in pairs]
     share = .3 if odd else .6
-    some = [(x,) for x in objects if rng.random() < share]
-    return some or [(rng.choice(objects),)]
+    tuples = [(x,) for x in objects if rng.random() < share]
+    return tuples or [(rng.choice(objects),)]
 
 # %% ../nbs/08_problems.ipynb #2f5497ab
 _EXACT_CHOICE = re.compile(r'<k> \{[^}]*\} <[km]>\.')  # a choice of so many objects in all

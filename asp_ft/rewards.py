@@ -169,8 +169,8 @@ def right_answers(
              if spread(group) == 'mixed'}
     # 1. the canonical form of each program
     texts = sorted({(row['text'], id) for id, group in mixed.items() for row in group})
-    found = examine_many([(text, Task.from_dict(tasks[id])) for text, id in texts], GENERATED)
-    form = {text: e.canonical for (text, _), e in zip(texts, found)}
+    examinations = examine_many([(text, Task.from_dict(tasks[id])) for text, id in texts], GENERATED)
+    form = {text: e.canonical for (text, _), e in zip(texts, examinations)}
     # 2. the first sample of each form
     def sample_number(row): return row['sample']
     chosen = {}
@@ -204,11 +204,11 @@ def mutant_mistakes(
         candidates += [(task['id'], mutant.program) for mutant in chosen]
     # 2. those that the solver has found different
     asked = [(text, by_id[id]['gold'], Task.from_dict(by_id[id])) for id, text in candidates]
-    found = defaultdict(list)
+    mistakes = defaultdict(list)
     for (id, text), verdict in zip(candidates, compare_many(asked, lint=False)):
         noticed = verdict.verdict == 'different' and verdict.grounded
-        if noticed and len(found[id]) < most: found[id].append(text)
-    return found
+        if noticed and len(mistakes[id]) < most: mistakes[id].append(text)
+    return mistakes
 
 # %% ../nbs/22_rewards.ipynb #da77a410
 def preference_pairs(
@@ -578,10 +578,10 @@ def improve(
         if best:
             with atomic_dir(out/'adapter') as folder:
                 shutil.copytree(out/rounds[best]['adapter'], folder, dirs_exist_ok=True)
-        found = dict(rounds=rounds, best=best)
-        manifest = run_manifest('improve', config, started=started, plan=asdict(plan), **found)
+        result = dict(rounds=rounds, best=best)
+        manifest = run_manifest('improve', config, started=started, plan=asdict(plan), **result)
         write_json(out/'improve.json', with_seal(manifest))
     print(round_table(rounds, best))
     print(f"{show_path(out/'adapter')}: the adapter of round {best}" if best else
           'no round is better than the beginning: there is no new adapter')
-    return found
+    return result

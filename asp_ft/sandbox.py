@@ -505,9 +505,9 @@ def _death_of(status, usage, job):
 def code_hash() -> str: # 16 hexadecimal digits
     "What replies depend on beside their jobs: the code of asp_ft, and the version of clingo."
     sources = sorted(Path(core.__file__).parent.glob('*.py'))
-    found = hashlib.sha256(package_versions().get('clingo', '').encode())
-    for path in sources: found.update(path.read_bytes())
-    return found.hexdigest()[:16]
+    digest = hashlib.sha256(package_versions().get('clingo', '').encode())
+    for path in sources: digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 # %% ../nbs/03_sandbox.ipynb #2f9e565c
 class Journal:
@@ -527,8 +527,8 @@ class Journal:
         end = 0
         for line in self.file:
             if not line.endswith(b'\n'): break
-            if found := re.match(rb'\{"key": "([0-9a-f]{32})", "reply": ', line):
-                self.places[bytes.fromhex(found[1].decode())] = end
+            if key := re.match(rb'\{"key": "([0-9a-f]{32})", "reply": ', line):
+                self.places[bytes.fromhex(key[1].decode())] = end
             end += len(line)
         self.file.truncate(end)
 
@@ -700,8 +700,8 @@ CONNECT = 10.  # seconds within which the scheduler of a cluster has to answer
 # %% ../nbs/03_sandbox.ipynb #286ce4b8
 def _dask_client(address):
     "A client of the scheduler at dask://HOST:PORT; `AspFtError` where none answers."
-    found = re.fullmatch(r'dask://([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})/?', str(address))
-    if not found:
+    address_parts = re.fullmatch(r'dask://([\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})/?', str(address))
+    if not address_parts:
         raise AspFtError(f'executor {address}: expected dask://HOST:PORT, the address of a Dask scheduler, such as '
                          'dask://localhost:8786')
     require('cluster', 'distributed')
@@ -709,7 +709,7 @@ def _dask_client(address):
     from distributed import Client
     for name in ('distributed.client', 'tornado.application'):  # a cluster that is gone is told in one line: ours
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    place = f'{found[1]}:{found[2]}'
+    place = f'{address_parts[1]}:{address_parts[2]}'
     try: return Client(f'tcp://{place}', timeout=CONNECT, set_as_default=False)
     except (OSError, OverflowError, ValueError) as e:
         raise AspFtError(f'{address}: no Dask scheduler answers there ({type(e).__name__}); start one with  dask '

@@ -218,15 +218,15 @@ def stored_names(
     from transformers.conversion_mapping import get_model_conversion_mapping
     from transformers.core_model_loading import dot_natural_key, rename_source_key, WeightConverter
     rules = get_model_conversion_mapping(model)
-    there, found = model.state_dict(), {}
+    there, sources = model.state_dict(), {}
     converters = [rule for rule in rules if isinstance(rule, WeightConverter)]
     renamings = [rule for rule in rules if not isinstance(rule, WeightConverter)]
     for name in sorted(names, key=dot_natural_key):
         to, pattern = rename_source_key(name, renamings, converters, model.base_model_prefix, there)
         if to not in there and name in there: to, pattern = name, None
-        if to in there: found.setdefault(to, []).append((name, pattern))
+        if to in there: sources.setdefault(to, []).append((name, pattern))
     rule_of = {pattern: rule for rule in converters for pattern in rule.source_patterns}
-    return {to: Stored(tuple(parts), rule_of.get(parts[0][1])) for to, parts in found.items()}
+    return {to: Stored(tuple(parts), rule_of.get(parts[0][1])) for to, parts in sources.items()}
 
 # %% ../nbs/11_support.ipynb #3134e176
 def assemble_parameters(

@@ -132,16 +132,16 @@ def parse(
 ) -> list:        # `clingo.ast` statements, without comments, and without `#program base.` where it changes nothing
     "The statements of a program. Runs clingo: inside the sandbox only."
     from clingo import ast
-    found, part = [], '#program base.'  # clingo puts one first
+    statements, part = [], '#program base.'  # clingo puts one first
     def take(statement):
         nonlocal part
         if statement.ast_type == ast.ASTType.Comment: return
         if statement.ast_type == ast.ASTType.Program:
             if str(statement) == part: return
             part = str(statement)
-        found.append(statement)
+        statements.append(statement)
     ast.parse_string(program, take, logger=logger)
-    return found
+    return statements
 
 # %% ../nbs/01_syntax.ipynb #3b2b6e18
 @dataclass(frozen=True)
@@ -159,9 +159,9 @@ def objection(
 ) -> dict | None:  # as a reply
     "The first objection of the pre-scan to some texts; None where there is none."
     for text, where, limits in texts:
-        found = prescan(text, limits.max_bytes, limits.max_depth, limits.strict)
-        if not found: continue
-        outcome, *message = found
+        refusal = prescan(text, limits.max_bytes, limits.max_depth, limits.strict)
+        if not refusal: continue
+        outcome, *message = refusal
         return dict(outcome=outcome, where=where, messages=[asdict(Message(*message, where))])
     return None
 
@@ -353,12 +353,12 @@ def is_fact(
 # %% ../nbs/01_syntax.ipynb #3194f5fb
 def _choice_predicates(rules):
     "The predicates in choices, and in disjunctions of more than one."
-    found = set()
+    predicates = set()
     for rule in rules:
         kind = rule.head.ast_type.name
         guessed = kind in ('Aggregate', 'HeadAggregate') or kind == 'Disjunction' and len(rule.head.elements) > 1
-        if guessed: found |= _names_of(head_atoms(rule.head))
-    return found
+        if guessed: predicates |= _names_of(head_atoms(rule.head))
+    return predicates
 
 # %% ../nbs/01_syntax.ipynb #c9bcd7e8
 def infer_contract(
@@ -456,11 +456,11 @@ def canonical(
     statements, # what `parse` gave
 ) -> str:       # SHA-256
     "A hash that is the same for programs equal up to variable names, rule order, comments and layout."
-    part, found = '', set()
+    part, forms = '', set()
     for statement in statements:
         if str(statement.ast_type).endswith('Program'): part = str(statement)
-        else: found.add(part.removeprefix('#program base.')+canonical_statement(statement))
-    return text_hash('\n'.join(sorted(found)))
+        else: forms.add(part.removeprefix('#program base.')+canonical_statement(statement))
+    return text_hash('\n'.join(sorted(forms)))
 
 # %% ../nbs/01_syntax.ipynb #29d5f1c1
 _STOP = re.compile(r'\.\.|\.(?:\s*\[[^\]]*\])?')
@@ -536,11 +536,11 @@ def harmless_directives(
     bare: str, # a program as `strip_comments` leaves it
 ) -> list:     # (begin, end) of each directive
     "`#program base.`, externals that nothing derives, theories without atoms; empty where one does change things."
-    found = list(_HARMLESS.finditer(bare))
-    rest = _edit(bare, [(*m.span(), ' ') for m in found])
-    used = may_derive(rest, [m['atom'] for m in found if m['atom']])
+    directives = list(_HARMLESS.finditer(bare))
+    rest = _edit(bare, [(*m.span(), ' ') for m in directives])
+    used = may_derive(rest, [m['atom'] for m in directives if m['atom']])
     if used or '#program' in rest or '#theory' in bare and _THEORY_ATOM.search(rest): return []
-    return [m.span() for m in found]
+    return [m.span() for m in directives]
 
 # %% ../nbs/01_syntax.ipynb #73044614
 _BODY = re.compile(r'[()\[\]{}]|:[-~]|[:,;]')
@@ -599,11 +599,11 @@ class _Source:
 
     def written(self):
         "(begin, end, nodes) of each statement of the text; `#minimize` has a node for each of its elements."
-        begins, found = [b for b, _ in self.spans], {}
+        begins, nodes_of = [b for b, _ in self.spans], {}
         for node in self.statements:
             number = bisect_right(begins, self.at(node.location.begin))-1
-            found.setdefault(number, []).append(node)
-        return [(*self.spans[i], nodes) for i, nodes in sorted(found.items()) if i >= 0]
+            nodes_of.setdefault(number, []).append(node)
+        return [(*self.spans[i], nodes) for i, nodes in sorted(nodes_of.items()) if i >= 0]
 
 # %% ../nbs/01_syntax.ipynb #4f663a6c
 def tree_nodes(
@@ -700,11 +700,11 @@ def _rename_variables(source, draw):
     "New names for the variables of each statement, one for one."
     edits = []
     for begin, end in source.spans:
-        found = [m for m in _WORD.finditer(source.bare, begin, end) if _VARIABLE.fullmatch(m[0])]
-        old = list(dict.fromkeys(m[0] for m in found))
+        variables = [m for m in _WORD.finditer(source.bare, begin, end) if _VARIABLE.fullmatch(m[0])]
+        old = list(dict.fromkeys(m[0] for m in variables))
         pool = _NAMES + [f'X{i}' for i in range(len(old))]
         names = dict(zip(old, draw.sample(pool, len(old))))
-        edits += [(*m.span(), names[m[0]]) for m in found]
+        edits += [(*m.span(), names[m[0]]) for m in variables]
     return _edit(source.text, edits)
 
 # %% ../nbs/01_syntax.ipynb #0d56699c
@@ -845,9 +845,9 @@ def _guard_edits(source, node):
         begin, end = source.span(guard.term)
         behind = re.compile(r'\s*[<>=!]+').match(source.bare, end)                 # 2 <= { … }
         before = re.compile(r'[<>=!]+\s*\Z').search(source.bare, 0, begin)          # { … } <= 2
-        found = behind or before
-        if found: yield from _operator_edits(source, 'bound_changed', *found.span())
-        if not found and _kind(node) == 'Aggregate': yield 'bound_changed', begin, end, ''
+        bound = behind or before
+        if bound: yield from _operator_edits(source, 'bound_changed', *bound.span())
+        if not bound and _kind(node) == 'Aggregate': yield 'bound_changed', begin, end, ''
 
 # %% ../nbs/01_syntax.ipynb #c734da8d
 def _number_edits(source, node):
@@ -935,10 +935,10 @@ def mutants(
     statements,   # what `parse` gave
 ) -> list:        # of `Mutant`, in the order of the text; no two of them with the same text
     "The program with one mistake each. Some will not run, and some will mean the same: the solver says."
-    source, found = _Source(program, statements), {}
+    source, by_text = _Source(program, statements), {}
     for statement in source.written():
         for kind, begin, end, new in _statement_edits(source, *statement):
             text, old = _edit(program, [(begin, end, new)]), program[begin:end]
-            found.setdefault(text, Mutant(kind, *source.place(begin), old.strip(), new.strip(), text))
+            by_text.setdefault(text, Mutant(kind, *source.place(begin), old.strip(), new.strip(), text))
     def place(mutant): return mutant.line, mutant.column
-    return sorted(found.values(), key=place)
+    return sorted(by_text.values(), key=place)

@@ -46,11 +46,11 @@ def load_mlx_base(
     folder, own = model_folder(settings['model'], weights=not lazy), settings['asp_ft']
     config = rope_settings(folder) | _experts(folder)
     if lazy: config = NO_SIZES | read_json(folder/'config.json') | config
-    try: model, found = load_model(folder, lazy, strict=not lazy, model_config=config, **remote_code())
+    try: model, settings_there = load_model(folder, lazy, strict=not lazy, model_config=config, **remote_code())
     except (ValueError, RuntimeError, OSError, KeyError, TypeError) as e:
         raise AspFtError(f'{folder.name}: mlx-lm cannot load the model ({str(e).splitlines()[0][:200]}); train it with '
                          '--backend pytorch, or fetch it again') from None
-    if not {'quantization', 'quantization_config'} & {*found}:
+    if not {'quantization', 'quantization_config'} & {*settings_there}:
         auto = fast_dtype('mps' if mx.default_device() == mx.gpu else 'cpu')
         model.set_dtype(getattr(mx, auto if own['dtype'] == 'auto' else own['dtype']))
         if own['quantize']: _quantise(model)

@@ -921,14 +921,14 @@ def prove_trees(
 ) -> tuple:        # the losses of a tree and of its rows, per trained token
     "Compare the loss of a tree with that of its rows, computed as ever; `AspFtError` where they differ."
     model, data = trainer.model, trainer.train_dataset
-    some = rows_to_prove([list(ids) for ids in data[:LOOKED_AT]['input_ids']])
-    batch = trainer.data_collator([data[i] for i in some])
-    joined, found = share_prefixes([batch], batch['input_ids'].numel()), []
+    chosen = rows_to_prove([list(ids) for ids in data[:LOOKED_AT]['input_ids']])
+    batch = trainer.data_collator([data[i] for i in chosen])
+    joined, losses = share_prefixes([batch], batch['input_ids'].numel()), []
     with at_rest(model):
         for attention, computed in (('sdpa', [batch]), (ATTENTION, joined)):
             model.get_base_model().set_attn_implementation(attention)
-            found.append(loss_per_token(model, *computed)[0])
-    alone, tree = found
+            losses.append(loss_per_token(model, *computed)[0])
+    alone, tree = losses
     check_loss(model, tree, alone, remedy)
     return tree, alone
 

@@ -287,15 +287,15 @@ def read_mlx_config(
     import yaml
     name = show_path(path)
     try:
-        told = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+        settings = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
     except OSError as e:
         raise AspFtError(f'{name}: cannot be read ({e.strerror}); check the path') from None
     except (yaml.YAMLError, UnicodeDecodeError) as e:
         raise AspFtError(f'{name}: not YAML ({" ".join(str(e).split())})') from None
-    check_keys(name, told, MLX_KEYS)
+    check_keys(name, settings, MLX_KEYS)
     for section, known in MLX_SECTIONS.items():
-        check_keys(f'{name}: {section}', told[section], known)
-    return told
+        check_keys(f'{name}: {section}', settings[section], known)
+    return settings
 
 # %% ../nbs/12_training.ipynb #dce1e526
 MLX_FIXED = dict(train=True, optimizer='adamw', bias_correction=True, mask_prompt=True,
@@ -308,31 +308,31 @@ def from_mlx_config(
     path,    # a YAML that `to_mlx_config` made, perhaps edited since
 ) -> dict:   # fields of `RunConfig`
     "The run that a YAML of mlx-lm describes, with as many steps."
-    told, name = read_mlx_config(path), show_path(path)
-    lora, plan, micro = told['lora_parameters'], told['lr_schedule'], told['grad_accumulation_steps']
-    adamw = dict(told['optimizer_config'].get('adamw', {}))
-    def check(key, wanted, found):
-        if found == wanted: return
-        raise AspFtError(f'{name}: {key}: expected {wanted}, found {found}; mlx_lm.lora itself takes it')
+    settings, name = read_mlx_config(path), show_path(path)
+    lora, plan, micro = settings['lora_parameters'], settings['lr_schedule'], settings['grad_accumulation_steps']
+    adamw = dict(settings['optimizer_config'].get('adamw', {}))
+    def check(key, wanted, value_there):
+        if value_there == wanted: return
+        raise AspFtError(f'{name}: {key}: expected {wanted}, found {value_there}; mlx_lm.lora itself takes it')
     for key, value in MLX_FIXED.items():
-        check(key, value, adamw.pop(key, None) if key == 'bias_correction' else told[key])
-    kind = told['fine_tune_type']
+        check(key, value, adamw.pop(key, None) if key == 'bias_correction' else settings[key])
+    kind = settings['fine_tune_type']
     if kind not in ('lora', 'dora'): check('fine_tune_type', 'lora or dora', kind)
     rate, *rest = plan['arguments']
-    if rate != told['learning_rate']:
-        raise AspFtError(f"{name}: learning_rate is {told['learning_rate']} and lr_schedule begins with {rate}; "
+    if rate != settings['learning_rate']:
+        raise AspFtError(f"{name}: learning_rate is {settings['learning_rate']} and lr_schedule begins with {rate}; "
                          'make them equal')
     schedule = 'constant' if rest[0] == rate else 'linear'
     if plan['name'] == 'cosine_decay': schedule = 'cosine'
-    updates, start = told['iters']//micro, told['resume_adapter_file']
-    return {field: told[key] for field, key in SAME.items()} | adamw | told['asp_ft'] | dict(
-        model='nano' if told['model'] == str(NANO) else told['model'], backend='mlx', schedule=schedule,
-        num_layers='all' if told['num_layers'] == -1 else told['num_layers'], use_dora=kind == 'dora',
+    updates, start = settings['iters']//micro, settings['resume_adapter_file']
+    return {field: settings[key] for field, key in SAME.items()} | adamw | settings['asp_ft'] | dict(
+        model='nano' if settings['model'] == str(NANO) else settings['model'], backend='mlx', schedule=schedule,
+        num_layers='all' if settings['num_layers'] == -1 else settings['num_layers'], use_dora=kind == 'dora',
         rank=lora['rank'], alpha=lora['scale']*lora['rank'], dropout=lora['dropout'], max_steps=updates,
         target_modules=[k.rpartition('.')[2] for k in lora['keys']], warmup_ratio=plan['warmup']/updates,
-        gradient_checkpointing=str(bool(told['grad_checkpoint'])).lower(), grad_accumulation=micro,
+        gradient_checkpointing=str(bool(settings['grad_checkpoint'])).lower(), grad_accumulation=micro,
         adapter=start and str(Path(start).parent),
-        eval_steps=told['steps_per_eval']//micro, save_steps=told['save_every']//micro)
+        eval_steps=settings['steps_per_eval']//micro, save_steps=settings['save_every']//micro)
 
 # %% ../nbs/12_training.ipynb #fc80c110
 NEAR, FADE = 20, .75  # points to each side that count, and how much less each further one does
@@ -410,11 +410,11 @@ def checkpoints(
     folder,  # of a run, finished or not
 ) -> list:   # the folders checkpoint-N, oldest first
     "The checkpoints of a run."
-    found = []
+    numbered = []
     for path in Path(folder).glob('checkpoint-*'):
         step = path.name.rpartition('-')[2]
-        if step.isdecimal(): found.append((int(step), path))
-    return [path for _, path in sorted(found)]
+        if step.isdecimal(): numbered.append((int(step), path))
+    return [path for _, path in sorted(numbered)]
 
 # %% ../nbs/12_training.ipynb #203620b1
 def tell_log(

@@ -28,13 +28,13 @@ def lowest_trained_layer(
     model, # a PeftModel
 ) -> int:  # the number of the lowest layer of which something is trained; 0 where something below the layers is
     "Where the trunk ends."
-    found = []
+    layers = []
     for name, p in model.named_parameters():
         if not p.requires_grad: continue
         place = re.search(r'\.layers\.(\d+)\.', name)
         if not place and 'lm_head' not in name: return 0
-        if place: found.append(int(place[1]))
-    return min(found, default=0)
+        if place: layers.append(int(place[1]))
+    return min(layers, default=0)
 
 # %% ../nbs/13_trunk.ipynb #a4300843
 class LayerReached(Exception):
@@ -232,18 +232,18 @@ def open_part(self:TrunkCache,
     part, # a folder with `FILES`
 ):
     "Add the rows of a part; one that is damaged is deleted, and computed again by whoever needs it."
-    size, found = self.width*self.dtype.itemsize, read_json(part/FILES[1], default={})
+    size, index = self.width*self.dtype.itemsize, read_json(part/FILES[1], default={})
     try:
         with open(part/FILES[0], 'rb') as file:
             view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-        whole = all(zlib.crc32(view[at*size:(at+n)*size]) == crc for at, n, crc in found['rows'].values())
-        if not found['rows'] or not whole: raise ValueError
+        whole = all(zlib.crc32(view[at*size:(at+n)*size]) == crc for at, n, crc in index['rows'].values())
+        if not index['rows'] or not whole: raise ValueError
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         log.warning('%s: damaged, computed again', show_path(part))
         shutil.rmtree(part, ignore_errors=True)
         return
     self.parts.append(torch.frombuffer(view, dtype=self.dtype).view(-1, self.width))
-    self.where |= {key: (len(self.parts)-1, at, n) for key, (at, n, _) in found['rows'].items()}
+    self.where |= {key: (len(self.parts)-1, at, n) for key, (at, n, _) in index['rows'].items()}
 
 # %% ../nbs/13_trunk.ipynb #2e2c8f63
 @patch
@@ -260,7 +260,7 @@ def add(self:TrunkCache,
         batches = [[rows[i] for i in group] for group in passes(rows, tokens)]
     else:
         compute, batches = trunk_states, length_batches(rows, tokens)
-    found, at = {}, 0
+    index, at = {}, 0
     part = self.folder/f'part-{text_hash(json.dumps([row_key(row) for row in rows]))[:12]}'
     with (atomic_dir(part) as tmp, open(tmp/FILES[0], 'wb') as file,
           progress(total=sum(map(len, rows)), desc='frozen layers', unit='token') as bar):
@@ -268,12 +268,12 @@ def add(self:TrunkCache,
             for row, states in zip(batch, compute(model, batch, lowest)):
                 raw = states.to(self.dtype).contiguous().cpu().view(torch.uint8).numpy().tobytes()
                 file.write(raw)
-                found[row_key(row)] = at, len(row), zlib.crc32(raw)
+                index[row_key(row)] = at, len(row), zlib.crc32(raw)
                 at += len(row)
                 bar.update(len(row))
         file.flush()
         os.fsync(file.fileno())
-        write_json(tmp/FILES[1], dict(rows=found))
+        write_json(tmp/FILES[1], dict(rows=index))
     self.open_part(part)
 
 # %% ../nbs/13_trunk.ipynb #60aab979
